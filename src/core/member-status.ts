@@ -1,0 +1,76 @@
+// What an agent answers about its member at GET /status. Unknown values are null, never a guess.
+import type { API_VERSION } from "./spec.ts";
+
+export type MemberRole = "primary" | "standby" | "none";
+
+/** What a member is doing. "unreachable" is said of a member by others, never by its own agent. */
+export const MEMBER_STATES = [
+  "running",
+  "streaming",
+  "catching-up",
+  "starting",
+  "cloning",
+  "rewinding",
+  "stopped",
+  "failed",
+  "unreachable",
+] as const;
+export type MemberState = (typeof MEMBER_STATES)[number];
+
+export interface Progress {
+  /** "initdb", "cloning", "verifying", "starting", "promoting", "recovering" … */
+  readonly step: string;
+  readonly bytesDone: number | null;
+  readonly bytesTotal: number | null;
+  readonly remainingSeconds: number | null;
+}
+
+/** One row of pg_stat_replication, seen from the member that sends. */
+export interface ReplicationPeer {
+  readonly applicationName: string;
+  readonly state: string;
+  readonly sentLsn: string | null;
+  readonly writeLsn: string | null;
+  readonly flushLsn: string | null;
+  readonly replayLsn: string | null;
+  readonly sync: "async" | "sync" | "quorum" | "potential";
+}
+
+export interface MemberStatus {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: "MemberStatus";
+  readonly cluster: string;
+  readonly name: string;
+  readonly role: MemberRole;
+  readonly state: Exclude<MemberState, "unreachable">;
+  /** One sentence where the state alone does not say why. */
+  readonly reason: string | null;
+  readonly agentPid: number;
+  /** Of the postmaster. */
+  readonly pid: number | null;
+  readonly host: string;
+  readonly port: number;
+  readonly systemId: string | null;
+  readonly timeline: number | null;
+  readonly postgresVersion: string | null;
+  /** The term for which the member acts as primary, or that it follows. */
+  readonly term: number | null;
+  /** Of the specification that the running server has been given. */
+  readonly generation: number | null;
+  /** A primary's own write position; a standby's last received. */
+  readonly writeLsn: string | null;
+  readonly flushLsn: string | null;
+  readonly replayLsn: string | null;
+  /** 0 when everything received has been replayed, however idle the primary. */
+  readonly replayLagSeconds: number | null;
+  /** The member that this one streams from. */
+  readonly upstream: string | null;
+  readonly slot: string | null;
+  readonly replication: readonly ReplicationPeer[];
+  readonly progress: Progress | null;
+  /** Names of parameters whose new value waits for a restart. */
+  readonly pendingRestart: readonly string[];
+  readonly warnings: readonly string[];
+  /** What tells whether members share one failure domain: "8:1" and "/dev/sda1 on /". */
+  readonly storage: { readonly device: string; readonly source: string } | null;
+}

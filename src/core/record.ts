@@ -1,0 +1,136 @@
+// The record: the one document that the members of a cluster agree on. A few kilobytes, changed only by
+// compare-and-set. What can be asked of a member directly (LSN, lag, state) is not in it.
+import * as v from "valibot";
+import { UnderstudyError } from "./errors.ts";
+
+/** Raised when an older Understudy could misunderstand what a newer one writes. */
+export const RECORD_VERSION = 1;
+const HISTORY_LIMIT = 50;
+
+const memberSchema = v.object({
+  /** Where PostgreSQL listens. */
+  host: v.string(),
+  port: v.number(),
+  /** Where the agent's HTTP API listens, on the same host. */
+  apiPort: v.number(),
+  tags: v.optional(
+    v.object({
+      nofailover: v.optional(v.boolean()),
+      priority: v.optional(v.number()),
+      noreads: v.optional(v.boolean()),
+    }),
+    {},
+  ),
+});
+
+const recordSchema = v.object({
+  version: v.literal(RECORD_VERSION),
+  cluster: v.string(),
+  /** PostgreSQL's system identifier; null until the first member has made its data. */
+  systemId: v.nullable(v.string()),
+  /** Rises by one each time the lease changes hands; 0 before the first. */
+  term: v.number(),
+  leader: v.nullable(
+    v.object({
+      member: v.string(),
+      /** Rises with every renewal: an observer that sees it change knows that the leader lived. */
+      renewals: v.number(),
+      /** The leader's write position and timeline at its last renewal. */
+      lsn: v.nullable(v.string()),
+      timeline: v.nullable(v.number()),
+    }),
+  ),
+  /** The only member that may take a free lease without being asked: named at bootstrap and at a hand-over. */
+  heir: v.nullable(v.string()),
+  ttlMs: v.number(),
+  members: v.record(v.string(), memberSchema),
+  sync: v.object({
+    mode: v.picklist(["off", "on"]),
+    required: v.number(),
+    members: v.array(v.string()),
+  }),
+  switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
+  paused: v.boolean(),
+  /** Rises with every change of the specification; an agent that has applied it says so in its status. */
+  generation: v.number(),
+  /** The newest changes of hands, oldest first. */
+  history: v.array(
+    v.object({
+      term: v.number(),
+      member: v.string(),
+      timeline: v.nullable(v.number()),
+      lsn: v.nullable(v.string()),
+      /** Wall clock, RFC 3339 UTC: for people, never compared. */
+      at: v.string(),
+      reason: v.string(),
+    }),
+  ),
+});
+
+export type ClusterRecord = v.InferOutput<typeof recordSchema>;
+export type RecordMember = v.InferOutput<typeof memberSchema>;
+
+/** A cluster that has never run: `founder` will make the data. */
+export function newRecord(from: {
+  cluster: string;
+  founder: string;
+  ttlMs: number;
+  members: Record<string, RecordMember>;
+}): ClusterRecord {
+  return {
+    version: RECORD_VERSION,
+    cluster: from.cluster,
+    systemId: null,
+    term: 0,
+    leader: null,
+    heir: from.founder,
+    ttlMs: from.ttlMs,
+    members: from.members,
+    sync: { mode: "off", required: 0, members: [] },
+    switchover: null,
+    paused: false,
+    generation: 1,
+    history: [],
+  };
+}
+
+/**
+ * Reads a stored record.
+ * @throws UnderstudyError RECORD_TOO_NEW or RECORD_CORRUPT, naming the field.
+ */
+export function parseRecord(text: string): ClusterRecord {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw new UnderstudyError("RECORD_CORRUPT", "the cluster's record is no JSON", { cause });
+  }
+  const version =
+    typeof document === "object" && document !== null && "version" in document
+      ? document.version
+      : undefined;
+  if (typeof version === "number" && version > RECORD_VERSION)
+    throw new UnderstudyError(
+      "RECORD_TOO_NEW",
+      `the cluster's record has version ${version}, this Understudy knows ${RECORD_VERSION}`,
+    );
+  const parsed = v.safeParse(recordSchema, document);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new UnderstudyError(
+    "RECORD_CORRUPT",
+    `the cluster's record cannot be understood at "${v.getDotPath(issue) ?? "its root"}": ${issue.message}`,
+  );
+}
+
+export function formatRecord(record: ClusterRecord): string {
+  return JSON.stringify(record);
+}
+
+/** The history with one entry more, bounded. */
+export function withHistory(
+  history: ClusterRecord["history"],
+  entry: ClusterRecord["history"][number],
+): ClusterRecord["history"] {
+  return [...history, entry].slice(-HISTORY_LIMIT);
+}

@@ -1,0 +1,62 @@
+// One connection to one PostgreSQL server, as our own roles make it: every wait bounded, search_path pinned
+// (lesson 50), never waiting for a synchronous standby (postgres-facts: a timeout does not end that wait).
+import pg from "pg";
+import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
+import type { Secret } from "../core/secret.ts";
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: Secret;
+  /** Default "postgres". */
+  readonly database?: string;
+  readonly applicationName: string;
+  /** Speak the replication protocol (BASE_BACKUP, IDENTIFY_SYSTEM …) instead of SQL. */
+  readonly replication?: boolean;
+  /** Default 2,000. */
+  readonly connectTimeoutMs?: number;
+  /** Limit of each statement, on the client's clock; 0 for none (base backups). Default 5,000. */
+  readonly queryTimeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * @returns a client that is connected; end it with `end()`. When the connection is lost it emits "end".
+ * @throws UnderstudyError CONNECTION_FAILED; `details.code` is PostgreSQL's or the system's own.
+ */
+export async function connect(options: ConnectOptions): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: options.host,
+    port: options.port,
+    user: options.user,
+    password: options.password.reveal(),
+    database: options.database ?? "postgres",
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 2_000,
+    query_timeout: options.queryTimeoutMs ?? 5_000,
+    keepAlive: true,
+    ssl: false,
+    options:
+      "-c search_path=pg_catalog -c synchronous_commit=local -c default_transaction_isolation=read\\ committed",
+    ...(options.replication ? { replication: "true" } : {}),
+  });
+  // A lost connection is reported by "end"; without a listener Node would end the process.
+  client.on("error", () => {});
+  const onAbort = () => void client.end().catch(() => {});
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await client.connect();
+    options.signal?.throwIfAborted();
+    return client;
+  } catch (cause) {
+    void client.end().catch(() => {});
+    throw new UnderstudyError(
+      "CONNECTION_FAILED",
+      `cannot connect to PostgreSQL at ${options.host}:${options.port} as ${options.user}: ${messageOf(cause)}`,
+      { cause, details: { code: codeOf(cause) ?? null } },
+    );
+  } finally {
+    options.signal?.removeEventListener("abort", onAbort);
+  }
+}
