@@ -1,6 +1,6 @@
 // One connection to one PostgreSQL server, as our own roles make it: every wait bounded, search_path pinned
 // (lesson 50), never waiting for a synchronous standby (postgres-facts: a timeout does not end that wait).
-import pg from "pg";
+import { Client } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
 
@@ -25,8 +25,8 @@ export interface ConnectOptions {
  * @returns a client that is connected; end it with `end()`. When the connection is lost it emits "end".
  * @throws UnderstudyError CONNECTION_FAILED; `details.code` is PostgreSQL's or the system's own.
  */
-export async function connect(options: ConnectOptions): Promise<pg.Client> {
-  const client = new pg.Client({
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const client = new Client({
     host: options.host,
     port: options.port,
     user: options.user,
