@@ -91,6 +91,12 @@ export const ERRORS = {
     remedy: "Use the binaries that made the data; their place is in: understudy status -o json",
   },
 
+  PROGRAM_FAILED: {
+    exit: 1,
+    meaning: "A program of the system or of PostgreSQL could not be run.",
+    remedy: "See what is missing: understudy doctor",
+  },
+
   PORT_TAKEN: {
     exit: 4,
     meaning: "A port that was asked for is in use.",
