@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+// The way in. Plain JavaScript that old versions of Node can read: it finds a Node that runs the
+// program (24 or newer: this process, or the one that npm put into node_modules), turns on Node's
+// compile cache, and hands over to main() of src/cli/main.ts, or of dist/ in a published package.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import module from "node:module";
+import { homedir } from "node:os";
+import { join, sep } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const OLDEST_NODE = 24;
+const script = fileURLToPath(import.meta.url);
+const packageRoot = fileURLToPath(new URL("..", import.meta.url));
+
+if (majorOf(process.versions.node) >= OLDEST_NODE) await runHere();
+else runUnder(newerNode());
+
+/** Imports the program into this process and lets it set the exit status. */
+async function runHere() {
+  const cache = cacheDirectory();
+  // An unwritable directory is no failure: Node then says so in the result and compiles anew.
+  if (cache !== undefined) module.enableCompileCache(cache);
+  const program = await import(pathToFileURL(mainModule()).href);
+  process.exitCode = await program.main(process.argv.slice(2));
+}
+
+/** Node does not strip types inside of node_modules, so a published package brings dist/. */
+function mainModule() {
+  const source = join(packageRoot, "src", "cli", "main.ts");
+  const published = packageRoot.includes(`${sep}node_modules${sep}`) || !existsSync(source);
+  return published ? join(packageRoot, "dist", "cli", "main.js") : source;
+}
+
+/** Below XDG_CACHE_HOME; root's own cache is not below anybody's home. */
+function cacheDirectory() {
+  if (process.env.XDG_CACHE_HOME) return join(process.env.XDG_CACHE_HOME, "understudy", "node");
+  if (process.getuid?.() === 0) return "/var/cache/understudy/node";
+  try {
+    return join(homedir(), ".cache", "understudy", "node");
+  } catch {
+    return undefined; // a user without a home directory, as in some containers
+  }
+}
+
+/** The Node of the npm package "node", in our own node_modules or beside us in somebody else's. */
+function newerNode() {
+  const places = [join(packageRoot, "node_modules"), join(packageRoot, "..")];
+  return places.map((place) => join(place, "node", "bin", "node")).find((file) => existsSync(file));
+}
+
+/** A second process, because Node 20 cannot replace itself; it costs about 50 ms. */
+function runUnder(node) {
+  if (node === undefined) return failWith(`this is Node ${process.versions.node}`);
+  const child = spawn(node, [script, ...process.argv.slice(2)], { stdio: "inherit" });
+  child.on("error", (error) => failWith(`${node} does not start (${error.message})`));
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2"])
+    process.on(signal, () => child.kill(signal));
+  // Ctrl-C on a terminal reaches the child as well; passed on it would count as a second Ctrl-C.
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  child.on("exit", (status, signal) => {
+    if (signal === null) return process.exit(status ?? 1);
+    process.removeAllListeners(signal);
+    return process.kill(process.pid, signal);
+  });
+}
+
+function failWith(problem) {
+  process.stderr.write(
+    `understudy cannot start: it needs Node ${OLDEST_NODE} or newer, ${problem}; ` +
+      `install Node ${OLDEST_NODE}, or run npm ci here with install scripts allowed.\n`,
+  );
+  process.exitCode = 1;
+}
+
+function majorOf(version) {
+  return Number(version.split(".")[0]);
+}
