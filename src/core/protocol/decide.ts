@@ -1,0 +1,34 @@
+// The one clever thing: from what a member sees to what it does. A pure function; the agent is one interpreter of its
+// effects.
+import { mayTakeLease } from "../record-changes.ts";
+import type { ClusterRecord } from "../record.ts";
+import { RULES, TABLE, type EffectKind, type RuleName } from "./rules.ts";
+import { partOf, type Ground } from "./situation.ts";
+
+export interface Observation {
+  readonly self: string;
+  /** The newest record that was read, or null when none has been since the agent began. */
+  readonly record: ClusterRecord | null;
+  readonly ground: Ground;
+}
+
+export interface Decision {
+  readonly rule: RuleName;
+  readonly effect: EffectKind;
+  readonly sentence: string;
+}
+
+export function decide(observation: Observation): Decision {
+  const rule = ruleFor(observation);
+  return { rule, ...RULES[rule] };
+}
+
+function ruleFor({ self, record, ground }: Observation): RuleName {
+  const founding =
+    record?.systemId === null && (record.leader?.member === self || mayTakeLease(record, self));
+  // Making the data is the one case in which a member without data may lead: only ever before a system identifier is
+  // recorded, and only by the member named for it.
+  if (founding && (ground === "nothing" || ground === "half-made"))
+    return record.leader === null ? "take-named-lease" : "found-the-cluster";
+  return TABLE[partOf(record, self)][ground];
+}

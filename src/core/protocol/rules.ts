@@ -1,0 +1,173 @@
+// The protocol as a table: for each part and each ground exactly one rule, and for each rule one effect and one
+// sentence for people. Complete by type: a missing cell does not compile (docs/protocol.md is generated from it).
+import type { Ground, Part } from "./situation.ts";
+
+/** What an agent can be told to do. It does one at a time; each is bounded and can be cancelled. */
+export type EffectKind =
+  | "wait"
+  | "take-lease"
+  | "bootstrap"
+  | "give-up-lease"
+  | "start"
+  | "promote"
+  | "lead"
+  | "clone"
+  | "rejoin"
+  | "follow"
+  | "stop"
+  | "retire";
+
+export interface Rule {
+  readonly effect: EffectKind;
+  /** For people: what is done and why. */
+  readonly sentence: string;
+}
+
+export const RULES = {
+  "keep-without-record": {
+    effect: "wait",
+    sentence: "The store does not answer; nothing is changed because of that.",
+  },
+  "await-the-record": {
+    effect: "wait",
+    sentence: "The store has not answered yet; nothing is started before it has.",
+  },
+  "let-it-start": {
+    effect: "wait",
+    sentence: "PostgreSQL is starting or recovering; it is given the time it needs.",
+  },
+  "let-it-stop": { effect: "wait", sentence: "PostgreSQL is stopping." },
+  "found-the-cluster": {
+    effect: "bootstrap",
+    sentence: "The cluster has no data yet and this member is to make it.",
+  },
+  "data-is-gone": {
+    effect: "give-up-lease",
+    sentence:
+      "This member was the primary, but its data is gone: it gives up the lease and changes nothing.",
+  },
+  "start-before-promotion": {
+    effect: "start",
+    sentence: "The lease is this member's; it starts as a standby first, as every start does.",
+  },
+  "promote-under-lease": {
+    effect: "promote",
+    sentence: "The lease is this member's and it has replayed all it has: it becomes the primary.",
+  },
+  lead: {
+    effect: "lead",
+    sentence: "This member is the primary and keeps the others' slots and roles in order.",
+  },
+  "take-named-lease": {
+    effect: "take-lease",
+    sentence: "The lease is free and this member is the one named to take it.",
+  },
+  "cannot-inherit": {
+    effect: "wait",
+    sentence: "This member is named as the next primary but has no data to lead with.",
+  },
+  "copy-the-primary": {
+    effect: "clone",
+    sentence: "This member has no data: it copies the primary.",
+  },
+  "copy-again": {
+    effect: "clone",
+    sentence: "A copy was left half made: it is thrown away and begun anew.",
+  },
+  "hands-off": {
+    effect: "wait",
+    sentence: "The data directory is of another cluster or unreadable: nothing is touched.",
+  },
+  rejoin: {
+    effect: "rejoin",
+    sentence:
+      "Another member is the primary: this one compares its WAL with the primary's history, then follows or is copied anew.",
+  },
+  follow: { effect: "follow", sentence: "This member streams from the primary." },
+  "fence-old-primary": {
+    effect: "stop",
+    sentence:
+      "Another member leads, or the lease is gone: this one must not take writes any longer.",
+  },
+  "start-and-wait": {
+    effect: "start",
+    sentence: "Nobody leads yet: this member starts read-only and waits.",
+  },
+  "await-a-primary": {
+    effect: "wait",
+    sentence: "Nobody leads: this member serves reads and waits for a primary.",
+  },
+  "await-a-source": {
+    effect: "wait",
+    sentence: "This member has no data and there is no primary to copy.",
+  },
+  retire: {
+    effect: "retire",
+    sentence: "This member was removed from the cluster: it stops and keeps its data.",
+  },
+} as const satisfies Record<string, Rule>;
+
+export type RuleName = keyof typeof RULES;
+
+export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> = {
+  unknown: {
+    nothing: "await-the-record",
+    "half-made": "await-the-record",
+    foreign: "hands-off",
+    stopped: "await-the-record",
+    starting: "keep-without-record",
+    standby: "keep-without-record",
+    primary: "keep-without-record",
+    stopping: "let-it-stop",
+  },
+  leader: {
+    nothing: "data-is-gone",
+    "half-made": "data-is-gone",
+    foreign: "data-is-gone",
+    stopped: "start-before-promotion",
+    starting: "let-it-start",
+    standby: "promote-under-lease",
+    primary: "lead",
+    stopping: "let-it-stop",
+  },
+  heir: {
+    nothing: "cannot-inherit",
+    "half-made": "cannot-inherit",
+    foreign: "hands-off",
+    stopped: "take-named-lease",
+    starting: "take-named-lease",
+    standby: "take-named-lease",
+    primary: "fence-old-primary",
+    stopping: "let-it-stop",
+  },
+  follower: {
+    nothing: "copy-the-primary",
+    "half-made": "copy-again",
+    foreign: "hands-off",
+    stopped: "rejoin",
+    starting: "let-it-start",
+    standby: "follow",
+    primary: "fence-old-primary",
+    stopping: "let-it-stop",
+  },
+  waiting: {
+    nothing: "await-a-source",
+    "half-made": "await-a-source",
+    foreign: "hands-off",
+    stopped: "start-and-wait",
+    starting: "let-it-start",
+    standby: "await-a-primary",
+    primary: "fence-old-primary",
+    stopping: "let-it-stop",
+  },
+  removed: {
+    nothing: "retire",
+    "half-made": "retire",
+    foreign: "retire",
+    stopped: "retire",
+    starting: "retire",
+    standby: "retire",
+    primary: "retire",
+    stopping: "let-it-stop",
+  },
+};

@@ -1,0 +1,60 @@
+// What a member sees, boiled down to the two words that the rules are written in: its part in the cluster and
+// the ground it stands on. Pure: plain data in, plain data out.
+import { mayTakeLease } from "../record-changes.ts";
+import type { ClusterRecord } from "../record.ts";
+
+/** What the record makes of this member. */
+export type Part =
+  /** The record is not known: the store has not answered since the agent began. */
+  | "unknown"
+  /** The lease is this member's. */
+  | "leader"
+  /** The lease is free, and this member is the one named to take it. */
+  | "heir"
+  /** Another member leads. */
+  | "follower"
+  /** Nobody leads, and it is for another to take the lease. */
+  | "waiting"
+  /** The record has no such member: it was removed. */
+  | "removed";
+
+/** What there is on disk and running. */
+export type Ground =
+  | "nothing"
+  /** A copy was begun and not finished: it must never be started (lesson 27). */
+  | "half-made"
+  /** The data directory is of another system, or unreadable: hands off. */
+  | "foreign"
+  | "stopped"
+  /** PostgreSQL lives but does not take connections yet: recovery may take long and is never cut short (lesson 53). */
+  | "starting"
+  | "standby"
+  | "primary"
+  | "stopping";
+
+export const PARTS = [
+  "unknown",
+  "leader",
+  "heir",
+  "follower",
+  "waiting",
+  "removed",
+] as const satisfies readonly Part[];
+export const GROUNDS = [
+  "nothing",
+  "half-made",
+  "foreign",
+  "stopped",
+  "starting",
+  "standby",
+  "primary",
+  "stopping",
+] as const satisfies readonly Ground[];
+
+export function partOf(record: ClusterRecord | null, member: string): Part {
+  if (record === null) return "unknown";
+  if (!(member in record.members)) return "removed";
+  if (record.leader?.member === member) return "leader";
+  if (mayTakeLease(record, member)) return "heir";
+  return record.leader === null ? "waiting" : "follower";
+}

@@ -1,0 +1,139 @@
+// Every change that anyone may make to the record, as pure functions: old record in, new record out, or null when
+// the change is not allowed in that state. The caller writes the result by compare-and-set, so that of two who
+// change at once one is told to look again.
+import { withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
+
+interface Position {
+  readonly lsn: string | null;
+  readonly timeline: number | null;
+}
+
+/** What is written into the history with a change of hands; `at` is wall clock, for people only. */
+interface ChangeNote {
+  readonly at: string;
+  readonly reason: string;
+}
+
+/** May this member take the lease without being asked by a person? Its term then rises. */
+export function mayTakeLease(record: ClusterRecord, member: string): boolean {
+  return record.leader === null && record.heir === member && member in record.members;
+}
+
+/** The lease changes hands: the term rises (invariant 3). Null when it is not free for this member. */
+export function takeLease(
+  record: ClusterRecord,
+  taker: { member: string; position: Position } & ChangeNote,
+): ClusterRecord | null {
+  if (!mayTakeLease(record, taker.member)) return null;
+  const term = record.term + 1;
+  return {
+    ...record,
+    term,
+    leader: { member: taker.member, renewals: 0, ...taker.position },
+    heir: null,
+    history: withHistory(record.history, {
+      term,
+      member: taker.member,
+      ...taker.position,
+      at: taker.at,
+      reason: taker.reason,
+    }),
+  };
+}
+
+/** One renewal. Null when the lease is no longer this member's, in this term. */
+export function renewLease(
+  record: ClusterRecord,
+  holder: { member: string; term: number; position: Position },
+): ClusterRecord | null {
+  if (!holdsLease(record, holder)) return null;
+  const renewals = (record.leader?.renewals ?? 0) + 1;
+  return { ...record, leader: { member: holder.member, renewals, ...holder.position } };
+}
+
+export function holdsLease(
+  record: ClusterRecord,
+  holder: { member: string; term: number },
+): boolean {
+  return record.leader?.member === holder.member && record.term === holder.term;
+}
+
+/**
+ * Gives the lease away, naming who may take it next: itself when the cluster stops, the successor at a switchover, nobody when its data is
+ * gone.
+ */
+export function releaseLease(
+  record: ClusterRecord,
+  holder: { member: string; term: number; heir: string | null },
+): ClusterRecord | null {
+  if (!holdsLease(record, holder)) return null;
+  return { ...record, leader: null, heir: holder.heir };
+}
+
+/** Announces a switchover, so that everyone sees what is under way. Null when one is, or when it cannot be. */
+export function beginSwitchover(
+  record: ClusterRecord,
+  plan: { from: string; to: string; term: number },
+): ClusterRecord | null {
+  if (record.switchover !== null || plan.from === plan.to || !(plan.to in record.members))
+    return null;
+  if (!holdsLease(record, { member: plan.from, term: plan.term })) return null;
+  return { ...record, switchover: { from: plan.from, to: plan.to } };
+}
+
+/** Withdraws a switchover that has not handed the lease over. */
+export function withdrawSwitchover(record: ClusterRecord): ClusterRecord | null {
+  if (record.switchover === null || record.leader?.member !== record.switchover.from) return null;
+  return { ...record, switchover: null };
+}
+
+/** The successor did not take the lease that was handed to it: the old primary takes it back. */
+export function reclaimHandover(record: ClusterRecord, member: string): ClusterRecord | null {
+  if (record.leader !== null || record.switchover?.from !== member) return null;
+  return { ...record, heir: member, switchover: null };
+}
+
+/** The successor is writable: the switchover has ended. */
+export function endSwitchover(record: ClusterRecord, member: string): ClusterRecord | null {
+  if (record.switchover === null || record.leader?.member !== member) return null;
+  return { ...record, switchover: null };
+}
+
+/** A person names a new primary after the old one is proven dead: only then may the lease be taken from it. */
+export function appointHeir(
+  record: ClusterRecord,
+  appointment: { member: string; deadLeader: string | null; term: number },
+): ClusterRecord | null {
+  if (record.term !== appointment.term || !(appointment.member in record.members)) return null;
+  if ((record.leader?.member ?? null) !== appointment.deadLeader) return null;
+  return { ...record, leader: null, heir: appointment.member, switchover: null };
+}
+
+/** The first member has made the data: from now on every data directory must be of this system. */
+export function setSystemId(record: ClusterRecord, systemId: string): ClusterRecord | null {
+  return record.systemId === null ? { ...record, systemId } : null;
+}
+
+/** The specification has changed. */
+export function bumpGeneration(record: ClusterRecord): ClusterRecord {
+  return { ...record, generation: record.generation + 1 };
+}
+
+export function addMember(
+  record: ClusterRecord,
+  added: { name: string; member: RecordMember },
+): ClusterRecord | null {
+  if (added.name in record.members) return null;
+  const members = { ...record.members, [added.name]: added.member };
+  return { ...record, members, generation: record.generation + 1 };
+}
+
+/** Null for the leader and the heir: they must hand over first. */
+export function removeMember(record: ClusterRecord, name: string): ClusterRecord | null {
+  if (!(name in record.members)) return null;
+  if (record.leader?.member === name || record.heir === name) return null;
+  const members = Object.fromEntries(
+    Object.entries(record.members).filter(([member]) => member !== name),
+  );
+  return { ...record, members, generation: record.generation + 1 };
+}

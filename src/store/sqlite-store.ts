@@ -1,0 +1,169 @@
+// The record in a SQLite file, for a cluster on one machine. SQLite's own locks make the compare-and-set;
+// a write is seen by the others through the file system's change events.
+import { watch, type FSWatcher } from "node:fs";
+import { dirname, basename } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { formatRecord, parseRecord } from "../core/record.ts";
+import type { Store, Versioned, WriteRequest } from "./store.ts";
+
+/** How long a call goes on trying while another process holds the file. */
+const BUSY_LIMIT_MS = 2_000;
+const BUSY_STEP_MS = 5;
+/** Events can be missed (a network file system, an exhausted inotify); this bounds how late a change is seen. */
+const POLL_MS = 1_000;
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+interface Statements {
+  readonly read: StatementSync;
+  readonly insert: StatementSync;
+  readonly update: StatementSync;
+}
+
+export class SqliteStore implements Store {
+  readonly #path: string;
+  readonly #cluster: string;
+  #database: DatabaseSync | null = null;
+  #statements: Statements | null = null;
+  readonly #watchers = new Set<{ close(): void }>();
+
+  /** Opens nothing yet: a damaged file is reported by the first read. */
+  constructor(options: { path: string; cluster: string }) {
+    this.#path = options.path;
+    this.#cluster = options.cluster;
+  }
+
+  read(): Promise<Versioned | null> {
+    return this.#attempt("read", () => {
+      const row = this.#open().read.get(this.#cluster);
+      if (row === undefined) return null;
+      return { record: parseRecord(String(row["body"])), revision: String(row["revision"]) };
+    });
+  }
+
+  write(request: WriteRequest): Promise<Versioned | null> {
+    return this.#attempt("write", () => {
+      const statements = this.#open();
+      // In WAL mode FULL syncs the log before the commit is acknowledged; NORMAL leaves it to the next checkpoint.
+      this.#database?.exec(`PRAGMA synchronous = ${request.durable ? "FULL" : "NORMAL"}`);
+      const body = formatRecord(request.record);
+      const { changes } =
+        request.expected === null
+          ? statements.insert.run(this.#cluster, body)
+          : statements.update.run(body, this.#cluster, BigInt(request.expected));
+      if (changes === 0) return null;
+      const revision = request.expected === null ? 1n : BigInt(request.expected) + 1n;
+      return { record: request.record, revision: String(revision) };
+    });
+  }
+
+  watch(onChange: () => void): Disposable {
+    const watcher = this.#watchFile(onChange);
+    const poll = setInterval(onChange, POLL_MS);
+    const subscription = {
+      close: () => {
+        watcher?.close();
+        clearInterval(poll);
+      },
+    };
+    this.#watchers.add(subscription);
+    return {
+      [Symbol.dispose]: () => {
+        subscription.close();
+        this.#watchers.delete(subscription);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers.clear();
+    this.#close();
+  }
+
+  #watchFile(onChange: () => void): FSWatcher | null {
+    const log = `${basename(this.#path)}-wal`;
+    try {
+      const watcher = watch(dirname(this.#path), (_event, file) => {
+        if (file === log) onChange();
+      });
+      watcher.on("error", () => watcher.close());
+      return watcher;
+    } catch {
+      return null; // No events to be had here: the poll does it.
+    }
+  }
+
+  async #attempt<T>(verb: "read" | "write", operation: () => T): Promise<T> {
+    const deadline = performance.now() + BUSY_LIMIT_MS;
+    for (;;) {
+      try {
+        return operation();
+      } catch (thrown) {
+        if (thrown instanceof UnderstudyError) throw thrown;
+        const code = sqliteCodeOf(thrown);
+        const busy = code === SQLITE_BUSY || code === SQLITE_LOCKED;
+        if (!busy || performance.now() > deadline) throw this.#translate(verb, thrown);
+      }
+      await delay(BUSY_STEP_MS);
+    }
+  }
+
+  #open(): Statements {
+    if (this.#statements) return this.#statements;
+    const database = new DatabaseSync(this.#path, { timeout: 0 });
+    this.#database = database;
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec(
+      "CREATE TABLE IF NOT EXISTS record (cluster TEXT PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL) STRICT",
+    );
+    this.#statements = {
+      read: database.prepare("SELECT revision, body FROM record WHERE cluster = ?"),
+      insert: database.prepare(
+        "INSERT OR IGNORE INTO record (cluster, revision, body) VALUES (?, 1, ?)",
+      ),
+      update: database.prepare(
+        "UPDATE record SET body = ?, revision = revision + 1 WHERE cluster = ? AND revision = ?",
+      ),
+    };
+    return this.#statements;
+  }
+
+  #close(): void {
+    this.#statements = null;
+    try {
+      this.#database?.close();
+    } catch {
+      // It was never opened for good; there is nothing to keep.
+    }
+    this.#database = null;
+  }
+
+  #translate(verb: string, thrown: unknown): UnderstudyError {
+    const code = sqliteCodeOf(thrown);
+    // Begin anew next time: after an I/O error a connection may stay unusable.
+    this.#close();
+    if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB)
+      return new UnderstudyError(
+        "STORE_CORRUPT",
+        `cannot ${verb} the cluster's record: ${this.#path} is damaged (${messageOf(thrown)})`,
+        { cause: thrown },
+      );
+    return new UnderstudyError(
+      "STORE_UNAVAILABLE",
+      `cannot ${verb} the cluster's record in ${this.#path}: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
+
+/** SQLite's primary result code (the extended one carries it in its low byte). */
+function sqliteCodeOf(thrown: unknown): number | null {
+  if (typeof thrown !== "object" || thrown === null || !("errcode" in thrown)) return null;
+  return typeof thrown.errcode === "number" ? thrown.errcode & 0xff : null;
+}
