@@ -1,0 +1,362 @@
+// The status of a whole cluster: what `understudy status --json` prints, computed from the record and from
+// what each agent answered. Pure. A value that nobody knows is null, and what is unknown is never healthy.
+import { connectionUrl } from "./connection-url.ts";
+import { lsnDistance, parseLsnOrNull, type Lsn } from "./lsn.ts";
+import type {
+  MemberRole,
+  MemberState,
+  MemberStatus,
+  Progress,
+  ReplicationPeer,
+} from "./member-status.ts";
+import type { ClusterRecord, RecordMember } from "./record.ts";
+import { API_VERSION } from "./spec.ts";
+
+export const CLUSTER_STATES = ["healthy", "degraded", "no-primary", "paused"] as const;
+export type ClusterState = (typeof CLUSTER_STATES)[number];
+export type SyncState = "async" | "sync" | "quorum";
+
+export interface ClusterMember {
+  readonly name: string;
+  readonly role: MemberRole;
+  readonly state: MemberState;
+  /** One sentence where the state alone does not say why. */
+  readonly reason: string | null;
+  readonly host: string;
+  readonly port: number;
+  /** Of the postmaster. */
+  readonly pid: number | null;
+  readonly timeline: number | null;
+  readonly writeLsn: string | null;
+  readonly flushLsn: string | null;
+  readonly replayLsn: string | null;
+  /** WAL that the primary has written and this standby has not on its disk; null on a primary. */
+  readonly receiveLagBytes: number | null;
+  /** WAL that the primary has written and this standby has not replayed; null on a primary. */
+  readonly replayLagBytes: number | null;
+  readonly replayLagSeconds: number | null;
+  /** As the primary counts it; null on a primary and where the primary does not show the member. */
+  readonly sync: SyncState | null;
+  readonly slot: string | null;
+  readonly progress: Progress | null;
+  readonly warnings: readonly string[];
+}
+
+export interface ClusterStatus {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: "ClusterStatus";
+  readonly cluster: string;
+  readonly state: ClusterState;
+  readonly term: number;
+  readonly systemId: string | null;
+  /** The member that holds the lease and says that it is the primary. */
+  readonly primary: string | null;
+  readonly timeline: number | null;
+  readonly postgresVersion: string | null;
+  /** In the order of their names, "demo-2" before "demo-10". */
+  readonly members: readonly ClusterMember[];
+  /** Connection strings for applications, without the password. */
+  readonly endpoints: { readonly write: string; readonly read: string };
+  readonly warnings: readonly string[];
+}
+
+/** What an agent answered, or why it did not. */
+export type MemberAnswer = MemberStatus | { readonly unreachable: string };
+
+interface Question {
+  readonly record: ClusterRecord;
+  readonly statuses: ReadonlyMap<string, MemberAnswer>;
+  /** Findings of the caller's own, put after ours. */
+  readonly extraWarnings: readonly string[];
+}
+
+/**
+ * Healthy: exactly one member says that it is the primary, it holds the lease of the record's term, and every
+ * other member is proven to stream from it. A standby's word alone proves nothing (lesson 49): the primary must
+ * show it too, on the primary's timeline.
+ */
+export function summarize(question: Question): ClusterStatus {
+  const { record, statuses } = question;
+  const claimants = namesInOrder(statuses.keys()).filter((name) => saysPrimary(statuses.get(name)));
+  const primary = primaryOf(record, claimants, statuses);
+  const members = namesInOrder(Object.keys(record.members)).flatMap((name) => {
+    const place = record.members[name];
+    return place === undefined ? [] : [memberOf({ name, place, primary, statuses })];
+  });
+  const state = stateOf({ record, claimants, primary, members });
+  return {
+    apiVersion: API_VERSION,
+    kind: "ClusterStatus",
+    cluster: record.cluster,
+    state,
+    term: record.term,
+    systemId: record.systemId,
+    primary: primary?.name ?? null,
+    timeline: primary?.timeline ?? null,
+    postgresVersion: primary?.postgresVersion ?? anyVersion(statuses),
+    members,
+    endpoints: endpointsOf(members),
+    warnings: [
+      ...claimWarnings({ record, claimants, primary, statuses }),
+      ...clusterWarnings(record, statuses),
+      ...question.extraWarnings,
+    ],
+  };
+}
+
+/** Exit status for `status --exit-code`: 0 healthy, 7 not quite, 8 no primary. */
+export function exitStatusOf(state: ClusterState): 0 | 7 | 8 {
+  if (state === "healthy") return 0;
+  return state === "no-primary" ? 8 : 7;
+}
+
+/** Names with numbers in them sort as people expect: "demo-2" before "demo-10". */
+export function namesInOrder(names: Iterable<string>): string[] {
+  return [...names].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+}
+
+function answered(answer: MemberAnswer | undefined): MemberStatus | null {
+  return answer === undefined || "unreachable" in answer ? null : answer;
+}
+
+function saysPrimary(answer: MemberAnswer | undefined): boolean {
+  return answered(answer)?.role === "primary";
+}
+
+function primaryOf(
+  record: ClusterRecord,
+  claimants: readonly string[],
+  statuses: Question["statuses"],
+): MemberStatus | null {
+  const holder = record.leader?.member;
+  if (holder === undefined || !claimants.includes(holder)) return null;
+  return answered(statuses.get(holder));
+}
+
+function stateOf(facts: {
+  record: ClusterRecord;
+  claimants: readonly string[];
+  primary: MemberStatus | null;
+  members: readonly ClusterMember[];
+}): ClusterState {
+  const { record, claimants, primary, members } = facts;
+  if (claimants.length > 1) return "degraded";
+  if (primary === null) return "no-primary";
+  const ready = primary.state === "running" && primary.term === record.term;
+  if (!ready || record.switchover !== null) return "degraded";
+  const others = members.filter((member) => member.name !== primary.name);
+  if (!others.every((member) => member.state === "streaming")) return "degraded";
+  return record.paused ? "paused" : "healthy";
+}
+
+interface MemberFacts {
+  readonly name: string;
+  readonly place: RecordMember;
+  readonly primary: MemberStatus | null;
+  readonly statuses: Question["statuses"];
+}
+
+function memberOf(facts: MemberFacts): ClusterMember {
+  const answer = facts.statuses.get(facts.name) ?? { unreachable: "it was not asked" };
+  if ("unreachable" in answer) return unreachableMember(facts, answer.unreachable);
+  const isStandby = answer.role === "standby" && answer.name !== facts.primary?.name;
+  const peer = isStandby ? peerOf(facts.primary, answer.name) : null;
+  const lag = isStandby ? lagOf(facts.primary, answer) : { receive: null, replay: null };
+  const doubt =
+    isStandby && answer.state === "streaming"
+      ? doubtOf({ standby: answer, primary: facts.primary, peer, lag })
+      : null;
+  return {
+    name: facts.name,
+    role: answer.role,
+    state: doubt === null ? answer.state : "catching-up",
+    reason: doubt ?? answer.reason,
+    host: facts.place.host,
+    port: facts.place.port,
+    pid: answer.pid,
+    timeline: answer.timeline,
+    writeLsn: answer.writeLsn,
+    flushLsn: answer.flushLsn,
+    replayLsn: answer.replayLsn,
+    receiveLagBytes: lag.receive,
+    replayLagBytes: lag.replay,
+    replayLagSeconds: isStandby ? answer.replayLagSeconds : null,
+    sync: syncOf(peer),
+    slot: answer.slot,
+    progress: answer.progress,
+    warnings: memberWarnings(answer),
+  };
+}
+
+function unreachableMember(facts: MemberFacts, why: string): ClusterMember {
+  return {
+    name: facts.name,
+    role: "none",
+    state: "unreachable",
+    reason: why,
+    host: facts.place.host,
+    port: facts.place.port,
+    pid: null,
+    timeline: null,
+    writeLsn: null,
+    flushLsn: null,
+    replayLsn: null,
+    receiveLagBytes: null,
+    replayLagBytes: null,
+    replayLagSeconds: null,
+    sync: null,
+    slot: null,
+    progress: null,
+    warnings: [],
+  };
+}
+
+function peerOf(primary: MemberStatus | null, name: string): ReplicationPeer | null {
+  const rows = primary?.replication.filter((row) => row.applicationName === name) ?? [];
+  // While a walsender waits for a vanished receiver's time-out, a member shows twice.
+  return rows.find((row) => row.state === "streaming") ?? rows[0] ?? null;
+}
+
+interface Lag {
+  readonly receive: number | null;
+  readonly replay: number | null;
+}
+
+function lagOf(primary: MemberStatus | null, standby: MemberStatus): Lag {
+  const to = parseLsnOrNull(primary?.writeLsn);
+  const behind = (from: Lsn | null): number | null =>
+    from === null || to === null ? null : lsnDistance({ from, to });
+  return {
+    receive: behind(parseLsnOrNull(standby.flushLsn)),
+    replay: behind(parseLsnOrNull(standby.replayLsn)),
+  };
+}
+
+/** Why a standby that says "streaming" is not believed; null when it is proven. */
+function doubtOf(facts: {
+  standby: MemberStatus;
+  primary: MemberStatus | null;
+  peer: ReplicationPeer | null;
+  lag: Lag;
+}): string | null {
+  const { standby, primary, peer, lag } = facts;
+  if (primary === null) return "it says that it streams, but there is no primary to confirm it";
+  if (standby.systemId !== primary.systemId)
+    return `its system identifier is not that of ${primary.name}`;
+  if (peer === null) return `it says that it streams, but ${primary.name} does not show it`;
+  if (peer.state !== "streaming") return `${primary.name} shows it as "${peer.state}"`;
+  if (standby.timeline === null || standby.timeline !== primary.timeline)
+    return `it is on timeline ${standby.timeline ?? "unknown"}, ${primary.name} on ${primary.timeline ?? "unknown"}`;
+  return lag.receive === null || lag.replay === null ? "its lag is not known" : null;
+}
+
+/** "potential" is a candidate for synchronous replication that nobody waits for. */
+function syncOf(peer: ReplicationPeer | null): SyncState | null {
+  if (peer === null) return null;
+  return peer.sync === "potential" ? "async" : peer.sync;
+}
+
+function memberWarnings(status: MemberStatus): readonly string[] {
+  if (status.pendingRestart.length === 0) return status.warnings;
+  const waits = status.pendingRestart.length === 1 ? "waits" : "wait";
+  return [
+    ...status.warnings,
+    `${status.pendingRestart.join(", ")} ${waits} for a restart: understudy restart`,
+  ];
+}
+
+function anyVersion(statuses: Question["statuses"]): string | null {
+  for (const answer of statuses.values()) {
+    const version = answered(answer)?.postgresVersion;
+    if (version) return version;
+  }
+  return null;
+}
+
+function endpointsOf(members: readonly ClusterMember[]): ClusterStatus["endpoints"] {
+  // A client tries the hosts in their order: the likely ones first save it detours.
+  const isPrimary = (member: ClusterMember) => member.role === "primary";
+  const primaries = members.filter((member) => isPrimary(member));
+  const others = members.filter((member) => !isPrimary(member));
+  return {
+    write: connectionUrl({ hosts: [...primaries, ...others], wants: "read-write" }),
+    read: connectionUrl({ hosts: [...others, ...primaries], wants: "prefer-standby" }),
+  };
+}
+
+function claimWarnings(facts: {
+  record: ClusterRecord;
+  claimants: readonly string[];
+  primary: MemberStatus | null;
+  statuses: Question["statuses"];
+}): string[] {
+  const { record, claimants, primary, statuses } = facts;
+  const warnings: string[] = [];
+  const holder = record.leader?.member ?? null;
+  if (claimants.length > 1)
+    warnings.push(
+      `SPLIT BRAIN: ${listed(claimants)} each say that they are the primary; ` +
+        `the lease of term ${record.term} is held by ${holder ?? "nobody"}. ` +
+        "Stop writing and see: understudy events",
+    );
+  else if (claimants.length === 1 && primary === null)
+    warnings.push(
+      `${claimants[0]} says that it is the primary, but the lease of term ${record.term} ` +
+        `is held by ${holder ?? "nobody"}: understudy events`,
+    );
+  if (primary !== null && primary.term !== record.term)
+    warnings.push(
+      `${primary.name} acts for term ${primary.term ?? "unknown"}, the record is at term ${record.term}`,
+    );
+  const answer = holder === null ? undefined : statuses.get(holder);
+  if (holder !== null && answered(answer) === null)
+    warnings.push(
+      `${holder} holds the lease but does not answer: whether it takes writes is not known. ` +
+        "Bring it back: understudy up",
+    );
+  return warnings;
+}
+
+function clusterWarnings(record: ClusterRecord, statuses: Question["statuses"]): string[] {
+  const warnings: string[] = [];
+  if (record.paused) warnings.push("automatic failover is paused");
+  if (record.switchover !== null)
+    warnings.push(`a switchover from ${record.switchover.from} to ${record.switchover.to} goes on`);
+  const strangers = namesInOrder(statuses.keys()).filter(
+    (name) => record.members[name] === undefined && answered(statuses.get(name)) !== null,
+  );
+  for (const name of strangers)
+    warnings.push(`${name} answers, but the record does not name it as a member`);
+  const versions = new Set<string>();
+  for (const answer of statuses.values()) {
+    const version = answered(answer)?.postgresVersion;
+    if (version) versions.add(version);
+  }
+  if (versions.size > 1)
+    warnings.push(`the members run different versions: ${listed(namesInOrder(versions))}`);
+  return [...warnings, ...sharedStorage(statuses)];
+}
+
+/** Members whose data is on one file system die together (design, section 7). */
+function sharedStorage(statuses: Question["statuses"]): string[] {
+  const byDevice = new Map<string, { source: string; names: string[] }>();
+  for (const name of namesInOrder(statuses.keys())) {
+    const storage = answered(statuses.get(name))?.storage;
+    if (!storage) continue;
+    const entry = byDevice.get(storage.device) ?? { source: storage.source, names: [] };
+    entry.names.push(name);
+    byDevice.set(storage.device, entry);
+  }
+  return [...byDevice.values()]
+    .filter((entry) => entry.names.length > 1)
+    .map(
+      (entry) =>
+        `${listed(entry.names)} keep their data on one disk (${entry.source}): ` +
+        "when it fails, all of them fail",
+    );
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length < 2) return names.join("");
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
