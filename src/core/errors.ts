@@ -137,6 +137,11 @@ export const ERRORS = {
     meaning: "The data directory of the last primary is gone.",
     remedy: "Let a standby take its part: understudy failover",
   },
+  DATA_UNREADABLE: {
+    exit: 1,
+    meaning: "A data directory's control file or WAL cannot be read, or is damaged.",
+    remedy: "Check its disk, owner and mode; then: understudy reclone MEMBER",
+  },
   DISK_FULL: {
     exit: 1,
     meaning: "A file system is full.",
