@@ -4,7 +4,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
-import { parsePostmasterPid } from "./postmaster-pid.ts";
+import { parsePostmasterPid } from "./data-directory.ts";
 import {
   type ProcessStat,
   directoryId,
@@ -39,7 +39,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return stat?.startTicks === identity.startTicks && readBootId() === identity.bootId;
 }
 
-export interface ServerProcesses {
+export interface ServerSurvey {
   /** Null when it is dead, however many of its children live. */
   readonly postmaster: ProcessStat | null;
   /** All that live, the postmaster among them. */
@@ -51,10 +51,15 @@ export interface ServerProcesses {
 /**
  * Every live process of the server on a data directory: each of them, but nothing else called postgres, has it as its
  * working directory. Needs no postmaster.pid, and finds backends whose postmaster is dead. Commands that a server runs
- * (archive_command) and other programs in that directory do not count.
+ * (archive_command) and other programs in that directory do not count. Milliseconds: it walks the process table.
  * @throws UnderstudyError PLATFORM_UNSUPPORTED outside of Linux.
  */
-export function findServerProcesses(dataDir: string): ServerProcesses {
+export function findServerProcesses(dataDir: string): readonly ProcessStat[] {
+  return surveyServer(dataDir).processes;
+}
+
+/** As findServerProcesses, and which of them is the postmaster, and what could not be seen. */
+export function surveyServer(dataDir: string): ServerSurvey {
   requireProc();
   const isInside = insideOf(dataDir);
   const named = readPostmasterPid(dataDir);
@@ -76,8 +81,18 @@ export function findPostmaster(dataDir: string): ProcessStat | null {
   requireProc();
   const pid = readPostmasterPid(dataDir);
   const stat = pid === null ? null : readLiveStat(pid);
-  if (stat === null || !isPostgres(stat)) return null;
-  return insideOf(dataDir)(stat.pid) === "no" ? null : stat;
+  return stat !== null && belongsTo(stat, dataDir) ? stat : null;
+}
+
+/** Whether this number is, now, a live process of the server on that directory. One process is looked at. */
+export function isServerProcess(of: { pid: number; dataDir: string }): boolean {
+  requireProc();
+  const stat = readLiveStat(of.pid);
+  return stat !== null && belongsTo(stat, of.dataDir);
+}
+
+function belongsTo(stat: ProcessStat, dataDir: string): boolean {
+  return isPostgres(stat) && insideOf(dataDir)(stat.pid) !== "no";
 }
 
 /**
@@ -115,7 +130,7 @@ export async function killServer(options: {
   for (;;) {
     const postmaster = findPostmaster(dataDir);
     if (postmaster !== null) await killFamily(postmaster, dead);
-    const left = findServerProcesses(dataDir).processes;
+    const left = findServerProcesses(dataDir);
     if (left.length === 0) return { killed: dead.size, ms: performance.now() - started };
     for (const found of left) if (sendSignal(found, "SIGKILL")) dead.add(keyOf(found));
     if (performance.now() - started > timeoutMs)
