@@ -1,0 +1,221 @@
+// Makes the data directory of a new cluster with initdb: in a staging directory that becomes the data directory by
+// one rename, so that an initdb that was killed is never taken for data.
+import { randomBytes } from "node:crypto";
+import { chown, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
+import type { Secret } from "../core/secret.ts";
+import type { Installation } from "./installation.ts";
+import { factsOf } from "./majors.ts";
+import { type ProgramResult, runProgram } from "./run-program.ts";
+
+export interface InitDataOptions {
+  readonly installation: Installation;
+  /** Absolute; absent or empty. Its parent must be there and writable. */
+  readonly dataDir: string;
+  readonly superuser: string;
+  readonly superuserPassword: Secret;
+  /** "C.UTF-8" means: characters by Unicode, order by code point, by whatever way this server has for it. */
+  readonly locale: string;
+  /** Default true. */
+  readonly checksums?: boolean;
+  /** Default 60,000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** "initdb", then "syncing": what is being done. */
+  readonly onProgress?: (step: "initdb" | "renaming") => void;
+  /** Only root may set these. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface InitDataResult {
+  /** What was really used: "C.UTF-8 (builtin)", "C.UTF-8 (libc)", "C (libc)" … */
+  readonly locale: string;
+  /** What a person should know, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+interface LocaleChoice {
+  readonly args: readonly string[];
+  readonly name: string;
+  readonly warning: string | null;
+}
+
+const SAID_LINES = 3;
+
+/**
+ * @throws UnderstudyError DIRECTORY_NOT_OURS when dataDir holds something, INITDB_FAILED with initdb's own last
+ * lines, DISK_FULL, TIMED_OUT; the signal's reason when aborted. Nothing is left behind in any of them.
+ */
+export async function initData(options: InitDataOptions): Promise<InitDataResult> {
+  await refuseContents(options.dataDir);
+  await removeLeftovers(options.dataDir);
+  const attempt = randomBytes(4).toString("hex");
+  const staging = `${options.dataDir}.initdb-${attempt}`;
+  const passwordFile = `${options.dataDir}.initdb-${attempt}.password`;
+  try {
+    await writePasswordFile(passwordFile, options);
+    options.onProgress?.("initdb");
+    const choice = await runInitdb(options, { staging, passwordFile });
+    options.onProgress?.("renaming");
+    await rename(staging, options.dataDir);
+    await syncDirectory(dirname(options.dataDir));
+    return {
+      locale: choice.name,
+      warnings: choice.warning === null ? [] : [choice.warning],
+    };
+  } finally {
+    await rm(passwordFile, { force: true });
+    await removeTree(staging);
+  }
+}
+
+/** Tries the ways to have the locale in turn; only a locale that the system does not have leads to the next. */
+async function runInitdb(
+  options: InitDataOptions,
+  paths: { staging: string; passwordFile: string },
+): Promise<LocaleChoice> {
+  const choices = localeChoices(options);
+  for (const [index, choice] of choices.entries()) {
+    const result = await runProgram({
+      program: join(options.installation.binDir, "initdb"),
+      args: initdbArguments(options, { ...paths, choice }),
+      env: initdbEnvironment(process.env),
+      cwd: "/",
+      timeoutMs: options.timeoutMs ?? 60_000,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+    if (result.status === 0) return choice;
+    const another = index < choices.length - 1 && /invalid locale name/.test(result.stderr);
+    if (!another) throw initdbError(options, result);
+    await removeTree(paths.staging);
+  }
+  throw new UnderstudyError("INTERNAL", "initdb was given no locale");
+}
+
+function initdbArguments(
+  options: InitDataOptions,
+  given: { staging: string; passwordFile: string; choice: LocaleChoice },
+): string[] {
+  const facts = factsOf(options.installation.major);
+  const checksums = options.checksums ?? true;
+  return [
+    `--pgdata=${given.staging}`,
+    `--username=${options.superuser}`,
+    `--pwfile=${given.passwordFile}`,
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    ...given.choice.args,
+    ...(checksums ? ["--data-checksums"] : []),
+    ...(!checksums && facts.checksumsDefault ? ["--no-data-checksums"] : []),
+  ];
+}
+
+/**
+ * The builtin provider's order of text never changes with the system (17+; manual 23.1.4). Below, libc's C.UTF-8 has
+ * the same order, where the system has it; else C, which orders the same and knows only ASCII letters.
+ */
+function localeChoices(options: InitDataOptions): readonly LocaleChoice[] {
+  const { locale } = options;
+  if (!/^C\.utf-?8$/i.test(locale))
+    return [{ args: [`--locale=${locale}`], name: `${locale} (libc)`, warning: null }];
+  if (factsOf(options.installation.major).builtinLocaleProvider) {
+    const builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
+    const name = "C.UTF-8 (builtin)";
+    return [
+      { args: [...builtin, "--locale=C.UTF-8"], name, warning: null },
+      { args: [...builtin, "--locale=C"], name, warning: null },
+    ];
+  }
+  return [
+    { args: ["--locale=C.UTF-8"], name: "C.UTF-8 (libc)", warning: null },
+    {
+      args: ["--locale=C"],
+      name: "C (libc)",
+      warning:
+        "this system has no locale C.UTF-8, so the cluster has C: upper() and lower() change ASCII letters only",
+    },
+  ];
+}
+
+/** English messages, and nothing that would steer libpq or the server. */
+export function initdbEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => !/^(PG|LC_|LANG)/.test(name));
+  return { ...Object.fromEntries(kept), LC_ALL: "C" };
+}
+
+async function refuseContents(dataDir: string): Promise<void> {
+  try {
+    const [first] = await readdir(dataDir);
+    if (first === undefined) return;
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_OURS",
+      `cannot make a data directory at ${dataDir}: it holds files already, "${first}" among them`,
+    );
+  } catch (thrown) {
+    if (codeOf(thrown) !== "ENOENT") throw thrown;
+  }
+}
+
+/** What an initdb left that was killed together with its agent. */
+async function removeLeftovers(dataDir: string): Promise<void> {
+  const parent = dirname(dataDir);
+  const prefix = `${basename(dataDir)}.initdb-`;
+  const names = await readdir(parent).catch((cause: unknown) => {
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_WRITABLE",
+      `cannot make a data directory in ${parent}: ${messageOf(cause)}`,
+      { cause },
+    );
+  });
+  for (const name of names) if (name.startsWith(prefix)) await removeTree(join(parent, name));
+}
+
+async function writePasswordFile(path: string, options: InitDataOptions): Promise<void> {
+  const password = options.superuserPassword.reveal();
+  if (/[\n\r\0]/.test(password) || password === "")
+    throw new UnderstudyError(
+      "INITDB_FAILED",
+      "the administrator's password is empty or has a line break in it",
+      { hint: "Choose another password." },
+    );
+  await writeFile(path, `${password}\n`, { mode: 0o600, flag: "wx" });
+  if (options.uid !== undefined && options.gid !== undefined)
+    await chown(path, options.uid, options.gid);
+}
+
+/** A server process that initdb had begun may write for a moment after initdb was killed: tried again. */
+async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function initdbError(options: InitDataOptions, result: ProgramResult): UnderstudyError {
+  const lines = result.stderr
+    .split("\n")
+    .map((line) => line.trim())
+    // What it removed on its way out says nothing about why it failed.
+    .filter((line) => line !== "" && !/^initdb: (warning|removing|data directory)/.test(line));
+  const said = lines.slice(-SAID_LINES).join("; ");
+  const full = /No space left on device|Disk quota exceeded/.test(result.stderr);
+  return new UnderstudyError(
+    full ? "DISK_FULL" : "INITDB_FAILED",
+    `cannot make a data directory at ${options.dataDir}: initdb ${
+      result.signal === null
+        ? `ended with status ${result.status}`
+        : `was ended by ${result.signal}`
+    }${said === "" ? "" : `: ${said}`}`,
+    { details: { dataDir: options.dataDir, status: result.status, stderr: lines.slice(-20) } },
+  );
+}

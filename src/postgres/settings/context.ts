@@ -1,0 +1,72 @@
+// What the settings of one member are computed from: plain data, gathered by the agent.
+import type { Major } from "../../core/spec.ts";
+import type { ControlData } from "../control-data.ts";
+
+/**
+ * Settings that a standby needs at least as high as its primary's; pg_control and WAL carry the primary's values
+ * (manual, 26.4.3; lesson 30). max_wal_senders counts from 12.
+ */
+export const STANDBY_SENSITIVE = [
+  "max_connections",
+  "max_worker_processes",
+  "max_wal_senders",
+  "max_prepared_transactions",
+  "max_locks_per_transaction",
+] as const;
+export type StandbySensitive = (typeof STANDBY_SENSITIVE)[number];
+
+/** The member that a standby streams from. */
+export interface Upstream {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SettingsContext {
+  readonly major: Major;
+  readonly platform: NodeJS.Platform;
+  readonly member: { readonly name: string; readonly host: string; readonly port: number };
+  /** All members, this one included. */
+  readonly memberCount: number;
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Absolute: where postgresql.conf, pg_hba.conf, pg_ident.conf and the passfile are; outside dataDir. */
+  readonly settingsDir: string;
+  /** Absolute: where the server's logging collector writes; outside dataDir. */
+  readonly logDir: string;
+  /** Size of the file system that holds dataDir, in bytes. */
+  readonly diskBytes: number;
+  /** Libraries for shared_preload_libraries, in order. */
+  readonly preload: readonly string[];
+  /** Null as long as there is no member to follow: the server then waits in standby mode. */
+  readonly upstream: Upstream | null;
+  readonly replicationUser: string;
+  /**
+   * What this member's pg_control holds for the standby-sensitive settings; none is rendered lower (lesson 30).
+   * Null where there is no data yet, or where a lower value is really meant.
+   */
+  readonly controlMinimums: Readonly<Partial<Record<StandbySensitive, number>>> | null;
+  /** Default "": commits wait for no standby. */
+  readonly synchronousStandbyNames?: string;
+  /** A command that fetches WAL; none where it is left out. */
+  readonly restoreCommand?: string;
+}
+
+/** The standby-sensitive values that a data directory asks for. */
+export function controlMinimumsOf(
+  control: Pick<
+    ControlData,
+    | "maxConnections"
+    | "maxWorkerProcesses"
+    | "maxWalSenders"
+    | "maxPreparedTransactions"
+    | "maxLocksPerTransaction"
+  >,
+): Partial<Record<StandbySensitive, number>> {
+  return {
+    max_connections: control.maxConnections,
+    max_worker_processes: control.maxWorkerProcesses,
+    ...(control.maxWalSenders === null ? {} : { max_wal_senders: control.maxWalSenders }),
+    max_prepared_transactions: control.maxPreparedTransactions,
+    max_locks_per_transaction: control.maxLocksPerTransaction,
+  };
+}

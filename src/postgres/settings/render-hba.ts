@@ -1,0 +1,76 @@
+// pg_hba.conf by least privilege: every line asks for SCRAM, none trusts, and each of our roles comes only from where
+// it has business (lessons table 2, row 2).
+import { isIP } from "node:net";
+import { assert } from "../../core/errors.ts";
+import { quoteHbaName } from "./quote.ts";
+
+export interface HbaOptions {
+  /** Host or address of every member, this one included. */
+  readonly memberHosts: readonly string[];
+  /** This member's own; it is let in where it is no loopback address. */
+  readonly ownHost: string;
+  readonly replicationUser: string;
+  /** The role by which the agent and the commands work. */
+  readonly adminUser: string;
+  /** From where applications come, as "192.0.2.0/24"; loopback where left out. */
+  readonly applicationNetworks?: readonly string[];
+}
+
+const LOOPBACK = ["127.0.0.1/32", "::1/128"];
+
+/** The first line that fits a connection decides (manual, 21.1): so our roles' lines stand before "all". */
+export function renderHba(options: HbaOptions): string {
+  const replication = quoteHbaName(options.replicationUser);
+  const admin = quoteHbaName(options.adminUser);
+  const memberHosts = unique(options.memberHosts.map(hbaAddress));
+  const own = unique([...LOOPBACK, hbaAddress(options.ownHost)]);
+  const applications = (options.applicationNetworks ?? LOOPBACK).map(checkNetwork);
+  const lines = [
+    "# Written by Understudy; changes made here are lost.",
+    "# The replication role streams, from the members' addresses, and opens no database.",
+    ...memberHosts.map((address) => line("replication", replication, address)),
+    ...reject(replication),
+    "# The administrator comes from this machine only.",
+    ...own.map((address) => line("all", admin, address)),
+    ...reject(admin),
+    '# Applications; "all" does not include replication.',
+    ...applications.map((address) => line("all", "all", address)),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function line(database: string, user: string, address: string): string {
+  return `host ${database} ${user} ${address} scram-sha-256`;
+}
+
+/** "all" as address is any, of both families. */
+function reject(user: string): string[] {
+  return [`host all ${user} all reject`, `host replication ${user} all reject`];
+}
+
+/** A host name is resolved by the server at each connection, and must resolve back (manual, 21.1). */
+function hbaAddress(host: string): string {
+  const family = isIP(host);
+  if (family === 4) return `${host}/32`;
+  if (family === 6) return `${host}/128`;
+  assert(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host), `"${host}" is no host name`);
+  // As an address these words have a meaning of their own.
+  assert(!["all", "samehost", "samenet"].includes(host), `"${host}" is no host name`);
+  return host;
+}
+
+function checkNetwork(network: string): string {
+  const [address = "", bits = "", ...rest] = network.split("/");
+  const family = isIP(address);
+  const width = Number(bits);
+  const limit = family === 4 ? 32 : 128;
+  assert(
+    family !== 0 && rest.length === 0 && /^\d+$/.test(bits) && width > 0 && width <= limit,
+    `"${network}" is no network of applications`,
+  );
+  return network;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

@@ -1,0 +1,66 @@
+// A member's settings as text: the files that a server reads. Pure; write-settings.ts puts them on disk.
+import type { Secret } from "../../core/secret.ts";
+import { slotNameOf } from "../../core/name.ts";
+import { factsOf } from "../majors.ts";
+import type { SettingsContext, Upstream } from "./context.ts";
+import { effectiveSettings } from "./managed.ts";
+import { renderPrimaryConninfo } from "./primary-conninfo.ts";
+import { escapePassfileField, quoteSetting } from "./quote.ts";
+
+const HEADER = "# Written by Understudy; changes made here are lost. Use: understudy param set\n";
+
+/**
+ * The whole postgresql.conf: managed settings with the user's among them, each once.
+ * @throws UnderstudyError PARAMETER_MANAGED, PARAMETER_INVALID, PARAMETER_UNKNOWN (a name that is none).
+ */
+export function renderPostgresqlConf(
+  context: SettingsContext,
+  userParameters: Readonly<Record<string, string>>,
+): string {
+  return HEADER + renderSettings(effectiveSettings(context, userParameters));
+}
+
+/** Name and value a line: what stands in postgresql.conf and what validation feeds to a server are the same text. */
+export function renderSettings(settings: ReadonlyMap<string, string>): string {
+  let text = "";
+  for (const [name, value] of settings) text += `${name} = ${quoteSetting(value)}\n`;
+  return text;
+}
+
+/**
+ * The file in the data directory that makes the next start one in standby mode. Up to 11 it also says whom to
+ * follow (manual of 11, chapter 27); from 12 it is empty.
+ */
+export function renderRecoveryFile(context: SettingsContext): string {
+  if (factsOf(context.major).recoveryFile === "standby.signal") return "";
+  const settings = new Map([
+    ["standby_mode", "on"],
+    ["recovery_target_timeline", "latest"],
+  ]);
+  if (context.upstream !== null) {
+    settings.set("primary_conninfo", renderPrimaryConninfo(context, context.upstream));
+    settings.set("primary_slot_name", slotNameOf(context.member.name));
+  }
+  if (context.restoreCommand !== undefined) settings.set("restore_command", context.restoreCommand);
+  return HEADER + renderSettings(settings);
+}
+
+/** pg_ident.conf: no mapping of system users, so that no method that uses one lets anybody in. */
+export function renderIdent(): string {
+  return HEADER;
+}
+
+/** One line for each member that the replication role may follow; "replication" stands for the database (32.16). */
+export function renderPassfile(options: {
+  members: readonly Upstream[];
+  replicationUser: string;
+  replicationPassword: Secret;
+}): string {
+  const user = escapePassfileField(options.replicationUser);
+  const password = escapePassfileField(options.replicationPassword.reveal());
+  return options.members
+    .map(({ host, port }) => {
+      return `${escapePassfileField(host)}:${port}:replication:${user}:${password}\n`;
+    })
+    .join("");
+}

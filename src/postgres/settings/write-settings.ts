@@ -1,0 +1,77 @@
+// Puts a member's settings on disk: each file whole or not at all, readable by its owner only, and untouched where
+// it already says the same.
+import { randomBytes } from "node:crypto";
+import { chmod, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
+
+const OWNER_ONLY = 0o600;
+
+/**
+ * @returns the paths of the files that were changed: empty when everything was as it should be.
+ * @throws UnderstudyError DISK_FULL or DIRECTORY_NOT_WRITABLE, naming the file.
+ */
+export async function writeSettings(files: ReadonlyMap<string, string>): Promise<string[]> {
+  const changed: string[] = [];
+  for (const [path, text] of files) if (await writeSettingsFile(path, { text })) changed.push(path);
+  return changed;
+}
+
+/** The same for one file: whether it was changed. */
+export async function writeSettingsFile(
+  path: string,
+  content: { readonly text: string },
+): Promise<boolean> {
+  try {
+    if (await holds(path, content.text)) return false;
+    await replaceFile(path, content.text);
+    return true;
+  } catch (cause) {
+    const full = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
+    throw new UnderstudyError(
+      full ? "DISK_FULL" : "DIRECTORY_NOT_WRITABLE",
+      `cannot write ${path}: ${messageOf(cause)}`,
+      { cause, details: { path, code: codeOf(cause) ?? null } },
+    );
+  }
+}
+
+async function holds(path: string, text: string): Promise<boolean> {
+  try {
+    if ((await readFile(path, "utf8")) !== text) return false;
+    // libpq ignores a passfile that others may read: the mode is part of what the file says.
+    if (((await stat(path)).mode & 0o777) !== OWNER_ONLY) await chmod(path, OWNER_ONLY);
+    return true;
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return false;
+    throw thrown;
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  try {
+    const file = await open(temporary, "wx", OWNER_ONLY);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw thrown;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** A rename is only on disk when its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
