@@ -1,0 +1,35 @@
+// What is printed when a command fails: what was being done and why not, then what to do now. Never a stack
+// trace, unless UNDERSTUDY_DEBUG=1 asks for it.
+import { inspect } from "node:util";
+import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { isForPrograms, type OutputFormat } from "./document.ts";
+import { mark, paint, type Look } from "./look.ts";
+
+/** Everything that was thrown as one of our errors; what is not ours is our own mistake. */
+export function asUnderstudyError(thrown: unknown): UnderstudyError {
+  if (thrown instanceof UnderstudyError) return thrown;
+  const aborted = thrown instanceof Error && thrown.name === "AbortError";
+  if (aborted)
+    return new UnderstudyError("INTERRUPTED", "the command was interrupted", { cause: thrown });
+  return new UnderstudyError("INTERNAL", `something unexpected happened: ${messageOf(thrown)}`, {
+    cause: thrown,
+  });
+}
+
+export function renderError(
+  error: UnderstudyError,
+  to: { format: OutputFormat; look: Look; debug: boolean },
+): string {
+  if (isForPrograms(to.format)) {
+    const { code, message, hint, details } = error.toJSON();
+    const trace = to.debug ? { stack: inspect(error) } : {};
+    return `${JSON.stringify({ code, message, hint, details, ...trace })}\n`;
+  }
+  const { look } = to;
+  const lines = [
+    `${paint(look, "bad", `${mark(look, "cross")} error`)}: ${error.message}`,
+    ...(error.hint === "" ? [] : [`  ${paint(look, "dim", "now:")} ${error.hint}`]),
+    ...(to.debug ? ["", inspect(error, { colors: look.colour })] : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,31 @@
+// The foot of a page: where applications connect and what to do next. A connection string that is too long for the
+// terminal is shortened to its first host: it has no password anyway, and `understudy url` prints the complete one.
+import { dot, paint, type Look } from "../output/look.ts";
+import { displayWidth } from "../output/text.ts";
+
+export interface Footer {
+  readonly endpoints: { readonly write: string; readonly read: string };
+  /** "understudy", or "npx understudy" where it was called so. */
+  readonly program: string;
+  /** Commands, without the program's name. */
+  readonly next: readonly string[];
+}
+
+export function renderFooter(footer: Footer, look: Look): string {
+  const write = shortened(footer.endpoints.write, look);
+  const read = shortened(footer.endpoints.read, look);
+  const longest = Math.max(displayWidth(write), displayWidth(read));
+  // Eighty columns hold a shortened string only without the indent.
+  const indent = look.width !== null && longest + 9 > look.width ? "" : "  ";
+  return [
+    `${indent}${paint(look, "dim", "write")}  ${write}`,
+    `${indent}${paint(look, "dim", "read")}   ${read}`,
+    `${indent}${paint(look, "dim", "next")}   ${footer.program} ${footer.next.join(` ${dot(look)} `)}`,
+  ].join("\n");
+}
+
+function shortened(url: string, look: Look): string {
+  if (look.width === null || displayWidth(url) + 9 <= look.width) return url;
+  const ellipsis = look.unicode ? "…" : "...";
+  return url.replace(/(@[^,/]*),[^/]*\//, `$1,${ellipsis}/`);
+}
