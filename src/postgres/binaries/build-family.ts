@@ -5,7 +5,7 @@
 // and ICU's major version, because the order of an index follows the last two (lesson table 2, row 18). It leaves
 // out what an ordinary package upgrade changes: the minor version, the builder's name, the paths. The version of
 // glibc is the machine's, the same for every build on it; PostgreSQL itself warns when that changes.
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 
 const ELF_MACHINES: Readonly<Record<number, string>> = {
   3: "ia32",
@@ -34,17 +34,6 @@ export function describeBuild(program: Buffer, processArch: string): string {
   return [...platformOf(program, processArch), icuOf(program)].join("-");
 }
 
-/** The program's first bytes tell whether it is a native program at all (a wrapper script is not). */
-export async function isNativeProgram(path: string): Promise<boolean> {
-  const file = await open(path, "r");
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(20), 0, 20, 0);
-    return bytesRead === 20 && platformOf(buffer, process.arch)[0] !== "unknown";
-  } finally {
-    await file.close();
-  }
-}
-
 function platformOf(program: Buffer, processArch: string): readonly string[] {
   if (program.length < 20) return ["unknown"];
   if (program.readUInt32BE(0) === 0x7f454c46) {
@@ -63,10 +52,20 @@ function platformOf(program: Buffer, processArch: string): readonly string[] {
   return ["unknown"];
 }
 
-/** The names of the libraries a program needs stand in it as text, on Linux and macOS alike. */
+/** The names of the libraries that a program needs stand in it as text, on Linux and macOS alike. */
 function icuOf(program: Buffer): string {
-  const text = program.toString("latin1");
-  const library = /libicui18n\.(?:so\.)?(\d+)/.exec(text) ?? /\bucol_open_(\d+)\b/.exec(text);
-  if (library?.[1] !== undefined) return `icu${library[1]}`;
-  return text.includes("libicucore") ? "icucore" : "noicu";
+  const major =
+    numberAfter(program, "libicui18n.so.") ??
+    numberAfter(program, "libicui18n.") ??
+    numberAfter(program, "ucol_open_");
+  if (major !== undefined) return `icu${major}`;
+  return program.includes("libicucore") ? "icucore" : "noicu";
+}
+
+function numberAfter(program: Buffer, name: string): string | undefined {
+  for (let at = program.indexOf(name); at >= 0; at = program.indexOf(name, at + 1)) {
+    const number = /^\d+/.exec(program.toString("latin1", at + name.length, at + name.length + 4));
+    if (number !== null) return number[0];
+  }
+  return undefined;
 }

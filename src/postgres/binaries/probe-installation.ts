@@ -67,10 +67,12 @@ export async function probeInstallation(
   if (missing.length > 0)
     return { unusable: `${missing.join(" and ")} ${isOrAre(missing)} not there`, missing };
 
-  const server = await versionOf(join(binDir, "postgres"), options);
+  const [server, initdb] = await Promise.all([
+    versionOf(join(binDir, "postgres"), options),
+    versionOf(join(binDir, "initdb"), options),
+  ]);
   if ("unusable" in server) return server;
   const { version } = server;
-  const initdb = await versionOf(join(binDir, "initdb"), options);
   if ("unusable" in initdb) return { ...initdb, version };
   if (initdb.version !== version)
     return {
