@@ -1,7 +1,7 @@
 // The processes of one server: finding all of them, orphans included, and killing the server whole
 // (postgres-facts, 5). A process is never signalled by its number alone: numbers are used again.
-import { readFileSync, realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { parsePostmasterPid } from "./data-directory.ts";
@@ -17,6 +17,7 @@ import {
   readWorkingDirectory,
   requireProc,
 } from "./proc.ts";
+import { realPathOf } from "./real-path.ts";
 
 /** One process for all time: its number, its start, and the boot in which that start is counted. */
 export interface ProcessIdentity {
@@ -202,16 +203,6 @@ function insideOf(dataDir: string): (pid: number) => "yes" | "no" | "denied" {
       readMountNamespace(pid) === readMountNamespace("self");
     return wasHere ? "yes" : "no";
   };
-}
-
-function realPathOf(dataDir: string): string {
-  try {
-    return realpathSync(dataDir);
-  } catch {
-    const path = resolve(dataDir);
-    const parent = dirname(path);
-    return parent === path ? path : join(realPathOf(parent), basename(path));
-  }
 }
 
 /** "postgres", "postmaster" (a link in old installations), "edb-postgres". */
