@@ -1,7 +1,7 @@
 // Proves that a directory holds a PostgreSQL server that runs here: its programs are run, and its share and library
 // directories are found and recognised by what lies in them. What is missing is told by name.
 import { access, constants, open, realpath, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { codeOf, messageOf } from "../../core/errors.ts";
 import { SUPPORTED_MAJORS, type Major, isMajor } from "../../core/spec.ts";
 import type { Installation } from "../installation.ts";
@@ -120,7 +120,7 @@ async function versionOf(
   program: string,
   options: ProbeOptions,
 ): Promise<{ version: string } | Unusable> {
-  const name = program.slice(program.lastIndexOf("/") + 1);
+  const name = basename(program);
   try {
     const result = await runProgram({
       program,
@@ -134,7 +134,7 @@ async function versionOf(
     });
     const version = /\(PostgreSQL\) (\d+(?:\.\d+|(?:devel|alpha|beta|rc)\d*)?)/.exec(result.stdout);
     if (result.status === 0 && version?.[1] !== undefined) return { version: version[1] };
-    return whyItFailed(name, result.stderr.trim() || result.stdout.trim());
+    return await whyItFailed(program, result.stderr.trim() || result.stdout.trim());
   } catch (cause) {
     options.signal?.throwIfAborted();
     return { unusable: `${name} does not run: ${explain(cause, options.runAs)}`, missing: [] };
@@ -142,13 +142,18 @@ async function versionOf(
 }
 
 /** The dynamic loader names what it lacks: glibc, musl and macOS each in its own words. */
-function whyItFailed(name: string, said: string): Unusable {
+async function whyItFailed(program: string, said: string): Promise<Unusable> {
+  const name = basename(program);
   const library =
     /loading shared libraries: (\S+):/.exec(said) ??
     /Error loading shared library (\S+):/.exec(said) ??
     /Library not loaded: (\S+)/.exec(said);
   if (library?.[1] !== undefined)
     return { unusable: `${name} does not run: ${library[1]} is missing`, missing: [library[1]] };
+  // What the kernel cannot execute is handed to a shell, whose complaint would tell nobody anything.
+  const build = await buildFamily(program);
+  if (!build.startsWith("unknown") && !build.split("-").includes(process.arch))
+    return { unusable: `${name} does not run: it is built for ${build}`, missing: [] };
   const firstLine = said.split("\n")[0] ?? "";
   return {
     unusable: `${name} --version did not answer as PostgreSQL does: ${firstLine}`,
@@ -162,7 +167,6 @@ function explain(cause: unknown, runAs: RunAs | undefined): string {
     return `user ${runAs.uid} may not reach or execute it`;
   // The kernel says so when the file is there but its program interpreter is not (a glibc program on musl).
   if (code === "ENOENT") return "the loader that it was built for is not on this system";
-  if (code === "ENOEXEC") return "it is built for another architecture or is not a program";
   return messageOf(cause);
 }
 

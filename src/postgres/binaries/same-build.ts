@@ -21,8 +21,8 @@ export function assertSameBuild(recorded: RecordedBuild, installation: Installat
   const { binDir, version, family } = installation;
   const why =
     recorded.major === installation.major
-      ? `its build is ${family} and theirs ${recorded.family}, which may sort text differently`
-      : `it is PostgreSQL ${version}`;
+      ? `their build is ${family} and not ${recorded.family}, so they may sort text differently`
+      : `they are PostgreSQL ${version}`;
   throw new UnderstudyError(
     "BINARIES_DIFFER",
     `cannot open data of PostgreSQL ${recorded.major} with the binaries in ${binDir}: ${why}`,
