@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { isForPrograms, type OutputFormat } from "./document.ts";
 import { mark, paint, type Look } from "./look.ts";
+import { harmless } from "./text.ts";
 
 /** Everything that was thrown as one of our errors; what is not ours is our own mistake. */
 export function asUnderstudyError(thrown: unknown): UnderstudyError {
@@ -27,9 +28,24 @@ export function renderError(
   }
   const { look } = to;
   const lines = [
-    `${paint(look, "bad", `${mark(look, "cross")} error`)}: ${error.message}`,
-    ...(error.hint === "" ? [] : [`  ${paint(look, "dim", "now:")} ${error.hint}`]),
+    `${paint(look, "bad", `${mark(look, "cross")} error`)}: ${visible(error.message)}`,
+    ...excerptLines(error),
+    ...(error.hint === "" ? [] : [`  ${paint(look, "dim", "now:")} ${visible(error.hint)}`]),
     ...(to.debug ? ["", inspect(error, { colors: look.colour })] : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The place of a mistake in a statement: a line and a caret below it. */
+function excerptLines(error: UnderstudyError): string[] {
+  const { excerpt } = error.details;
+  return typeof excerpt === "string" ? [`  ${visible(excerpt)}`] : [];
+}
+
+/** A server's message may hold anything: only its line breaks are kept. */
+function visible(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => harmless(line))
+    .join("\n  ");
 }

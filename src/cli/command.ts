@@ -1,0 +1,70 @@
+// Small words that the command files share: examples first, a run with its session, the options that recur.
+import { Option, type Command } from "commander";
+import { parseDuration } from "./arguments.ts";
+import type { Outcome, Plan } from "./local-commands.ts";
+import { dot, mark, paint } from "./output/look.ts";
+import { Session, type CliContext } from "./session.ts";
+
+export interface Call<Options> {
+  /** As typed, without the options. */
+  readonly args: readonly string[];
+  readonly options: Options;
+}
+
+/** The action of a command: a session is made, then the body runs. */
+export function onRun<Options>(
+  context: CliContext,
+  body: (session: Session, call: Call<Options>) => Promise<void>,
+): (this: Command) => Promise<void> {
+  return async function run(this: Command): Promise<void> {
+    await body(new Session(context, this), { args: this.args, options: this.opts() as Options });
+  };
+}
+
+/** Shown at the head of the command's help. */
+export function examples(command: Command, lines: readonly string[]): Command {
+  const text = lines.map((line) => `  $ ${line}`).join("\n");
+  return command.addHelpText("before", `Examples:\n${text}\n`);
+}
+
+export interface WaitOptions {
+  readonly timeout: number;
+  readonly wait?: boolean;
+}
+
+/** --timeout, with the default in words. */
+export function timeoutOption(defaultText: string): Option {
+  return new Option("--timeout <duration>", "give up waiting after this long, such as 30s or 5m")
+    .argParser(parseDuration)
+    .env("UNDERSTUDY_TIMEOUT")
+    .default(parseDuration(defaultText), defaultText);
+}
+
+export function noWaitOption(): Option {
+  return new Option("--no-wait", "return when the request is accepted; follow it with: events");
+}
+
+export function dryRunOption(): Option {
+  return new Option("--dry-run", "print what would be done, and do nothing");
+}
+
+export async function answerPlan(session: Session, plan: Plan): Promise<void> {
+  await session.answer({
+    document: { dryRun: true, summary: plan.summary, steps: plan.steps, ...plan.facts },
+    table: (look) =>
+      [
+        paint(look, "strong", plan.summary),
+        ...plan.steps.map((step, at) => `  ${at + 1}. ${step}`),
+        paint(look, "dim", `  ${dot(look)} nothing was changed: this is a dry run`),
+      ].join("\n"),
+    names: () => plan.steps,
+  });
+}
+
+export async function answerOutcome(session: Session, outcome: Outcome): Promise<void> {
+  await session.answer({
+    document: { summary: outcome.summary, ...outcome.facts },
+    table: (look) => `${paint(look, "good", mark(look, "check"))} ${outcome.summary}`,
+    names: () => [],
+  });
+}

@@ -1,0 +1,155 @@
+// What one run of a command has at hand: the global options, where its output goes and how it may look, and the
+// cluster that it is about.
+import type { Readable, Writable } from "node:stream";
+import type { Command } from "commander";
+import type { ClusterStatus } from "../core/cluster-status.ts";
+import { checkClusterName } from "../core/name.ts";
+import { confirm } from "./output/confirm.ts";
+import { formatAnswer, isForPrograms, type Answer, type OutputFormat } from "./output/document.ts";
+import { LineLog, LiveBlock } from "./output/live-view.ts";
+import { isLive, lookOf, mark, paint, type Environment, type Look } from "./output/look.ts";
+import type { ClusterPlace, LocalCluster, LocalCommands, Operation } from "./local-commands.ts";
+import { programName } from "./screens/program-name.ts";
+
+export interface TerminalOutput extends Writable {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+}
+
+export interface TerminalInput extends Readable {
+  readonly isTTY?: boolean | undefined;
+  setRawMode?(raw: boolean): unknown;
+}
+
+/** What the world gives to the program; the composition root fills it in. */
+export interface CliContext {
+  readonly env: Environment;
+  readonly uid: number;
+  readonly stdin: TerminalInput;
+  readonly stdout: TerminalOutput;
+  readonly stderr: TerminalOutput;
+  /** Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Nobody reads stdout any more (`… | head`): following and watching end. */
+  readonly outputClosed: AbortSignal;
+  readonly loadLocal: () => Promise<LocalCommands>;
+  readonly setExitStatus: (status: number) => void;
+}
+
+export interface GlobalOptions {
+  readonly name?: string;
+  readonly dir?: string;
+  readonly output?: OutputFormat;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly color?: boolean;
+}
+
+export class Session {
+  readonly context: CliContext;
+  readonly options: GlobalOptions;
+  readonly format: OutputFormat;
+  readonly out: Look;
+  readonly err: Look;
+  readonly yes: boolean;
+
+  constructor(context: CliContext, command: Command) {
+    this.context = context;
+    this.options = command.optsWithGlobals<GlobalOptions>();
+    this.format = formatOf(this.options);
+    const colour = this.options.color === false ? false : undefined;
+    this.out = lookOf(context.stdout, { env: context.env, colour });
+    this.err = lookOf(context.stderr, { env: context.env, colour });
+    this.yes = this.options.yes === true || isTrue(context.env["UNDERSTUDY_YES"]);
+  }
+
+  get program(): string {
+    return programName(this.context.env);
+  }
+
+  /** A person reads stdout as well: screens rather than documents. */
+  get forPeople(): boolean {
+    return !isForPrograms(this.format) && this.format !== "name";
+  }
+
+  async answer(answer: Answer): Promise<void> {
+    this.print(await formatAnswer(answer, { format: this.format, look: this.out }));
+  }
+
+  /** Data. */
+  print(text: string): void {
+    if (text !== "" && !this.context.outputClosed.aborted) this.context.stdout.write(text);
+  }
+
+  /** Everything that is not data. */
+  note(text: string): void {
+    this.context.stderr.write(`${text}\n`);
+  }
+
+  step(text: string): void {
+    this.note(`${paint(this.err, "good", mark(this.err, "check"))} ${text}`);
+  }
+
+  /** A block that is painted over on a terminal, or appended lines. */
+  progressBlock(): { readonly live: boolean; readonly block: LiveBlock | LineLog } {
+    const { stderr, env } = this.context;
+    const live = isLive(stderr, env);
+    return { live, block: live ? new LiveBlock(stderr) : new LineLog(stderr) };
+  }
+
+  /** @throws UnderstudyError CONFIRMATION_NEEDED or REFUSED. */
+  async confirm(question: { what: string; expect: string; flag: string }): Promise<void> {
+    const { stdin, stderr, signal } = this.context;
+    await confirm(question, { stdin, stderr, signal, yes: this.yes });
+  }
+
+  async local(): Promise<LocalCommands> {
+    return await this.context.loadLocal();
+  }
+
+  /** @throws UnderstudyError NAME_INVALID. */
+  async place(): Promise<ClusterPlace> {
+    const { name, dir } = this.options;
+    // Before anything is loaded or looked for: a wrong name is answered at once.
+    if (name !== undefined) checkClusterName(name);
+    const local = await this.local();
+    const { env, uid } = this.context;
+    return local.resolveClusterPlace({ name, dir, env, uid });
+  }
+
+  /** @throws UnderstudyError CLUSTER_NOT_FOUND. */
+  async cluster(): Promise<{ local: LocalCommands; cluster: LocalCluster }> {
+    const place = await this.place();
+    const local = await this.local();
+    return { local, cluster: await local.openCluster(place) };
+  }
+
+  async status(): Promise<{
+    local: LocalCommands;
+    cluster: LocalCluster;
+    status: ClusterStatus;
+  }> {
+    const opened = await this.cluster();
+    const status = await opened.local.readClusterStatus(opened.cluster, this.context.signal);
+    return { ...opened, status };
+  }
+
+  operation(options: { timeout: number; wait?: boolean }): Operation {
+    return {
+      signal: this.context.signal,
+      timeoutMs: options.timeout,
+      wait: options.wait !== false,
+      onStep: (text) => this.step(text),
+    };
+  }
+}
+
+/** --json is short for -o json. */
+export function formatOf(options: GlobalOptions): OutputFormat {
+  return options.json === true ? "json" : (options.output ?? "table");
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value !== undefined && ["1", "true", "yes", "on"].includes(value.toLowerCase());
+}
