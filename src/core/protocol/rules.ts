@@ -52,7 +52,7 @@ export const RULES = {
   },
   "promote-under-lease": {
     effect: "promote",
-    sentence: "The lease is this member's and it has replayed all it has: it becomes the primary.",
+    sentence: "The lease is this member's: it replays all that it has and becomes the primary.",
   },
   lead: {
     effect: "lead",
@@ -125,7 +125,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "data-is-gone",
     foreign: "data-is-gone",
     stopped: "start-before-promotion",
-    starting: "let-it-start",
+    starting: "promote-under-lease",
     standby: "promote-under-lease",
     primary: "lead",
     stopping: "let-it-stop",

@@ -1,0 +1,165 @@
+// A switchover, from the old primary's side: checkpoint, announce, shut down, prove that the successor has everything, hand the lease over
+// by name. Refused beforehand when it cannot end well; undone when the successor does not get there.
+import { setTimeout as delay } from "node:timers/promises";
+import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
+import { beginSwitchover, releaseLease, withdrawSwitchover } from "../../core/record-changes.ts";
+import { readControlData } from "../../postgres/control-data.ts";
+import type { Member } from "../member.ts";
+import { askStatus, postToAgent } from "../peer.ts";
+import { readReplication } from "../probe.ts";
+import type { EffectContext } from "./effect.ts";
+
+/** More than this and its replay would keep writers waiting. */
+const MAX_LAG_BYTES = 16 * 1024 * 1024;
+const CHECKPOINT_LIMIT_MS = 60_000;
+const SHUTDOWN_LIMIT_MS = 30_000;
+const REPLAY_LIMIT_MS = 10_000;
+const POLL_MS = 1;
+
+type Situation = Pick<EffectContext, "member" | "record" | "signal">;
+
+/** Why the member cannot take over now; null when it can. Changes nothing. */
+export async function whyNot(situation: Situation & { to: string }): Promise<string | null> {
+  const { member, record, to, signal } = situation;
+  const address = record.members[to];
+  if (address === undefined) return `the cluster has no member ${to}`;
+  if (to === member.name) return `${to} is the primary already`;
+  if (record.switchover !== null)
+    return `a switchover from ${record.switchover.from} to ${record.switchover.to} is under way`;
+  if (address.tags.nofailover === true) return `${to} is tagged nofailover`;
+  const status = await askStatus(address, { timeoutMs: 2_000, signal }).catch((thrown: unknown) =>
+    messageOf(thrown),
+  );
+  if (typeof status === "string") return `the agent of ${to} does not answer (${status})`;
+  if (status.role !== "standby" || status.state !== "streaming")
+    return `${to} is ${status.state}${status.reason === null ? "" : ` (${status.reason})`}, it must be streaming`;
+  const peers = await readReplication(member.session);
+  const peer = peers.find(({ applicationName }) => applicationName === to);
+  if (peer === undefined) return `${to} does not stream from ${member.name}`;
+  const own = await member.positions.read();
+  const lag = lsnDistance({
+    from: parseLsnOrNull(peer.replayLsn) ?? (0n as Lsn),
+    to: parseLsn(own.writeLsn ?? "0/0"),
+  });
+  if (lag > MAX_LAG_BYTES)
+    return `${to} is ${lag} bytes behind, at most ${MAX_LAG_BYTES} are allowed`;
+  return null;
+}
+
+/**
+ * @throws UnderstudyError SWITCHOVER_REFUSED (nothing changed) or SWITCHOVER_FAILED (undone: this member
+ * leads on).
+ */
+export async function handOver(situation: Situation & { to: string }): Promise<void> {
+  const { member, record, to } = situation;
+  const obstacle = await whyNot(situation);
+  if (obstacle !== null)
+    throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
+  // Writes go on while the dirty pages are written; the shutdown's own checkpoint is then short.
+  await checkpoint(member);
+  const plan = { from: member.name, to, term: record.term };
+  if ((await member.keeper.change((current) => beginSwitchover(current, plan))) === null)
+    throw new UnderstudyError(
+      "SWITCHOVER_REFUSED",
+      `cannot switch over to ${to}: the record has changed meanwhile`,
+    );
+  member.event({
+    event: "switchover-begun",
+    message: `${member.name} hands over to ${to}.`,
+    details: { term: record.term },
+  });
+  try {
+    const end = await shutDown(situation);
+    await successorHasAll(situation, end);
+    await release(situation, end);
+  } catch (thrown) {
+    await undo(situation, thrown);
+    throw new UnderstudyError(
+      "SWITCHOVER_FAILED",
+      `${to} did not take over and ${member.name} leads on: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
+
+async function checkpoint({ session }: Member): Promise<void> {
+  await session.query(`SET statement_timeout = ${CHECKPOINT_LIMIT_MS}`);
+  await session.query("CHECKPOINT");
+  await session.query("RESET statement_timeout");
+}
+
+/** @returns the shutdown checkpoint: nothing of any commit lies behind it. */
+async function shutDown({ member, to, signal }: Situation & { to: string }): Promise<Lsn> {
+  await cutOffOthers(member, to);
+  await member.session.close();
+  await member.server.requestStop("fast");
+  // Not until its processes are gone: they wait for the archiver, and nothing can be written any more
+  // (postgres-facts, "switchover floor").
+  const deadline = performance.now() + SHUTDOWN_LIMIT_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    const control = await readControlData(member.paths.data);
+    if (control.state === "shut down") return control.checkpointLsn;
+    if (performance.now() > deadline) {
+      // The record still names this member: what it does next is to start and be promoted again.
+      await member.server.requestStop("immediate");
+      throw new UnderstudyError(
+        "TIMED_OUT",
+        `${member.name} did not shut down within ${SHUTDOWN_LIMIT_MS / 1000} s`,
+      );
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** The shutdown waits for every connected standby, so one that lags or is silent would hold it up. */
+async function cutOffOthers({ session }: Member, to: string): Promise<void> {
+  await session.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_replication
+      WHERE application_name <> $1
+        AND (state <> 'streaming' OR flush_lsn IS NULL
+             OR pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn) > $2)`,
+    [to, MAX_LAG_BYTES],
+  );
+}
+
+async function successorHasAll(
+  { member, record, to, signal }: Situation & { to: string },
+  end: Lsn,
+): Promise<void> {
+  const address = record.members[to];
+  if (address === undefined)
+    throw new UnderstudyError("MEMBER_NOT_FOUND", `${to} is not in the record`);
+  await postToAgent(address, {
+    path: "/await-replay",
+    body: { beyond: formatLsn(end), timeoutMs: REPLAY_LIMIT_MS },
+    token: member.secrets.apiToken,
+    timeoutMs: REPLAY_LIMIT_MS + 1_000,
+    signal,
+  });
+}
+
+async function release(
+  { member, record, to }: Situation & { to: string },
+  end: Lsn,
+): Promise<void> {
+  const holder = { member: member.name, term: record.term, heir: to };
+  const released = await member.keeper.change((current) => releaseLease(current, holder));
+  if (released === null)
+    throw new UnderstudyError("SWITCHOVER_FAILED", "the lease was no longer this member's");
+  member.event({
+    event: "handed-over",
+    message: `${member.name} is shut down at ${formatLsn(end)}, ${to} has all of it and may take the lease.`,
+    details: { term: record.term, lsn: formatLsn(end) },
+  });
+}
+
+async function undo({ member, to }: Situation & { to: string }, thrown: unknown): Promise<void> {
+  await member.keeper.change(withdrawSwitchover).catch(() => null);
+  member.event({
+    event: "switchover-undone",
+    level: "error",
+    message: `${to} did not take over: ${messageOf(thrown)}; ${member.name} leads on.`,
+  });
+}

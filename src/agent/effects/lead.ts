@@ -1,0 +1,101 @@
+// What a primary keeps in order for its cluster: the members' slots, the roles, the applications' database, and its own settings.
+import { escapeIdentifier, escapeLiteral } from "pg";
+import { slotNameOf } from "../../core/name.ts";
+import type { ClusterRecord } from "../../core/record.ts";
+import { withdrawSwitchover } from "../../core/record-changes.ts";
+import type { Secret } from "../../core/secret.ts";
+import { scramVerifier } from "../../postgres/scram-verifier.ts";
+import {
+  APPLICATION_DATABASE,
+  APPLICATION_ROLE,
+  REPLICATION_ROLE,
+  type Member,
+} from "../member.ts";
+import type { EffectContext } from "./effect.ts";
+import { writeMemberSettings } from "./settings.ts";
+
+interface Lead {
+  readonly member: Member;
+  readonly record: ClusterRecord;
+}
+
+/** One pass; repeated with each tick and each change of the record. */
+export async function lead({ member, record }: EffectContext): Promise<void> {
+  // A hand-over that was under way when its agent died: nothing is handed over yet, so it never was.
+  if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
+  if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
+    await member.server.reload();
+  await keepInOrder({ member, record });
+  await makeApplicationDatabase(member);
+}
+
+/** What a standby needs before it can stream from this member. */
+export async function keepInOrder(context: Lead): Promise<void> {
+  await keepSlots(context);
+  await keepRoles(context.member);
+}
+
+/** Every other member has a slot that holds WAL from now on, even before it first connects (lesson 33). */
+async function keepSlots({ member, record }: Lead): Promise<void> {
+  const wanted = new Set(
+    Object.keys(record.members)
+      .filter((name) => name !== member.name)
+      .map(slotNameOf),
+  );
+  const slots = await ownSlots(member);
+  for (const { name, active } of slots)
+    if (!wanted.has(name) && !active) await dropSlot(member, name);
+  for (const name of wanted)
+    if (!slots.some((slot) => slot.name === name))
+      await member.session.query("SELECT pg_create_physical_replication_slot($1, true)", [name]);
+}
+
+/**
+ * Slots of ours that nobody uses. On a standby each would hold WAL for ever (lesson 31).
+ */
+export async function dropUnusedSlots(member: Member): Promise<void> {
+  for (const { name, active } of await ownSlots(member)) if (!active) await dropSlot(member, name);
+}
+
+/** One failing slot must not keep the others from being looked after (lesson 34). */
+async function dropSlot(member: Member, name: string): Promise<void> {
+  try {
+    await member.session.query("SELECT pg_drop_replication_slot($1)", [name]);
+  } catch (thrown) {
+    member.log.write({ event: "slot-not-dropped", level: "warning", message: String(thrown) });
+  }
+}
+
+function ownSlots(member: Member): Promise<{ name: string; active: boolean }[]> {
+  return member.session.query(
+    `SELECT slot_name::text AS name, active FROM pg_replication_slots
+      WHERE slot_type = 'physical' AND slot_name LIKE 'understudy\\_%'`,
+  );
+}
+
+async function keepRoles({ session, secrets }: Member): Promise<void> {
+  const present = await session.query<{ name: string }>(
+    "SELECT rolname::text AS name FROM pg_roles WHERE rolname = ANY ($1)",
+    [[REPLICATION_ROLE, APPLICATION_ROLE]],
+  );
+  const has = (role: string) => present.some(({ name }) => name === role);
+  if (!has(REPLICATION_ROLE))
+    await session.query(createRole(`${REPLICATION_ROLE} LOGIN REPLICATION`, secrets.replication));
+  if (!has(APPLICATION_ROLE))
+    await session.query(createRole(`${APPLICATION_ROLE} LOGIN`, secrets.application));
+}
+
+/** CREATE ROLE takes no parameters; the verifier is of a fixed alphabet and quoted all the same. */
+function createRole(role: string, password: Secret): string {
+  return `CREATE ROLE ${role} PASSWORD ${escapeLiteral(scramVerifier(password))}`;
+}
+
+/** Not before standbys may follow: up to 14 it takes two checkpoints. */
+export async function makeApplicationDatabase({ session }: Member): Promise<void> {
+  const [present] = await session.query("SELECT 1 FROM pg_database WHERE datname = $1", [
+    APPLICATION_DATABASE,
+  ]);
+  if (present !== undefined) return;
+  const [database, owner] = [APPLICATION_DATABASE, APPLICATION_ROLE].map(escapeIdentifier);
+  await session.query(`CREATE DATABASE ${database} OWNER ${owner}`);
+}

@@ -1,0 +1,40 @@
+// Taking the lease that is free for this member, and giving it up when there is no data to lead with.
+import { UnderstudyError } from "../../core/errors.ts";
+import { releaseLease, takeLease } from "../../core/record-changes.ts";
+import type { EffectContext } from "./effect.ts";
+
+export async function takeNamedLease({ member, decision }: EffectContext): Promise<void> {
+  const taken = await member.keeper.change((record) =>
+    takeLease(record, {
+      member: member.name,
+      // Not known before it is writable; others follow only from then on.
+      position: { lsn: null, timeline: null },
+      at: new Date().toISOString(),
+      reason: decision.rule,
+    }),
+  );
+  if (taken === null) return;
+  await member.memory.rememberTerm(taken.term);
+  member.event({
+    event: "lease-taken",
+    rule: decision.rule,
+    message: `${member.name} holds the lease of term ${taken.term}.`,
+    details: { term: taken.term },
+  });
+}
+
+/** Reported as a failure after it is done: nobody leads from then on, and that must be seen. */
+export async function giveUpLease({ member, record }: EffectContext): Promise<void> {
+  const released = await member.keeper.change((current) =>
+    releaseLease(current, { member: member.name, term: record.term, heir: null }),
+  );
+  if (released === null) return;
+  const message = `${member.name} led term ${record.term} but its data directory is gone, half made or of another cluster; the lease is free and nobody was named to take it`;
+  member.event({
+    event: "lease-given-up",
+    level: "error",
+    message,
+    details: { term: record.term },
+  });
+  throw new UnderstudyError("DATA_MISSING", message);
+}

@@ -1,0 +1,133 @@
+// Makes this member the primary, under its lease: by signal, which works on all majors and where no connection is possible, and watching
+// for the moment itself instead of polling as pg_promote() does (postgres-facts, "from promote request to first write").
+import { setTimeout as delay } from "node:timers/promises";
+import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { parseLsn } from "../../core/lsn.ts";
+import { endSwitchover } from "../../core/record-changes.ts";
+import { readControlData } from "../../postgres/control-data.ts";
+import { factsOf } from "../../postgres/majors.ts";
+import type { Member } from "../member.ts";
+import { recordSystemId } from "./bootstrap.ts";
+import type { EffectContext } from "./effect.ts";
+import { keepInOrder } from "./lead.ts";
+import { writeMemberSettings } from "./settings.ts";
+
+const POLL_MS = 2;
+const REQUEST_AGAIN_MS = 200;
+/** Replay may take long; it is given up only when nothing moves for this long. */
+const STALL_LIMIT_MS = 60_000;
+
+export async function promote(context: EffectContext): Promise<void> {
+  const { member, record, decision, signal } = context;
+  const begun = performance.now();
+  await recordSystemId(member);
+  // The lease may have changed hands since the decision: never promote on an old record.
+  await member.keeper.refresh();
+  if (!member.keeper.holdsLease || member.keeper.record?.term !== record.term) return;
+  const from = await member.positions.read().catch(() => null);
+  if (from !== null && from.inRecovery) await clearTheWay(member, from);
+  await becomeWritable(member, signal);
+  const position = await member.positions.read();
+  member.progress(null);
+  await keepInOrder({ member, record });
+  await announce(member);
+  member.event({
+    event: "promoted",
+    rule: decision.rule,
+    message: `${member.name} is the primary of term ${record.term}, on timeline ${position.timeline}, from ${position.writeLsn}.`,
+    details: {
+      term: record.term,
+      timeline: position.timeline,
+      lsn: position.writeLsn,
+      milliseconds: Math.round(performance.now() - begun),
+    },
+  });
+  if (position.timeline !== null && position.writeLsn !== null)
+    await member.memory.rememberFollowed({
+      timeline: position.timeline,
+      before: position.timeline,
+      switchPoint: position.writeLsn,
+    });
+  // Settings that only a primary has, such as values lower than its standbys still run with.
+  if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
+    await member.server.reload();
+  // pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26); nobody waits for this one.
+  void member.session.query("CHECKPOINT").catch(() => {});
+}
+
+/** The others begin to follow as soon as the record names the new timeline. */
+async function announce(member: Member): Promise<void> {
+  await member.keeper.renew();
+  await member.keeper.change((record) => endSwitchover(record, member.name));
+}
+
+/**
+ * A reader that conflicts with replay would hold the promotion up for as long as max_standby_streaming_delay, and on 10 to 12 a paused replay for
+ * ever. Readers are only cut where replay is behind: otherwise nothing holds it.
+ */
+async function clearTheWay(
+  member: Member,
+  position: { receiveLsn: string | null; replayLsn: string | null },
+): Promise<void> {
+  const { session } = member;
+  const { receiveLsn, replayLsn } = position;
+  if (!factsOf(member.file().installation.major).promotesWhenReplayIsPaused)
+    await session.query("SELECT pg_wal_replay_resume()");
+  if (receiveLsn === null || replayLsn === null || parseLsn(receiveLsn) <= parseLsn(replayLsn))
+    return;
+  const cut = await session.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'`,
+  );
+  if (cut.length > 0)
+    member.event({
+      event: "readers-cut",
+      message: `${cut.length} readers of ${member.name} were disconnected, so that none holds up its promotion.`,
+    });
+}
+
+async function becomeWritable(member: Member, signal: AbortSignal): Promise<void> {
+  const stall = { sinceMs: performance.now(), replayLsn: "" };
+  let requestedMs = -Infinity;
+  for (;;) {
+    signal.throwIfAborted();
+    // A request that comes before the startup process lives is lost, so it is repeated; a second one does no harm.
+    if (performance.now() - requestedMs > REQUEST_AGAIN_MS) {
+      await requestPromotion(member);
+      requestedMs = performance.now();
+    }
+    const position = await member.positions.read().catch(() => null);
+    if (position === null ? await isInProduction(member) : !position.inRecovery) return;
+    // While it takes no connections it recovers, and is given the time it needs (lesson 53).
+    if (position === null || position.replayLsn !== stall.replayLsn) {
+      stall.replayLsn = position?.replayLsn ?? "";
+      stall.sinceMs = performance.now();
+    }
+    if (performance.now() - stall.sinceMs > STALL_LIMIT_MS)
+      throw new UnderstudyError(
+        "PROMOTE_FAILED",
+        `cannot promote ${member.name}: its replay stands at ${stall.replayLsn} for ${STALL_LIMIT_MS / 1000} s`,
+      );
+    await delay(POLL_MS);
+  }
+}
+
+async function requestPromotion(member: Member): Promise<void> {
+  if ((await member.server.state()).kind !== "stopped") return member.server.requestPromotion();
+  const complaint = await member.server.lastComplaint();
+  throw new UnderstudyError(
+    "PROMOTE_FAILED",
+    `cannot promote ${member.name}: its PostgreSQL ended: ${complaint ?? "it did not say why"}`,
+  );
+}
+
+/** Where no connection is to be had, pg_control tells; then a connection must follow. */
+async function isInProduction(member: Member): Promise<boolean> {
+  try {
+    const { state } = await readControlData(member.paths.data);
+    return state === "in production" && !(await member.positions.read()).inRecovery;
+  } catch (thrown) {
+    member.log.write({ event: "promotion-unseen", level: "warning", message: messageOf(thrown) });
+    return false;
+  }
+}

@@ -1,0 +1,117 @@
+// Brings a member's settings files in line with the specification, the record and the member's part.
+import { mkdir, statfs } from "node:fs/promises";
+import type { ClusterRecord } from "../../core/record.ts";
+import { readControlData } from "../../postgres/control-data.ts";
+import { factsOf } from "../../postgres/majors.ts";
+import type {
+  SettingsContext,
+  StandbySensitive,
+  Upstream,
+} from "../../postgres/settings/context.ts";
+import { renderHba } from "../../postgres/settings/render-hba.ts";
+import {
+  renderIdent,
+  renderPassfile,
+  renderPostgresqlConf,
+  renderRecoveryFile,
+} from "../../postgres/settings/render.ts";
+import {
+  configFileOf,
+  hbaFileOf,
+  identFileOf,
+  passfileOf,
+  recoveryFileOf,
+} from "../../postgres/settings/settings-files.ts";
+import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-settings.ts";
+import { REPLICATION_ROLE, SUPERUSER, type Member } from "../member.ts";
+
+export interface SettingsRequest {
+  readonly record: ClusterRecord;
+  /** Whom to follow; null for nobody, and for a primary. */
+  readonly upstream: Upstream | null;
+  /** The leader may be given lower values than its standbys have; everybody else never goes below pg_control (lesson 30). */
+  readonly asPrimary: boolean;
+}
+
+/** Writes the files outside of the data directory. @returns whether any was changed: a running server must then reload. */
+export async function writeMemberSettings(
+  member: Member,
+  request: SettingsRequest,
+): Promise<boolean> {
+  const { paths, secrets } = member;
+  for (const dir of [paths.settings, paths.logs])
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  const context = await settingsContext(member, request);
+  const members = Object.values(request.record.members);
+  const parameters = member.file().specification.spec.postgres.parameters;
+  const passfile = renderPassfile({
+    members,
+    replicationUser: REPLICATION_ROLE,
+    replicationPassword: secrets.replication,
+  });
+  const hba = renderHba({
+    memberHosts: members.map(({ host }) => host),
+    ownHost: context.member.host,
+    replicationUser: REPLICATION_ROLE,
+    adminUser: SUPERUSER,
+  });
+  const changed = await writeSettings(
+    new Map([
+      [passfileOf(context), passfile],
+      [hbaFileOf(context), hba],
+      [identFileOf(context), renderIdent()],
+      [configFileOf(context), renderPostgresqlConf(context, parameters)],
+    ]),
+  );
+  return changed.length > 0;
+}
+
+/**
+ * Writes the file in the data directory that makes the next start one in standby mode; up to 11 it also names whom to follow. Never
+ * for a server that is writable now: a restart after a crashed backend would read it.
+ * @returns whether it was changed: up to 11 a running standby must then restart.
+ */
+export async function writeStandbyMode(member: Member, request: SettingsRequest): Promise<boolean> {
+  const context = await settingsContext(member, request);
+  return writeSettingsFile(recoveryFileOf(context), { text: renderRecoveryFile(context) });
+}
+
+/** Whether a change of the upstream reaches a running server of this major only by a restart. */
+export function needsRestartToFollow(member: Member): boolean {
+  return !factsOf(member.file().installation.major).reloadablePrimaryConninfo;
+}
+
+async function settingsContext(member: Member, request: SettingsRequest): Promise<SettingsContext> {
+  const { specification, installation } = member.file();
+  const { paths, name } = member;
+  const address = request.record.members[name];
+  const disk = await statfs(paths.root);
+  return {
+    major: installation.major,
+    platform: process.platform,
+    member: { name, host: address?.host ?? "127.0.0.1", port: address?.port ?? 0 },
+    memberCount: Object.keys(request.record.members).length,
+    dataDir: paths.data,
+    settingsDir: paths.settings,
+    logDir: paths.logs,
+    diskBytes: disk.blocks * disk.bsize,
+    preload: specification.spec.postgres.preload,
+    upstream: request.upstream,
+    replicationUser: REPLICATION_ROLE,
+    controlMinimums: request.asPrimary ? null : await controlMinimums(paths.data),
+  };
+}
+
+async function controlMinimums(
+  dataDir: string,
+): Promise<Partial<Record<StandbySensitive, number>> | null> {
+  const control = await readControlData(dataDir).catch(() => null);
+  if (control === null) return null;
+  return {
+    max_connections: control.maxConnections,
+    max_worker_processes: control.maxWorkerProcesses,
+    ...(control.maxWalSenders === null ? {} : { max_wal_senders: control.maxWalSenders }),
+    max_prepared_transactions: control.maxPreparedTransactions,
+    max_locks_per_transaction: control.maxLocksPerTransaction,
+  };
+}

@@ -1,0 +1,43 @@
+// Observes the ground that a member stands on: its data directory, its processes, and whether its server takes writes.
+import type { ClusterRecord } from "../core/record.ts";
+import type { Ground } from "../core/protocol/situation.ts";
+import { readMarker } from "../postgres/base-backup/marker.ts";
+import { readControlData } from "../postgres/control-data.ts";
+import { inspectDataDirectory } from "../postgres/data-directory.ts";
+import type { Member } from "./member.ts";
+
+export async function observeGround(member: Member, record: ClusterRecord | null): Promise<Ground> {
+  const server = await member.server.state();
+  if (server.kind === "accepting") return writability(member);
+  if (server.kind === "starting" || server.kind === "stopping") return server.kind;
+  // Orphans of a dead postmaster are ended before the next start; until then the server counts as stopped.
+  return stoppedGround(member, record);
+}
+
+/** Asked of the server; where it takes no connection, its control file tells. */
+async function writability(member: Member): Promise<Ground> {
+  try {
+    return (await member.positions.read()).inRecovery ? "standby" : "primary";
+  } catch {
+    const { state } = await readControlData(member.paths.data);
+    return state === "in production" ? "primary" : "standby";
+  }
+}
+
+async function stoppedGround(member: Member, record: ClusterRecord | null): Promise<Ground> {
+  if (await isHalfMade(member)) return "half-made";
+  const data = await inspectDataDirectory(member.paths.data);
+  if (data.kind === "absent" || data.kind === "empty") return "nothing";
+  if (data.kind === "foreign" || data.control === null) return "foreign";
+  if (data.major !== member.file().installation.major) return "foreign";
+  const systemId = record?.systemId ?? null;
+  return systemId !== null && data.control.systemId !== systemId ? "foreign" : "stopped";
+}
+
+/** A marker that cannot be read counts as one that is there. */
+export function isHalfMade(member: Member): Promise<boolean> {
+  return readMarker(member.paths.data).then(
+    (marker) => marker !== null,
+    () => true,
+  );
+}

@@ -1,0 +1,66 @@
+// Files of JSON lines that an agent appends to: its log, and its events (what was decided and why, kept for people). Bounded: a full
+// file is renamed to ".1" and begun anew.
+import { appendFileSync, renameSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+
+export interface Entry {
+  /** Wall clock, RFC 3339 UTC: for people. */
+  readonly at: string;
+  readonly member: string;
+  /** A constant name, such as "promoted". */
+  readonly event: string;
+  /** One sentence. */
+  readonly message: string;
+  readonly level?: "info" | "warning" | "error";
+  /** The rule of the protocol that fired, where one did. */
+  readonly rule?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+const LIMIT_BYTES = 4 * 1024 * 1024;
+
+export class Journal {
+  readonly #path: string;
+  readonly #member: string;
+
+  constructor(options: { path: string; member: string }) {
+    this.#path = options.path;
+    this.#member = options.member;
+  }
+
+  /** A journal that cannot be written (disk full) must not stop what it describes. */
+  write(entry: Omit<Entry, "at" | "member">): void {
+    const line: Entry = { at: new Date().toISOString(), member: this.#member, ...entry };
+    try {
+      this.#rotate();
+      appendFileSync(this.#path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    } catch {
+      process.stderr.write(`${JSON.stringify(line)}\n`);
+    }
+  }
+
+  #rotate(): void {
+    const size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > LIMIT_BYTES) renameSync(this.#path, `${this.#path}.1`);
+  }
+}
+
+/** Oldest first; a torn last line (a crash in the middle of a write) is passed over. */
+export async function readJournal(path: string): Promise<Entry[]> {
+  const texts = await Promise.all(
+    [`${path}.1`, path].map((file) => readFile(file, "utf8").catch(() => "")),
+  );
+  return texts
+    .join("")
+    .split("\n")
+    .flatMap((line) => parseEntry(line));
+}
+
+function parseEntry(line: string): Entry[] {
+  if (line === "") return [];
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
+  }
+}

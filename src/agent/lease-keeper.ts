@@ -1,0 +1,140 @@
+// What this agent knows of the record, and its changes to it. Renewals run on a timer of their own, so that no long
+// step delays them.
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import type { ClusterRecord } from "../core/record.ts";
+import { holdsLease, renewLease } from "../core/record-changes.ts";
+import { changeRecord, type Store, type Versioned } from "../store/store.ts";
+
+export interface LeasePosition {
+  readonly lsn: string | null;
+  readonly timeline: number | null;
+}
+
+export interface LeaseKeeperOptions {
+  readonly store: Store;
+  readonly member: string;
+  /** The primary's present position, written with each renewal. */
+  readonly position: () => LeasePosition;
+  /** Called after the record was found changed. */
+  readonly onChange: () => void;
+  /** Called when the store begins to fail, with why, and with null when it answers again. */
+  readonly onStoreTrouble: (why: string | null) => void;
+}
+
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  #known: Versioned | null = null;
+  #trouble: string | null = null;
+  #renewing = false;
+  #timer: NodeJS.Timeout | null = null;
+  #watch: Disposable | null = null;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The newest record that was read; it may be older than the store's while that does not answer. */
+  get record(): ClusterRecord | null {
+    return this.#known?.record ?? null;
+  }
+
+  get holdsLease(): boolean {
+    const { record } = this;
+    return (
+      record !== null && holdsLease(record, { member: this.#options.member, term: record.term })
+    );
+  }
+
+  /** Reads the record and goes on watching it. */
+  async begin(): Promise<void> {
+    await this.refresh();
+    this.#watch = this.#options.store.watch(() => void this.refresh());
+    this.#schedule();
+  }
+
+  /** Reads the record; a store that does not answer changes nothing but says so. */
+  async refresh(): Promise<void> {
+    try {
+      const read = await this.#options.store.read();
+      this.#storeAnswered();
+      this.#learn(read);
+    } catch (thrown) {
+      this.#storeFailed(thrown);
+    }
+  }
+
+  /** One change by compare-and-set. @returns the new record, or null when `change` did not allow it. */
+  async change(
+    change: (record: ClusterRecord) => ClusterRecord | null,
+    options: { durable?: boolean } = {},
+  ): Promise<ClusterRecord | null> {
+    const written = await changeRecord(this.#options.store, change, options);
+    if (written !== null) this.#learn(written);
+    else await this.refresh();
+    return written?.record ?? null;
+  }
+
+  /** Renews now; the timer does it otherwise. */
+  async renew(): Promise<void> {
+    const { record } = this;
+    if (!this.holdsLease || record === null || this.#renewing) return;
+    const { member, position } = this.#options;
+    const holder = { member, term: record.term, position: position() };
+    this.#renewing = true;
+    try {
+      await this.change((current) => renewLease(current, holder), { durable: false });
+      this.#storeAnswered();
+    } catch (thrown) {
+      this.#storeFailed(thrown);
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#watch?.[Symbol.dispose]();
+  }
+
+  #schedule(): void {
+    const { record } = this;
+    // A fifth of the lease: four renewals may be lost before it runs out.
+    this.#timer = setTimeout(
+      () => void this.renew().finally(() => this.#schedule()),
+      (record?.ttlMs ?? 2_000) / 5,
+    );
+  }
+
+  #learn(read: Versioned | null): void {
+    if (read === null || read.revision === this.#known?.revision) return;
+    const before = this.#known?.record;
+    this.#known = read;
+    // A renewal alone is no news for anybody but a candidate.
+    if (before === undefined || !sameButForRenewal(before, read.record)) this.#options.onChange();
+  }
+
+  #storeAnswered(): void {
+    if (this.#trouble === null) return;
+    this.#trouble = null;
+    this.#options.onStoreTrouble(null);
+  }
+
+  #storeFailed(thrown: unknown): void {
+    const why = thrown instanceof UnderstudyError ? thrown.message : messageOf(thrown);
+    if (this.#trouble === why) return;
+    this.#trouble = why;
+    this.#options.onStoreTrouble(why);
+  }
+}
+
+function sameButForRenewal(one: ClusterRecord, other: ClusterRecord): boolean {
+  return withoutRenewal(one) === withoutRenewal(other);
+}
+
+function withoutRenewal(record: ClusterRecord): string {
+  const leader = record.leader && {
+    member: record.leader.member,
+    timeline: record.leader.timeline,
+  };
+  return JSON.stringify({ ...record, leader });
+}

@@ -1,0 +1,54 @@
+// One member as its agent's effects see it: where its files are, its server, its session, and what it knows.
+import type { Entry, Journal } from "./journal.ts";
+import type { ClusterRecord, RecordMember } from "../core/record.ts";
+import type { Progress } from "../core/member-status.ts";
+import type { PostgresServer } from "../postgres/server.ts";
+import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { MemberMemory } from "./memory.ts";
+import type { MemberPaths } from "./member-paths.ts";
+import type { PositionProbe } from "./probe.ts";
+import type { Session } from "./session.ts";
+
+/** The PostgreSQL roles of Understudy's own. */
+export const SUPERUSER = "postgres";
+export const REPLICATION_ROLE = "understudy_replication";
+export const APPLICATION_ROLE = "app";
+export const APPLICATION_DATABASE = "app";
+
+export interface Member {
+  readonly name: string;
+  readonly cluster: string;
+  readonly clusterRoot: string;
+  readonly paths: MemberPaths;
+  readonly secrets: ClusterSecrets;
+  readonly server: PostgresServer;
+  readonly session: Session;
+  readonly positions: PositionProbe;
+  readonly keeper: LeaseKeeper;
+  readonly memory: MemberMemory;
+  readonly log: Journal;
+  /** The specification as it was last read. */
+  file(): ClusterFile;
+  /** Writes a decision record that people read. */
+  event(entry: Omit<Entry, "at" | "member">): void;
+  /** What a long step has come to; null when it has ended. */
+  progress(progress: Progress | null): void;
+}
+
+/** The record's leader with its address, once it is writable (its timeline is known). */
+export interface Leader {
+  readonly name: string;
+  readonly address: RecordMember;
+  readonly term: number;
+  readonly timeline: number;
+}
+
+export function writableLeader(record: ClusterRecord | null): Leader | null {
+  const name = record?.leader?.member;
+  const timeline = record?.leader?.timeline ?? null;
+  const address = name === undefined ? undefined : record?.members[name];
+  if (record === null || name === undefined || address === undefined || timeline === null)
+    return null;
+  return { name, address, term: record.term, timeline };
+}

@@ -1,0 +1,72 @@
+// What a member must not forget when its agent restarts: the newest term it has known, and whom it was last proven to follow.
+import { readFile } from "node:fs/promises";
+import * as v from "valibot";
+import { parseLsn, type Lsn } from "../core/lsn.ts";
+import { writeWhole } from "./cluster-file.ts";
+
+const memorySchema = v.object({
+  term: v.number(),
+  /**
+   * The timeline that this member's WAL was proven to lead into, and where that left the one it was on before: beyond
+   * `switchPoint` its WAL is of `timeline`, up to it of `before`.
+   */
+  followed: v.nullable(
+    v.object({ timeline: v.number(), before: v.number(), switchPoint: v.string() }),
+  ),
+});
+
+type Remembered = v.InferOutput<typeof memorySchema>;
+
+export class MemberMemory {
+  readonly #path: string;
+  #remembered: Remembered;
+
+  private constructor(path: string, remembered: Remembered) {
+    this.#path = path;
+    this.#remembered = remembered;
+  }
+
+  /** A lost or torn memory is no harm: everything is then proven anew from the data directory. */
+  static async load(path: string): Promise<MemberMemory> {
+    const text = await readFile(path, "utf8").catch(() => "null");
+    const parsed = v.safeParse(memorySchema, parseOrNull(text));
+    return new MemberMemory(path, parsed.success ? parsed.output : { term: 0, followed: null });
+  }
+
+  get term(): number {
+    return this.#remembered.term;
+  }
+
+  get followed(): Remembered["followed"] {
+    return this.#remembered.followed;
+  }
+
+  /** The timeline of a position that this member's WAL has reached, or null when that was not proven. */
+  timelineAt(position: Lsn): number | null {
+    const { followed } = this;
+    if (followed === null) return null;
+    return position > parseLsn(followed.switchPoint) ? followed.timeline : followed.before;
+  }
+
+  async rememberTerm(term: number): Promise<void> {
+    if (term <= this.#remembered.term) return;
+    await this.#save({ ...this.#remembered, term });
+  }
+
+  async rememberFollowed(followed: Remembered["followed"]): Promise<void> {
+    await this.#save({ ...this.#remembered, followed });
+  }
+
+  async #save(remembered: Remembered): Promise<void> {
+    await writeWhole(this.#path, `${JSON.stringify(remembered)}\n`);
+    this.#remembered = remembered;
+  }
+}
+
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

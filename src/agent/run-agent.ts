@@ -1,0 +1,152 @@
+// Puts one member's agent together and runs it until it is told to shut down. Started by root it becomes the cluster's user first, for good.
+import { mkdir } from "node:fs/promises";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
+import { PostgresServer } from "../postgres/server.ts";
+import { tryLock } from "../store/process-lock.ts";
+import type { Store } from "../store/store.ts";
+import { Agent } from "./agent.ts";
+import { serveApi } from "./api.ts";
+import { readClusterFile, readSecrets } from "./cluster-file.ts";
+import { Journal } from "./journal.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { MemberMemory } from "./memory.ts";
+import { SUPERUSER, type Member } from "./member.ts";
+import { clusterPaths, memberPaths } from "./member-paths.ts";
+import { PositionProbe } from "./probe.ts";
+import { Session } from "./session.ts";
+
+export interface RunAgentOptions {
+  readonly clusterRoot: string;
+  readonly member: string;
+  /** Opens the store that holds the cluster's record. */
+  readonly openStore: (cluster: string) => Store;
+}
+
+/**
+ * @throws UnderstudyError MEMBER_IN_USE when another agent runs this member, MEMBER_NOT_FOUND when the record has none of that name,
+ * PORT_TAKEN, and whatever reading the cluster's files may throw.
+ */
+export async function runAgent(options: RunAgentOptions): Promise<void> {
+  const cluster = clusterPaths(options.clusterRoot);
+  const paths = memberPaths(options.clusterRoot, options.member);
+  let file = await readClusterFile(cluster.cluster);
+  await becomeClusterUser(file.osUser);
+  const secrets = await readSecrets(cluster.secrets);
+  await mkdir(paths.logs, { recursive: true, mode: 0o700 });
+  using lock = tryLock(paths.agentLock);
+  if (lock === null)
+    throw new UnderstudyError(
+      "MEMBER_IN_USE",
+      `another agent already runs ${options.member} in ${paths.root}`,
+    );
+
+  const log = new Journal({ path: paths.agentLog, member: options.member });
+  const events = new Journal({ path: paths.events, member: options.member });
+  await using store = options.openStore(file.specification.metadata.name);
+  const address = (await store.read())?.record.members[options.member];
+  if (address === undefined)
+    throw new UnderstudyError(
+      "MEMBER_NOT_FOUND",
+      `the cluster's record has no member ${options.member}`,
+    );
+
+  let agent: Agent | null = null;
+  let storeTrouble: string | null = null;
+  const wake = () => agent?.wake();
+  const session = new Session({
+    target: {
+      host: address.host,
+      port: address.port,
+      user: SUPERUSER,
+      password: secrets.superuser,
+      applicationName: `understudy ${options.member}`,
+    },
+    onLost: wake,
+  });
+  const positions = new PositionProbe(session);
+  const server = new PostgresServer({
+    installation: file.installation,
+    dataDir: paths.data,
+    configFile: paths.configFile,
+    logDir: paths.logs,
+    onExit: () => {
+      positions.forget();
+      wake();
+    },
+  });
+  const keeper = new LeaseKeeper({
+    store,
+    member: options.member,
+    position: () => leasePosition(positions),
+    onChange: wake,
+    onStoreTrouble: (why) => {
+      storeTrouble = why;
+      log.write({
+        event: "store",
+        level: why === null ? "info" : "error",
+        message: why ?? "the store answers again",
+      });
+    },
+  });
+  const member: Member = {
+    name: options.member,
+    cluster: file.specification.metadata.name,
+    clusterRoot: options.clusterRoot,
+    paths,
+    secrets,
+    server,
+    session,
+    positions,
+    keeper,
+    memory: await MemberMemory.load(paths.memory),
+    log,
+    file: () => file,
+    event: (entry) => {
+      events.write(entry);
+      log.write(entry);
+    },
+    progress: (progress) => agent?.setProgress(progress),
+  };
+  const running = new Agent({
+    member,
+    rereadFile: async () => {
+      file = await readClusterFile(cluster.cluster);
+    },
+    storeTrouble: () => storeTrouble,
+  });
+  agent = running;
+  await using _api = await serveApi({
+    host: address.host,
+    port: address.apiPort,
+    token: secrets.apiToken,
+    requests: running,
+  });
+  process.once("SIGTERM", () => void shutDown(running, log));
+  log.write({
+    event: "agent-started",
+    message: `The agent of ${options.member} runs.`,
+    details: { pid: process.pid },
+  });
+  await running.run();
+  log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
+}
+
+/** What is written with each renewal: nothing as long as this member is not writable. */
+function leasePosition({ latest }: PositionProbe): { lsn: string | null; timeline: number | null } {
+  return latest === null || latest.inRecovery
+    ? { lsn: null, timeline: null }
+    : { lsn: latest.writeLsn, timeline: latest.timeline };
+}
+
+async function shutDown(agent: Agent, log: Journal): Promise<void> {
+  await agent.shutDown().catch((thrown: unknown) => {
+    log.write({ event: "shutdown-failed", level: "error", message: messageOf(thrown) });
+  });
+}
+
+async function becomeClusterUser(name: string | null): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const user = await findOsUser(name === null ? {} : { wanted: name });
+  if (user !== null) dropPrivileges(user);
+}

@@ -1,0 +1,64 @@
+// The agent's own connection to its server: one, kept open, made again when it is lost. Its end is the first sign that the
+// server has gone.
+import type { Client, QueryResultRow } from "pg";
+import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
+import { connect, type ConnectOptions } from "../postgres/connect.ts";
+
+const SQLSTATE_LENGTH = 5;
+
+export class Session {
+  readonly #target: ConnectOptions;
+  readonly #onLost: () => void;
+  #client: Promise<Client> | null = null;
+
+  constructor(options: { target: ConnectOptions; onLost: () => void }) {
+    this.#target = options.target;
+    this.#onLost = options.onLost;
+  }
+
+  /** @throws UnderstudyError CONNECTION_FAILED or SQL_FAILED (`details.code` is the SQLSTATE). */
+  async query<Row extends QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const client = await this.#connected();
+    try {
+      const result = await client.query<Row>(sql, values);
+      return result.rows;
+    } catch (cause) {
+      // Without an SQLSTATE it was a time-out or a broken connection: that one cannot be used again.
+      if (codeOf(cause)?.length !== SQLSTATE_LENGTH) await this.close();
+      throw new UnderstudyError("SQL_FAILED", `${firstWords(sql)} failed: ${messageOf(cause)}`, {
+        cause,
+        details: { code: codeOf(cause) ?? null },
+      });
+    }
+  }
+
+  /** Ends the connection; the next query makes a new one. */
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    await client?.then((open) => open.end()).catch(() => {});
+  }
+
+  #connected(): Promise<Client> {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  async #connect(): Promise<Client> {
+    try {
+      const client = await connect(this.#target);
+      client.once("end", () => {
+        this.#client = null;
+        this.#onLost();
+      });
+      return client;
+    } catch (thrown) {
+      this.#client = null;
+      throw thrown;
+    }
+  }
+}
+
+function firstWords(sql: string): string {
+  return sql.trim().split(/\s+/).slice(0, 3).join(" ");
+}

@@ -1,0 +1,142 @@
+// What this agent answers about its member: read fresh from the server when asked, null where nothing is known.
+import { API_VERSION } from "../core/spec.ts";
+import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
+import { slotNameOf } from "../core/name.ts";
+import type { Ground } from "../core/protocol/situation.ts";
+import { readControlData } from "../postgres/control-data.ts";
+import { inspectStorage, storageOf } from "../postgres/storage.ts";
+import { writableLeader, type Member } from "./member.ts";
+import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
+
+export interface StatusInput {
+  readonly member: Member;
+  readonly ground: Ground;
+  /** The effect under way, and why the last one failed. */
+  readonly activity: { readonly effect: string | null; readonly failure: string | null };
+  readonly progress: Progress | null;
+  /** What the store's trouble is, if any. */
+  readonly storeTrouble: string | null;
+  /** The record's generation that the server has been given. */
+  readonly generation: number | null;
+}
+
+interface Facts {
+  readonly position: Position | null;
+  readonly replication: MemberStatus["replication"];
+  readonly pendingRestart: readonly string[];
+  readonly overridden: readonly string[];
+}
+
+export async function readStatus(input: StatusInput): Promise<MemberStatus> {
+  const { member, ground, activity } = input;
+  const { record } = member.keeper;
+  const address = record?.members[member.name];
+  const [facts, server, control] = await Promise.all([
+    readFacts(input),
+    member.server.state(),
+    readControlData(member.paths.data).catch(() => null),
+  ]);
+  const { position } = facts;
+  const upstream = ground === "standby" ? writableLeader(record) : null;
+  return {
+    apiVersion: API_VERSION,
+    kind: "MemberStatus",
+    cluster: member.cluster,
+    name: member.name,
+    role: roleOf(ground),
+    state: stateOf(input, position),
+    reason: activity.failure ?? (await reasonOf(input, position)),
+    agentPid: process.pid,
+    pid: "pid" in server ? server.pid : null,
+    host: address?.host ?? "127.0.0.1",
+    port: address?.port ?? 0,
+    systemId: control?.systemId ?? null,
+    timeline: position?.timeline ?? member.memory.followed?.timeline ?? control?.timeline ?? null,
+    postgresVersion: member.file().installation.version,
+    term: record?.term ?? null,
+    generation: input.generation,
+    writeLsn: position?.writeLsn ?? null,
+    flushLsn: position?.flushLsn ?? null,
+    replayLsn: position?.replayLsn ?? null,
+    replayLagSeconds: position?.replayLagSeconds ?? null,
+    upstream: upstream?.name ?? null,
+    slot: upstream === null ? null : slotNameOf(member.name),
+    replication: facts.replication,
+    progress: input.progress,
+    pendingRestart: facts.pendingRestart,
+    warnings: warningsOf(input, facts),
+    storage: await inspectStorage(member.paths.root).then(storageOf, () => null),
+  };
+}
+
+async function readFacts({ member, ground }: StatusInput): Promise<Facts> {
+  if (ground !== "primary" && ground !== "standby")
+    return { position: null, replication: [], pendingRestart: [], overridden: [] };
+  const { session } = member;
+  const [position, replication, trouble] = await Promise.all([
+    member.positions.read().catch(() => null),
+    readReplication(session).catch(() => []),
+    readSettingTrouble(session).catch(() => ({ pendingRestart: [], overridden: [] })),
+  ]);
+  return { position, replication, ...trouble };
+}
+
+function roleOf(ground: Ground): MemberStatus["role"] {
+  return ground === "primary" || ground === "standby" ? ground : "none";
+}
+
+function stateOf(
+  input: StatusInput,
+  position: Position | null,
+): Exclude<MemberState, "unreachable"> {
+  const { ground, activity, member } = input;
+  if (activity.effect === "clone") return "cloning";
+  if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
+  if (ground === "foreign") return "failed";
+  if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
+  if (ground === "starting") return "starting";
+  if (ground === "primary") return position === null ? "failed" : "running";
+  if (ground !== "standby") return "stopped";
+  return isStreaming(member, position) ? "streaming" : "catching-up";
+}
+
+/**
+ * Streaming is what was proven: it may follow the leader's timeline, and its walreceiver is on that very one.
+ */
+function isStreaming(member: Member, position: Position | null): boolean {
+  const leader = writableLeader(member.keeper.record);
+  return (
+    leader !== null &&
+    position?.receiver === "streaming" &&
+    member.memory.followed?.timeline === leader.timeline &&
+    position.timeline === leader.timeline
+  );
+}
+
+async function reasonOf(input: StatusInput, position: Position | null): Promise<string | null> {
+  const { member, ground } = input;
+  if (ground === "foreign")
+    return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
+  if (ground === "starting")
+    return "PostgreSQL is starting or recovering; it is given the time it needs";
+  if (ground !== "standby" || isStreaming(member, position)) return null;
+  const leader = writableLeader(member.keeper.record);
+  if (leader === null) return "there is no primary to follow";
+  const complaint = await member.server.lastComplaint();
+  return `it does not receive from ${leader.name}${complaint === null ? " yet" : `; PostgreSQL's log has: ${complaint}`}`;
+}
+
+function warningsOf(input: StatusInput, facts: Facts): string[] {
+  const warnings: string[] = [];
+  if (input.storeTrouble !== null)
+    warnings.push(`the store does not answer: ${input.storeTrouble}`);
+  if (facts.overridden.length > 0)
+    warnings.push(
+      `ALTER SYSTEM overrides what Understudy renders for ${facts.overridden.join(", ")}; undo it with ALTER SYSTEM RESET`,
+    );
+  if (facts.pendingRestart.length > 0)
+    warnings.push(
+      `${facts.pendingRestart.join(", ")} changed and waits for a restart: understudy restart`,
+    );
+  return warnings;
+}

@@ -1,0 +1,216 @@
+// One PostgreSQL server: starting, stopping, reloading and promoting it, and noticing its end. It is started in a session of its own, so that
+// it outlives the agent; an agent that comes back finds it by its postmaster.pid.
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { open, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { UnderstudyError } from "../core/errors.ts";
+import { readPostmasterPid } from "./data-directory.ts";
+import type { Installation } from "./installation.ts";
+import { findServerProcesses, isServerProcess, killServer, signalPostmaster } from "./processes.ts";
+import { serverEnvironment } from "./server-environment.ts";
+
+export interface ServerOptions {
+  readonly installation: Installation;
+  readonly dataDir: string;
+  /** postgresql.conf, outside of the data directory. */
+  readonly configFile: string;
+  readonly logDir: string;
+  /** Called when the postmaster that was running is found to be gone. */
+  readonly onExit: () => void;
+}
+
+export type ServerState =
+  | { readonly kind: "stopped" }
+  /** Processes of a dead postmaster still live: they may commit and acknowledge (postgres-facts, "killing the whole server"). */
+  | { readonly kind: "orphaned"; readonly processes: number }
+  | { readonly kind: "starting" | "accepting" | "stopping"; readonly pid: number };
+
+const POLL_MS = 3;
+const LOG_TAIL_BYTES = 16_384;
+
+export class PostgresServer {
+  readonly #options: ServerOptions;
+  /** The postmaster that this process started, until its exit is reported. */
+  #childPid: number | null = null;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  get dataDir(): string {
+    return this.#options.dataDir;
+  }
+
+  /** From postmaster.pid and the process table; asks PostgreSQL nothing. */
+  async state(): Promise<ServerState> {
+    const { dataDir } = this.#options;
+    const file = await readPostmasterPid(dataDir);
+    if (file !== null && isServerProcess({ pid: file.pid, dataDir }))
+      return { kind: stateWord(file.status), pid: file.pid };
+    if (this.#childPid !== null) return { kind: "starting", pid: this.#childPid };
+    // Only now the whole process table is walked, which costs milliseconds.
+    const processes = findServerProcesses(dataDir);
+    return processes.length > 0
+      ? { kind: "orphaned", processes: processes.length }
+      : { kind: "stopped" };
+  }
+
+  /**
+   * Starts it and waits until it lives ("running") or takes connections ("accepting"), for as long as it lives: recovery is never
+   * cut short (lesson 53). On abort the wait ends, the server goes on.
+   * @throws UnderstudyError START_FAILED with what its log says.
+   */
+  async start(options: { until: "running" | "accepting"; signal: AbortSignal }): Promise<void> {
+    await this.killOrphans(options.signal);
+    const exited = this.#spawn(join(this.#options.logDir, "start.log"));
+    for (;;) {
+      options.signal.throwIfAborted();
+      const file = await readPostmasterPid(this.#options.dataDir);
+      const mine = file !== null && file.pid === this.#childPid ? file.status : null;
+      if (mine === "ready" || (mine !== null && options.until === "running")) return;
+      const ended = await Promise.race([exited, delay(POLL_MS, null)]);
+      if (ended !== null) throw await this.#startError(ended);
+    }
+  }
+
+  /**
+   * Ends what a dead postmaster has left behind, before anything else may open the directory.
+   * @returns how many processes were killed.
+   */
+  async killOrphans(signal: AbortSignal): Promise<number> {
+    const state = await this.state();
+    if (state.kind !== "orphaned") return 0;
+    await killServer({ dataDir: this.#options.dataDir, timeoutMs: 10_000, signal });
+    return state.processes;
+  }
+
+  /** Asks for a shutdown: "fast" writes a checkpoint, "immediate" does not. Returns at once. */
+  async requestStop(mode: "fast" | "immediate"): Promise<void> {
+    const signal = mode === "fast" ? "SIGINT" : "SIGQUIT";
+    signalPostmaster({ dataDir: this.#options.dataDir, signal });
+  }
+
+  /** @throws UnderstudyError STOP_FAILED when processes are left at the limit; they are not killed. */
+  async stop(options: {
+    mode: "fast" | "immediate";
+    timeoutMs: number;
+    signal: AbortSignal;
+  }): Promise<void> {
+    await this.requestStop(options.mode);
+    const deadline = performance.now() + options.timeoutMs;
+    while ((await this.state()).kind !== "stopped") {
+      options.signal.throwIfAborted();
+      if (performance.now() > deadline)
+        throw new UnderstudyError(
+          "STOP_FAILED",
+          `PostgreSQL in ${this.#options.dataDir} did not stop within ${options.timeoutMs / 1000} s of a ${options.mode} shutdown`,
+        );
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Kills every process of it, at once and completely. */
+  async kill(signal: AbortSignal): Promise<void> {
+    await killServer({ dataDir: this.#options.dataDir, timeoutMs: 10_000, signal });
+  }
+
+  /** Makes it read its settings again. */
+  async reload(): Promise<void> {
+    signalPostmaster({ dataDir: this.#options.dataDir, signal: "SIGHUP" });
+  }
+
+  /** The request that `pg_ctl promote` makes on all majors; returns at once. */
+  async requestPromotion(): Promise<void> {
+    const { dataDir } = this.#options;
+    await writeFile(join(dataDir, "promote"), "", { mode: 0o600 });
+    if (signalPostmaster({ dataDir, signal: "SIGUSR1" }) === null)
+      throw new UnderstudyError("PROMOTE_FAILED", "cannot promote: PostgreSQL is not running");
+  }
+
+  #spawn(startLog: string): Promise<number | string> {
+    const { installation, dataDir, configFile } = this.#options;
+    const log = openSync(startLog, "w", 0o600);
+    try {
+      const child = spawn(
+        join(installation.binDir, "postgres"),
+        ["-D", dataDir, "-c", `config_file=${configFile}`],
+        {
+          detached: true,
+          stdio: ["ignore", log, log],
+          env: serverEnvironment(process.env),
+          cwd: dataDir,
+        },
+      );
+      child.unref();
+      this.#childPid = child.pid ?? null;
+      return new Promise((resolve) => {
+        child.once("error", (error) => resolve(error.message));
+        child.once("exit", (status, killedBy) => {
+          this.#childPid = null;
+          resolve(killedBy ?? status ?? "unknown");
+          this.#options.onExit();
+        });
+      });
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  async #startError(ended: number | string): Promise<UnderstudyError> {
+    const said = await this.lastComplaint();
+    return new UnderstudyError(
+      "START_FAILED",
+      `PostgreSQL in ${this.#options.dataDir} did not start (ended with ${ended}): ${said ?? "it said nothing"}`,
+    );
+  }
+
+  /** The last FATAL or PANIC of its logs, with the line that follows where it explains it. */
+  async lastComplaint(): Promise<string | null> {
+    const { logDir } = this.#options;
+    const files = (await readdir(logDir).catch(() => [])).filter((name) =>
+      name.startsWith("postgresql"),
+    );
+    const texts = await Promise.all(
+      ["start.log", ...files].map(async (name) => tailOf(join(logDir, name))),
+    );
+    const newest = texts.toSorted((one, other) => other.modifiedMs - one.modifiedMs);
+    for (const { text } of newest) {
+      const lines = text.split("\n");
+      const last = lines.findLastIndex((line) => /\b(FATAL|PANIC):/.test(line));
+      if (last >= 0) return complaintAt(lines, last);
+    }
+    return null;
+  }
+}
+
+function complaintAt(lines: readonly string[], index: number): string {
+  const complaint = (lines[index] ?? "").replace(/^.*?\b(FATAL|PANIC):\s*/, "");
+  const next = lines[index + 1] ?? "";
+  const explanation = /\b(DETAIL|HINT):\s*(.*)$/.exec(next)?.[2];
+  return explanation === undefined ? complaint : `${complaint} (${explanation})`;
+}
+
+/** postmaster.pid, line 8; "standby" still takes no connections (src/include/utils/pidfile.h of PostgreSQL). */
+function stateWord(status: string | null): "starting" | "accepting" | "stopping" {
+  if (status === "ready") return "accepting";
+  return status === "stopping" ? "stopping" : "starting";
+}
+
+async function tailOf(path: string): Promise<{ text: string; modifiedMs: number }> {
+  try {
+    await using file = await open(path, "r");
+    const { size, mtimeMs } = await file.stat();
+    const start = Math.max(0, size - LOG_TAIL_BYTES);
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(size - start),
+      0,
+      size - start,
+      start,
+    );
+    return { text: buffer.toString("utf8", 0, bytesRead), modifiedMs: mtimeMs };
+  } catch {
+    return { text: "", modifiedMs: 0 };
+  }
+}
