@@ -8,6 +8,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Installation } from "./installation.ts";
 import { factsOf } from "./majors.ts";
 import { type ProgramResult, runProgram } from "./run-program.ts";
+import { serverEnvironment } from "./server-environment.ts";
 
 export interface InitDataOptions {
   readonly installation: Installation;
@@ -22,7 +23,7 @@ export interface InitDataOptions {
   /** Default 60,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** "initdb", then "syncing": what is being done. */
+  /** What is being done now. */
   readonly onProgress?: (step: "initdb" | "renaming") => void;
   /** Only root may set these. */
   readonly uid?: number;
@@ -65,6 +66,8 @@ export async function initData(options: InitDataOptions): Promise<InitDataResult
       locale: choice.name,
       warnings: choice.warning === null ? [] : [choice.warning],
     };
+  } catch (thrown) {
+    throw placeError(options.dataDir, thrown);
   } finally {
     await rm(passwordFile, { force: true });
     await removeTree(staging);
@@ -81,7 +84,7 @@ async function runInitdb(
     const result = await runProgram({
       program: join(options.installation.binDir, "initdb"),
       args: initdbArguments(options, { ...paths, choice }),
-      env: initdbEnvironment(process.env),
+      env: serverEnvironment(process.env),
       cwd: "/",
       timeoutMs: options.timeoutMs ?? 60_000,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -141,12 +144,6 @@ function localeChoices(options: InitDataOptions): readonly LocaleChoice[] {
   ];
 }
 
-/** English messages, and nothing that would steer libpq or the server. */
-export function initdbEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => !/^(PG|LC_|LANG)/.test(name));
-  return { ...Object.fromEntries(kept), LC_ALL: "C" };
-}
-
 async function refuseContents(dataDir: string): Promise<void> {
   try {
     const [first] = await readdir(dataDir);
@@ -199,6 +196,19 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** What the file system said while we, not initdb, worked there. */
+function placeError(dataDir: string, thrown: unknown): unknown {
+  if (thrown instanceof UnderstudyError) return thrown;
+  const code = codeOf(thrown);
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  if (!full && !["EACCES", "EPERM", "EROFS", "ENOENT"].includes(code ?? "")) return thrown;
+  return new UnderstudyError(
+    full ? "DISK_FULL" : "DIRECTORY_NOT_WRITABLE",
+    `cannot make a data directory at ${dataDir}: ${messageOf(thrown)}`,
+    { cause: thrown, details: { dataDir, code: code ?? null } },
+  );
 }
 
 function initdbError(options: InitDataOptions, result: ProgramResult): UnderstudyError {

@@ -7,8 +7,6 @@ export interface MajorFacts {
   readonly recoveryFile: "recovery.conf" | "standby.signal";
   /** primary_conninfo and primary_slot_name follow a reload; before, only a restart (20.6.3; postgres-facts 8). */
   readonly reloadablePrimaryConninfo: boolean;
-  /** restore_command follows a reload (20.5.5). */
-  readonly reloadableRestoreCommand: boolean;
   /** How WAL is kept beyond the slots: a number of segments, or a size (20.6.1). */
   readonly walKeep: "wal_keep_segments" | "wal_keep_size";
   /** max_slot_wal_keep_size, and wal_status in pg_replication_slots, exist (20.6.1). */
@@ -31,12 +29,8 @@ export interface MajorFacts {
   readonly backupManifest: boolean;
   /** A promotion ends a paused replay by itself; before, it waits for pg_wal_replay_resume() (postgres-facts 7). */
   readonly promotesWhenReplayIsPaused: boolean;
-  /** A standby whose max_connections is too low pauses its replay instead of ending (26.4.3). */
-  readonly pausesOnLowStandbySettings: boolean;
   /** max_wal_senders counts within max_connections instead of beside it. */
   readonly walSendersWithinConnections: boolean;
-  /** `postgres -C` loads the preloaded libraries for a computed parameter, and so checks their parameters (19.17.2). */
-  readonly checksExtensionParameters: boolean;
   /** libpq, and so primary_conninfo, knows tcp_user_timeout and gssencmode (34.1.2). */
   readonly conninfoBoundsData: boolean;
   /** pg_rewind: recovers a crashed target by itself (13), and works from a standby as its source (14). */
@@ -50,7 +44,6 @@ export interface MajorFacts {
 const TEN: MajorFacts = {
   recoveryFile: "recovery.conf",
   reloadablePrimaryConninfo: false,
-  reloadableRestoreCommand: false,
   walKeep: "wal_keep_segments",
   slotCap: false,
   hasSlotAdvance: false,
@@ -62,9 +55,7 @@ const TEN: MajorFacts = {
   reportsInHotStandby: false,
   backupManifest: false,
   promotesWhenReplayIsPaused: false,
-  pausesOnLowStandbySettings: false,
   walSendersWithinConnections: true,
-  checksExtensionParameters: false,
   conninfoBoundsData: false,
   rewind: { recoversTarget: false, fromStandby: false, needsSuperuser: true },
 };
@@ -95,17 +86,14 @@ const THIRTEEN: MajorFacts = {
 
 const FOURTEEN: MajorFacts = {
   ...THIRTEEN,
-  reloadableRestoreCommand: true,
   scramDefault: true,
   reportsInHotStandby: true,
-  pausesOnLowStandbySettings: true,
   rewind: { ...THIRTEEN.rewind, fromStandby: true },
 };
 
 const FIFTEEN: MajorFacts = {
   ...FOURTEEN,
   hasReadReplicationSlot: true,
-  checksExtensionParameters: true,
 };
 
 const SEVENTEEN: MajorFacts = { ...FIFTEEN, builtinLocaleProvider: true };

@@ -2,6 +2,7 @@
 // managed-replication.ts (what streaming and fencing rest on) and managed-server.ts (places, network, log).
 import { UnderstudyError } from "../../core/errors.ts";
 import type { Major } from "../../core/spec.ts";
+import { factsOf } from "../majors.ts";
 import type { SettingsContext } from "./context.ts";
 import type { ManagedSetting } from "./managed-setting.ts";
 import { STANDBY_SENSITIVE } from "./context.ts";
@@ -66,17 +67,40 @@ export function effectiveSettings(
     settings.set(name, floor === undefined ? value : greater(name, value, floor));
   }
   for (const name of STANDBY_SENSITIVE) raise(settings, name, context.controlMinimums?.[name]);
+  checkConnections(settings, context.major);
   return settings;
 }
 
-/** A name that cannot be anything else in postgresql.conf (lesson 50): the grammar of manual 20.1.2, and one dot. */
+/**
+ * Lets only through what can be nothing but a parameter's name in postgresql.conf (lesson 50): the grammar of manual
+ * 20.1.2 with at most one dot, and none of the words that include another file.
+ * @throws UnderstudyError PARAMETER_UNKNOWN.
+ */
 export function checkName(name: string): void {
-  if (/^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$/.test(name) && name.length <= 63)
-    return;
+  const wellFormed = /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$/.test(name);
+  if (wellFormed && name.length <= 63 && !/^include(_dir|_if_exists)?$/i.test(name)) return;
   throw new UnderstudyError(
     "PARAMETER_UNKNOWN",
     `${JSON.stringify(name)} is no name of a PostgreSQL parameter`,
     { hint: "A name has letters, digits and underscores, and one dot for an extension's own." },
+  );
+}
+
+/**
+ * A server whose reserved connections leave none for others does not start; up to 11 its senders count among them.
+ * @throws UnderstudyError PARAMETER_INVALID.
+ */
+function checkConnections(settings: ReadonlyMap<string, string>, major: Major): void {
+  const value = (name: string, fallback: string) => Number(settings.get(name) ?? fallback);
+  const senders = factsOf(major).walSendersWithinConnections ? value("max_wal_senders", "10") : 0;
+  const reserved =
+    value("superuser_reserved_connections", "3") + value("reserved_connections", "0");
+  const connections = value("max_connections", "100");
+  if (Number.isNaN(senders + reserved + connections) || connections > senders + reserved) return;
+  throw new UnderstudyError(
+    "PARAMETER_INVALID",
+    `cannot set max_connections to ${connections}: ${reserved} are reserved${senders === 0 ? "" : ` and ${senders} taken by standbys and backups`}, so at least ${senders + reserved + 1} are needed`,
+    { details: { name: "max_connections", given: connections, senders, reserved } },
   );
 }
 
