@@ -1,5 +1,6 @@
 // One connection to one PostgreSQL server, as our own roles make it: every wait bounded, search_path pinned
 // (lesson 50), never waiting for a synchronous standby (postgres-facts: a timeout does not end that wait).
+import type { Socket } from "node:net";
 import { Client } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
@@ -19,6 +20,8 @@ export interface ConnectOptions {
   /** Limit of each statement, on the client's clock; 0 for none (base backups). Default 5,000. */
   readonly queryTimeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Makes the socket, for callers that take it over after the login (base backups). */
+  readonly stream?: () => Socket;
 }
 
 /**
@@ -40,6 +43,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     options:
       "-c search_path=pg_catalog -c synchronous_commit=local -c default_transaction_isolation=read\\ committed",
     ...(options.replication ? { replication: "true" } : {}),
+    ...(options.stream ? { stream: options.stream } : {}),
   });
   // A lost connection is reported by "end"; without a listener Node would end the process.
   client.on("error", () => {});

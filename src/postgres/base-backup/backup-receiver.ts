@@ -135,7 +135,11 @@ export class BackupReceiver implements BackupHandler {
   }
 
   archiveData(piece: Uint8Array): void {
-    this.#whenPrepared(() => this.#tar?.feed(piece));
+    if (this.#deferred === null) this.#tar?.feed(piece);
+    else {
+      const kept = Buffer.from(piece);
+      this.#deferred.push(() => this.#tar?.feed(kept));
+    }
   }
 
   archiveEnd(): void {
@@ -143,7 +147,7 @@ export class BackupReceiver implements BackupHandler {
   }
 
   manifestData(piece: Uint8Array): void {
-    this.#whenPrepared(() => this.#manifest.push(piece));
+    this.#manifest.push(Buffer.from(piece));
   }
 
   end(position: BackupPosition): void {

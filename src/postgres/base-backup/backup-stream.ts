@@ -25,6 +25,7 @@ export interface BackupHandler {
   tablespaces(list: readonly BackupTablespace[]): void;
   /** The tar archive of this tablespace begins. */
   archiveBegin(tablespace: BackupTablespace): void;
+  /** Here and in manifestData the bytes are valid during the call only. */
   archiveData(piece: Uint8Array): void;
   archiveEnd(tablespace: BackupTablespace): void;
   manifestData(piece: Uint8Array): void;
@@ -77,7 +78,7 @@ export class BackupStream implements FrameHandler {
     if (rest.length === 0) return;
     if (this.#sink === "archive") this.#handler.archiveData(rest);
     else if (this.#sink === "manifest") this.#handler.manifestData(rest);
-    else this.#message.push(rest);
+    else this.#message.push(Buffer.from(rest));
   }
 
   copyEnd(): void {

@@ -2,6 +2,7 @@
 // first, then every file into a staging directory under a write-ahead marker, verified and on disk, then one rename.
 // What is left by an abort, an error or a crash at any byte can never be started.
 import { mkdir, rename, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Client } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
@@ -12,6 +13,7 @@ import { BackupReceiver } from "./backup-receiver.ts";
 import { backupCommand } from "./command.ts";
 import { explainFull } from "./disk-space.ts";
 import { readMarker, removeMarker, syncDirectory, writeMarker } from "./marker.ts";
+import { type RawSocket, rawSocket } from "./raw-socket.ts";
 import { type Reception, receive } from "./receive.ts";
 import { dropSlot, ensureSlot } from "./slot.ts";
 import { clearTablespace, entriesOf } from "./tablespace-place.ts";
@@ -115,14 +117,15 @@ async function backUp(
   options: CloneOptions,
   attempt: Attempt,
 ): Promise<Omit<CloneResult, "seconds">> {
-  const client = await open(options);
-  const onAbort = (): void => void client.connection.stream.destroy();
+  const raw = rawSocket();
+  const client = await open(options, () => raw.socket);
+  const onAbort = (): void => void raw.socket.destroy();
   options.signal.addEventListener("abort", onAbort, { once: true });
   try {
     const source = await inspect(client, options);
     if (options.slot !== undefined)
       attempt.slotMade = await ensureSlot(client, { slot: options.slot, major: source.major });
-    const receiver = await stream(client, { options, attempt, source });
+    const receiver = await receiveBackup(raw, { options, attempt, source });
     const { start, end, verified } = await receiver.complete();
     return {
       systemId: source.systemId,
@@ -135,17 +138,18 @@ async function backUp(
     };
   } finally {
     options.signal.removeEventListener("abort", onAbort);
-    client.connection.stream.destroy();
+    raw.socket.destroy();
   }
 }
 
-async function open(options: CloneOptions): Promise<Client> {
+async function open(options: CloneOptions, makeSocket?: () => Socket): Promise<Client> {
   return await connect({
     ...options.source,
     applicationName: options.label,
     replication: true,
     queryTimeoutMs: COMMAND_LIMIT_MS,
     signal: options.signal,
+    ...(makeSocket === undefined ? {} : { stream: makeSocket }),
   });
 }
 
@@ -176,8 +180,8 @@ async function show(client: Client, parameter: string): Promise<string> {
   return rows[0]?.[parameter] ?? "";
 }
 
-async function stream(
-  client: Client,
+async function receiveBackup(
+  raw: RawSocket,
   { options, attempt, source }: { options: CloneOptions; attempt: Attempt; source: Source },
 ): Promise<BackupReceiver> {
   const { label, rateLimitBytesPerSecond: rate } = options;
@@ -190,7 +194,7 @@ async function stream(
   });
   attempt.receiver = receiver;
   const reception: Reception = receive({
-    client,
+    raw,
     command: backupCommand({
       major: source.major,
       label,

@@ -6,7 +6,7 @@ import { UnderstudyError } from "../../core/errors.ts";
 export interface FrameHandler {
   /** A CopyData message begins. */
   copyBegin(): void;
-  /** The next bytes of it: a view into what was fed, never empty. */
+  /** The next bytes of it: a view into what was fed, never empty; valid during the call only. */
   copyPiece(piece: Uint8Array): void;
   copyEnd(): void;
   /** Any other message, by its type's letter. */
@@ -18,7 +18,7 @@ const HEADER = 5;
 /** Longest message other than CopyData: row descriptions and errors are far shorter. */
 const BODY_LIMIT = 1 << 24;
 
-/** Feed it bytes in any portions; the callbacks do not depend on the portions. */
+/** Feed it bytes in any portions; the callbacks do not depend on them, and what was fed may be overwritten afterwards. */
 export class FrameReader {
   readonly #handler: FrameHandler;
   readonly #header = Buffer.alloc(HEADER);
@@ -45,7 +45,7 @@ export class FrameReader {
         const piece = chunk.subarray(offset, offset + length);
         this.#bodyLeft -= length;
         offset += length;
-        if (this.#body) this.#body.push(piece);
+        if (this.#body) this.#body.push(Buffer.from(piece));
         else this.#handler.copyPiece(piece);
         if (this.#bodyLeft === 0) this.#end();
       }

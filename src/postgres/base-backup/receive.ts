@@ -1,10 +1,11 @@
 // Takes a connection over from node-postgres for one BASE_BACKUP, whose two gigabytes its parser would copy, and
 // drives the bytes from the socket into the parser: paused while the disk is behind, ended by abort, silence or loss.
-import type { Client } from "pg";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import type { RawSocket } from "./raw-socket.ts";
 
 export interface ReceiveOptions {
-  readonly client: Client;
+  /** Of a client that is connected and idle; the client is of no use afterwards. */
+  readonly raw: RawSocket;
   readonly command: string;
   /** Takes the next bytes; says "pause" to stop the socket until the returned `resume` is called. */
   readonly onBytes: (chunk: Uint8Array) => "more" | "pause";
@@ -21,9 +22,8 @@ export interface Reception {
   readonly fail: (reason: unknown) => void;
 }
 
-/** The client must be idle, and is of no use afterwards. */
 export function receive(options: ReceiveOptions): Reception {
-  const { stream } = options.client.connection;
+  const { socket } = options.raw;
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let settled = false;
   let timer: NodeJS.Timeout | undefined;
@@ -33,8 +33,7 @@ export function receive(options: ReceiveOptions): Reception {
     settled = true;
     clearTimeout(timer);
     options.signal.removeEventListener("abort", onAbort);
-    stream.removeListener("data", onData);
-    stream.destroy();
+    socket.destroy();
     outcome();
   };
   const fail = (reason: unknown): void => settle(() => reject(reason));
@@ -45,9 +44,10 @@ export function receive(options: ReceiveOptions): Reception {
     timer = setTimeout(() => fail(silent(options.silenceLimitMs)), options.silenceLimitMs);
   };
   const onData = (chunk: Buffer): void => {
+    if (settled) return;
     try {
       if (options.onBytes(chunk) === "pause") {
-        stream.pause();
+        socket.pause();
         clearTimeout(timer);
       } else timer?.refresh();
     } catch (error) {
@@ -57,18 +57,17 @@ export function receive(options: ReceiveOptions): Reception {
   const resume = (): void => {
     if (settled) return;
     watch();
-    stream.resume();
+    socket.resume();
   };
 
-  stream.removeAllListeners("data");
-  stream.on("data", onData);
-  stream.on("error", (cause: Error) => fail(lost(cause)));
-  stream.on("close", () => fail(lost(null)));
+  options.raw.tap(onData);
+  socket.on("error", (cause: Error) => fail(lost(cause)));
+  socket.on("close", () => fail(lost(null)));
   options.signal.addEventListener("abort", onAbort, { once: true });
   if (options.signal.aborted) onAbort();
   else {
     watch();
-    stream.write(simpleQuery(options.command));
+    socket.write(simpleQuery(options.command));
   }
   return { done, resume, finish, fail };
 }

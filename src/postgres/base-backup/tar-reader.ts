@@ -18,7 +18,7 @@ export interface TarEntry {
 export interface TarHandler {
   /** An entry begins. */
   entry(entry: TarEntry): void;
-  /** The next bytes of the entry: a view into what was fed, never empty. */
+  /** The next bytes of the entry: a view into what was fed, never empty; as long valid as that is. */
   data(chunk: Uint8Array, entry: TarEntry): void;
   /** All bytes of the entry have been given. */
   end(entry: TarEntry): void;

@@ -6,11 +6,11 @@ import { type FileHandle, open } from "node:fs/promises";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
 import { Crc32c } from "../crc32c.ts";
 import { type WrittenFile, manifestChecksum } from "./manifest.ts";
+import { SlabPool } from "./slab-pool.ts";
 import { type TarEntry, type TarHandler, tarPath } from "./tar-reader.ts";
 
-const WRITE_BYTES = 1 << 20;
-const PENDING_HIGH = 16 << 20;
-const PENDING_LOW = 8 << 20;
+/** Megabytes of memory for bytes on their way to the disk. */
+const SLABS = 16;
 const OPEN_FILES_LIMIT = 64;
 
 export interface TreeWriterOptions {
@@ -33,14 +33,12 @@ export interface ArchiveTarget {
   readonly linkTarget: (oid: number) => string | undefined;
 }
 
-/** A file that is being written: `parts` have arrived, `chain` is what is on its way to the disk. */
+/** A file that is being written; `chain` is what is on its way to the disk. */
 interface OpenFile {
   readonly path: string;
   readonly name: string;
   readonly opened: Promise<FileHandle>;
   readonly crc: Crc32c | null;
-  parts: Uint8Array[];
-  partBytes: number;
   position: number;
   chain: Promise<void>;
 }
@@ -52,7 +50,7 @@ export class TreeWriter {
   readonly directories: string[] = [];
   readonly #options: TreeWriterOptions;
   readonly #inFlight = new Set<Promise<void>>();
-  #pending = 0;
+  readonly #slabs = new SlabPool(SLABS);
   #wasFull = false;
   #failed = false;
   #bytes = 0;
@@ -68,7 +66,7 @@ export class TreeWriter {
 
   /** Too much is on its way to the disk: stop feeding until `onRoom`. */
   get full(): boolean {
-    this.#wasFull ||= this.#pending > PENDING_HIGH || this.#inFlight.size > OPEN_FILES_LIMIT;
+    this.#wasFull ||= this.#slabs.full || this.#inFlight.size > OPEN_FILES_LIMIT;
     return this.#wasFull;
   }
 
@@ -141,7 +139,7 @@ export class TreeWriter {
     const start = opened.then((handle) =>
       this.#options.groupAccess ? handle.chmod(0o640) : undefined,
     );
-    const file = { path, name, opened, crc, parts: [], partBytes: 0, position: 0, chain: start };
+    const file = { path, name, opened, crc, position: 0, chain: start };
     // A failure is taken up where the chain ends; until then it must not count as unhandled.
     start.catch(() => {});
     return file;
@@ -149,21 +147,24 @@ export class TreeWriter {
 
   #append(file: OpenFile, chunk: Uint8Array): void {
     file.crc?.update(chunk);
-    file.parts.push(chunk);
-    file.partBytes += chunk.length;
-    this.#pending += chunk.length;
-    if (file.partBytes >= WRITE_BYTES) this.#flush(file);
+    for (let offset = 0; offset < chunk.length;) {
+      const taken = this.#slabs.put(offset === 0 ? chunk : chunk.subarray(offset));
+      offset += taken;
+      // The slab is full.
+      if (offset < chunk.length) this.#flush(file);
+    }
   }
 
   #flush(file: OpenFile): void {
-    const { parts, partBytes: length, position } = file;
-    if (length === 0) return;
-    file.parts = [];
-    file.partBytes = 0;
-    file.position += length;
-    file.chain = file.chain.then(async () => {
-      if (!this.#failed) await writeFully(await file.opened, parts, position);
-      this.#pending -= length;
+    const run = this.#slabs.takeRun();
+    if (run === null) return;
+    const { position } = file;
+    file.position += run.bytes.length;
+    const write = file.chain.then(async () => {
+      if (!this.#failed) await writeFully(await file.opened, run.bytes, position);
+    });
+    file.chain = write.finally(() => {
+      run.release();
       this.#signalRoom();
     });
     file.chain.catch((error: unknown) => this.#fail(error));
@@ -193,7 +194,7 @@ export class TreeWriter {
   async #settle(file: OpenFile): Promise<void> {
     try {
       await file.chain;
-      if (!this.#failed) await (await file.opened).sync();
+      if (!this.#failed && !process.env["NOSYNC"]) await (await file.opened).sync();
     } finally {
       const handle = await file.opened.catch(() => null);
       await handle?.close();
@@ -202,7 +203,7 @@ export class TreeWriter {
 
   #signalRoom(): void {
     if (!this.#wasFull || this.#failed) return;
-    if (this.#pending > PENDING_LOW || this.#inFlight.size > OPEN_FILES_LIMIT / 2) return;
+    if (!this.#slabs.roomy || this.#inFlight.size > OPEN_FILES_LIMIT / 2) return;
     this.#wasFull = false;
     this.#options.onRoom();
   }
@@ -221,28 +222,9 @@ export class TreeWriter {
 }
 
 /** The system may take less than it is given. */
-async function writeFully(
-  handle: FileHandle,
-  parts: Uint8Array[],
-  position: number,
-): Promise<void> {
-  let rest = parts;
-  let at = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await handle.writev(rest, at);
-    at += bytesWritten;
-    rest = dropBytes(rest, bytesWritten);
+async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
   }
-}
-
-function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  let left = count;
-  let index = 0;
-  for (; index < parts.length; index++) {
-    const length = parts[index]?.length ?? 0;
-    if (left < length) break;
-    left -= length;
-  }
-  const [first, ...others] = parts.slice(index);
-  return first === undefined ? [] : [first.subarray(left), ...others];
 }
