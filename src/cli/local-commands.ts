@@ -104,6 +104,8 @@ export interface LocalCommands {
   downCluster(cluster: LocalCluster, operation: Operation): Promise<Outcome>;
   describeDeletion(cluster: LocalCluster): Promise<Deletion>;
   deleteCluster(cluster: LocalCluster, operation: Operation): Promise<Outcome>;
+  /** Out of the record, without asking any agent. */
+  memberNames(cluster: LocalCluster): Promise<readonly string[]>;
   readClusterStatus(cluster: LocalCluster, signal: AbortSignal): Promise<ClusterStatus>;
   applicationPassword(cluster: LocalCluster): Promise<Secret>;
   /** Where the cluster's own programs are. */

@@ -35,6 +35,8 @@ export interface CliContext {
   readonly outputClosed: AbortSignal;
   readonly loadLocal: () => Promise<LocalCommands>;
   readonly setExitStatus: (status: number) => void;
+  /** Another program has the terminal: Ctrl-C is its own until the returned function is called. */
+  readonly handOverTerminal: () => () => void;
 }
 
 export interface GlobalOptions {

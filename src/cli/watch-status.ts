@@ -10,6 +10,9 @@ import { formatSeconds } from "./output/units.ts";
 import { renderStatus } from "./screens/status.ts";
 import type { Session } from "./session.ts";
 
+/** In raw mode the terminal sends Ctrl-C and Ctrl-D as characters. */
+const QUIT_KEYS = ["q", "Q", "\u0003", "\u0004"] as const;
+
 /** @throws UnderstudyError CLUSTER_NOT_FOUND at once; later mistakes are shown and tried again. */
 export async function watchStatus(session: Session, everyMs: number): Promise<void> {
   const opened = await session.cluster();
@@ -81,8 +84,7 @@ function onQuitKey(session: Session, quit: () => void): () => void {
   const { stdin } = session.context;
   if (stdin.isTTY !== true || stdin.setRawMode === undefined) return () => {};
   const onData = (chunk: Buffer | string) => {
-    // In raw mode the terminal sends Ctrl-C as a character.
-    if (/[qQ\u0003\u0004]/.test(String(chunk))) quit();
+    if (QUIT_KEYS.some((key) => String(chunk).includes(key))) quit();
   };
   stdin.setRawMode(true);
   stdin.on("data", onData);

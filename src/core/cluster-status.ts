@@ -66,7 +66,7 @@ export type MemberAnswer = MemberStatus | { readonly unreachable: string };
 interface Question {
   readonly record: ClusterRecord;
   readonly statuses: ReadonlyMap<string, MemberAnswer>;
-  /** Findings of the caller's own, put after ours. */
+  /** Findings of the caller's own, put after ours: shared disks can be told only on one machine. */
   readonly extraWarnings: readonly string[];
 }
 
@@ -334,26 +334,7 @@ function clusterWarnings(record: ClusterRecord, statuses: Question["statuses"]):
   }
   if (versions.size > 1)
     warnings.push(`the members run different versions: ${listed(namesInOrder(versions))}`);
-  return [...warnings, ...sharedStorage(statuses)];
-}
-
-/** Members whose data is on one file system die together (design, section 7). */
-function sharedStorage(statuses: Question["statuses"]): string[] {
-  const byDevice = new Map<string, { source: string; names: string[] }>();
-  for (const name of namesInOrder(statuses.keys())) {
-    const storage = answered(statuses.get(name))?.storage;
-    if (!storage) continue;
-    const entry = byDevice.get(storage.device) ?? { source: storage.source, names: [] };
-    entry.names.push(name);
-    byDevice.set(storage.device, entry);
-  }
-  return [...byDevice.values()]
-    .filter((entry) => entry.names.length > 1)
-    .map(
-      (entry) =>
-        `${listed(entry.names)} keep their data on one disk (${entry.source}): ` +
-        "when it fails, all of them fail",
-    );
+  return warnings;
 }
 
 function listed(names: readonly string[]): string {

@@ -29,6 +29,11 @@ async function psql(
   const { target, binDir } = await sqlTarget(session, call.options);
   const { env } = session.context;
   const file = await findPsql({ binDir, env });
-  const status = await runPsql({ file, args: call.args, env: psqlEnvironment(target, env) });
-  session.context.setExitStatus(status);
+  const takeBack = session.context.handOverTerminal();
+  try {
+    const program = { file, args: call.args, env: psqlEnvironment(target, env) };
+    session.context.setExitStatus(await runPsql(program));
+  } finally {
+    takeBack();
+  }
 }

@@ -30,7 +30,7 @@ export function renderError(
   const lines = [
     `${paint(look, "bad", `${mark(look, "cross")} error`)}: ${visible(error.message)}`,
     ...excerptLines(error),
-    ...(error.hint === "" ? [] : [`  ${paint(look, "dim", "now:")} ${visible(error.hint)}`]),
+    ...(error.hint === "" ? [] : [`  ${paint(look, "dim", "hint:")} ${visible(error.hint)}`]),
     ...(to.debug ? ["", inspect(error, { colors: look.colour })] : []),
   ];
   return `${lines.join("\n")}\n`;

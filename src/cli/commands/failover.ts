@@ -1,0 +1,56 @@
+// understudy failover: by hand, when the primary is gone. Says first what may be lost.
+import { type Command } from "commander";
+import { checkMemberName } from "../../core/name.ts";
+import {
+  answerOutcome,
+  answerPlan,
+  dryRunOption,
+  examples,
+  noWaitOption,
+  onRun,
+  timeoutOption,
+  type Call,
+  type WaitOptions,
+} from "../command.ts";
+import type { CliContext, Session } from "../session.ts";
+
+interface Options extends WaitOptions {
+  readonly to?: string;
+  readonly dryRun?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command("failover")
+    .summary("the primary is gone: promote a standby by hand")
+    .description(
+      "Promotes the standby that has most. Commits that reached no standby are lost; how many\n" +
+        "bytes that may be is printed first, and the cluster's name must be typed.",
+    )
+    .option("--to <member>", "the new primary (the standby that has most)")
+    .addOption(dryRunOption())
+    .addOption(noWaitOption())
+    .addOption(timeoutOption("2m"))
+    .action(onRun<Options>(context, failover));
+  examples(command, ["understudy failover --dry-run", "understudy failover --to demo-2"]);
+}
+
+async function failover(session: Session, call: Call<Options>): Promise<void> {
+  const { to: typed, dryRun } = call.options;
+  const to = typed === undefined ? null : checkMemberName(typed);
+  const { local, cluster } = await session.cluster();
+  const plan = await local.planFailover(cluster, { to });
+  if (dryRun === true) {
+    await answerPlan(session, plan);
+    return;
+  }
+  session.note(plan.summary);
+  for (const step of plan.steps) session.note(`  ${step}`);
+  await session.confirm({
+    what: "promote a standby without the old primary",
+    expect: cluster.place.name,
+    flag: "--yes",
+  });
+  const operation = session.operation(call.options);
+  await answerOutcome(session, await local.failover(cluster, { to }, operation));
+}

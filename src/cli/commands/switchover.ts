@@ -1,0 +1,48 @@
+// understudy switchover: a standby takes the primary's part, planned, both alive, nothing acknowledged lost.
+import { type Command } from "commander";
+import { checkMemberName } from "../../core/name.ts";
+import {
+  answerOutcome,
+  answerPlan,
+  dryRunOption,
+  examples,
+  noWaitOption,
+  onRun,
+  timeoutOption,
+  type Call,
+  type WaitOptions,
+} from "../command.ts";
+import type { CliContext, Session } from "../session.ts";
+
+interface Options extends WaitOptions {
+  readonly to?: string;
+  readonly dryRun?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command("switchover")
+    .summary("let a standby take the primary's part, without losing a commit")
+    .description(
+      "Stops the primary cleanly, promotes a standby that has everything, and lets the old\n" +
+        "primary stream from the new one. Refused beforehand when it cannot end well.",
+    )
+    .option("--to <member>", "the new primary (the standby that is best placed)")
+    .addOption(dryRunOption())
+    .addOption(noWaitOption())
+    .addOption(timeoutOption("2m"))
+    .action(onRun<Options>(context, switchover));
+  examples(command, ["understudy switchover", "understudy switchover --to demo-2 --dry-run"]);
+}
+
+async function switchover(session: Session, call: Call<Options>): Promise<void> {
+  const { to: typed, dryRun } = call.options;
+  const to = typed === undefined ? null : checkMemberName(typed);
+  const { local, cluster } = await session.cluster();
+  if (dryRun === true) {
+    await answerPlan(session, await local.planSwitchover(cluster, { to }));
+    return;
+  }
+  const operation = session.operation(call.options);
+  await answerOutcome(session, await local.switchover(cluster, { to }, operation));
+}

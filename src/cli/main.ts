@@ -1,0 +1,107 @@
+// The composition root: gives the world to the program, runs it, prints what went wrong, and returns the exit status.
+import { readFile } from "node:fs/promises";
+import { CommanderError } from "commander";
+import { UnderstudyError } from "../core/errors.ts";
+import { asUnderstudyError, renderError } from "./output/error-text.ts";
+import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
+import { lookOf } from "./output/look.ts";
+import { buildProgram, usageError } from "./program.ts";
+import type { CliContext } from "./session.ts";
+
+const INTERRUPTED = 130;
+
+/** @param args what was typed after the program's name. @returns the exit status; see EXIT_STATUSES. */
+export async function main(args: readonly string[]): Promise<number> {
+  const world = openWorld();
+  try {
+    const program = buildProgram({ context: world.context, version: await ownVersion() });
+    await program.parseAsync([...args], { from: "user" });
+    return world.exitStatus();
+  } catch (thrown) {
+    return report(thrown, { args, context: world.context });
+  } finally {
+    world.close();
+  }
+}
+
+interface World {
+  readonly context: CliContext;
+  exitStatus(): number;
+  close(): void;
+}
+
+function openWorld(): World {
+  const interrupt = new AbortController();
+  const output = new AbortController();
+  let exitStatus = 0;
+  let handedOver = false;
+  const onSignal = () => {
+    if (handedOver) return;
+    // The second time somebody means it: whatever is being tidied up is left.
+    if (interrupt.signal.aborted) process.exit(INTERRUPTED);
+    interrupt.abort(new UnderstudyError("INTERRUPTED", "the command was interrupted"));
+  };
+  // `… | head` closes the pipe when it has enough: that is no failure, and nothing more is to be said.
+  const onOutputError = () => output.abort();
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  process.stdout.on("error", onOutputError);
+  process.stderr.on("error", onOutputError);
+  const context: CliContext = {
+    env: process.env,
+    uid: process.getuid?.() ?? -1,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: interrupt.signal,
+    outputClosed: output.signal,
+    loadLocal: async () => (await import("../local/local-commands.ts")).localCommands,
+    setExitStatus: (status) => {
+      exitStatus = status;
+    },
+    handOverTerminal: () => {
+      handedOver = true;
+      return () => {
+        handedOver = false;
+      };
+    },
+  };
+  return {
+    context,
+    exitStatus: () => exitStatus,
+    close: () => {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
+}
+
+function report(thrown: unknown, from: { args: readonly string[]; context: CliContext }): number {
+  const { args, context } = from;
+  const error =
+    thrown instanceof CommanderError ? usageError(thrown, args) : asUnderstudyError(thrown);
+  if (error === null) return 0;
+  const colour = args.includes("--no-color") ? false : undefined;
+  const look = lookOf(context.stderr, { env: context.env, colour });
+  const debug = context.env["UNDERSTUDY_DEBUG"] === "1";
+  context.stderr.write(renderError(error, { format: formatTyped(from), look, debug }));
+  return error.exit;
+}
+
+/** Read off the words themselves, because a mistake among them may be what went wrong. */
+function formatTyped(from: { args: readonly string[]; context: CliContext }): OutputFormat {
+  const end = from.args.indexOf("--");
+  const args = end === -1 ? from.args : from.args.slice(0, end);
+  if (args.includes("--json")) return "json";
+  const at = args.findIndex((each) => each === "-o" || each === "--output");
+  const inOne = args.find((each) => each.startsWith("--output="))?.slice("--output=".length);
+  const named = inOne ?? (at === -1 ? from.context.env["UNDERSTUDY_OUTPUT"] : args[at + 1]);
+  return OUTPUT_FORMATS.find((each) => each === named) ?? "table";
+}
+
+async function ownVersion(): Promise<string> {
+  // The same relative place from src/cli/main.ts and from dist/cli/main.js.
+  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  const { version }: { version: string } = JSON.parse(text);
+  return version;
+}
