@@ -168,7 +168,7 @@ export class WalScanner {
     if (open === null) return { bytes: 0, isWhole: false, reason: "no record is open" };
     const bytes = Math.min(open.total - open.taken, page.length - offset);
     const ofHeader = Math.max(0, Math.min(bytes, HEADER_BYTES - open.taken));
-    open.header.set(page.subarray(offset, offset + ofHeader), open.taken);
+    if (ofHeader > 0) open.header.set(page.subarray(offset, offset + ofHeader), open.taken);
     open.crc.update(page.subarray(offset + ofHeader, offset + bytes));
     open.taken += bytes;
     const isWhole = open.taken === open.total;
