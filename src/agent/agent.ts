@@ -80,7 +80,9 @@ export class Agent implements AgentRequests {
   #failure: Failure | null = null;
   #progress: Progress | null = null;
   readonly #requests: Request[] = [];
+  /** Of the specification that was last read, and of the one that the server has been given. */
   #generation: number | null = null;
+  #appliedGeneration: number | null = null;
   /** The last steady pass ("lead", "follow"): not repeated with each tick when nothing has changed. */
   #steady: { key: string; atMs: number } | null = null;
   #handoverSinceMs: number | null = null;
@@ -130,7 +132,7 @@ export class Agent implements AgentRequests {
       activity: { effect: this.#job?.name ?? null, failure: this.#failure?.message ?? null },
       progress: this.#progress,
       storeTrouble: this.#options.storeTrouble(),
-      generation: this.#generation,
+      generation: this.#appliedGeneration,
     });
   }
 
@@ -283,13 +285,14 @@ export class Agent implements AgentRequests {
     const { decision, key, effect } = what;
     const steady = effect === "lead" || effect === "follow";
     const controller = new AbortController();
-    // The generation is part of what a steady pass has seen to, but not a reason to cut anything off.
+    const generation = this.#generation;
     this.#begin(
       { name: effect, key, controller },
       {
         run: ({ member, record, signal }) => EFFECTS[effect]({ member, record, decision, signal }),
         resolve: () => {
           this.#failure = null;
+          if (steady) this.#appliedGeneration = generation;
           this.#steady = steady
             ? { key: `${decision.rule} ${key}`, atMs: performance.now() }
             : null;

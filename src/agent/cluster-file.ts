@@ -1,7 +1,8 @@
 // The two files that a cluster's members share on one machine: the specification with the PostgreSQL that was chosen for it, and the
 // secrets. Written whole (temporary name, fsync, rename), read anew whenever the record's generation has risen.
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import * as v from "valibot";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
@@ -82,11 +83,16 @@ export async function createSecrets(path: string): Promise<void> {
   await writeWhole(path, `${JSON.stringify(texts, null, 2)}\n`);
 }
 
-/** Replaces a file so that a reader, or a crash, sees the old one or the new one and nothing between. Mode 0600. */
+/**
+ * Replaces a file so that a reader, or a crash, sees the old one or the new one and nothing between. Mode 0600; written by root
+ * it belongs to whom its directory belongs, so that the agents can read it.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
+  const owner = await stat(dirname(path));
   {
     await using file = await open(temporary, "w", 0o600);
+    if (process.getuid?.() === 0) await file.chown(owner.uid, owner.gid);
     await file.writeFile(text);
     await file.sync();
   }

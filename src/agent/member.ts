@@ -13,8 +13,6 @@ import type { Session } from "./session.ts";
 /** The PostgreSQL roles of Understudy's own. */
 export const SUPERUSER = "postgres";
 export const REPLICATION_ROLE = "understudy_replication";
-export const APPLICATION_ROLE = "app";
-export const APPLICATION_DATABASE = "app";
 
 export interface Member {
   readonly name: string;

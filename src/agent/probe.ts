@@ -23,8 +23,8 @@ const POSITION = `
 SELECT r AS "inRecovery",
        CASE WHEN r THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END::text AS "writeLsn",
        CASE WHEN r THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_flush_lsn() END::text AS "flushLsn",
-       pg_last_wal_receive_lsn()::text AS "receiveLsn",
-       pg_last_wal_replay_lsn()::text AS "replayLsn",
+       CASE WHEN r THEN pg_last_wal_receive_lsn() END::text AS "receiveLsn",
+       CASE WHEN r THEN pg_last_wal_replay_lsn() END::text AS "replayLsn",
        CASE WHEN r THEN (SELECT received_tli FROM pg_stat_wal_receiver)
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS "timeline",
        (SELECT status FROM pg_stat_wal_receiver) AS "receiver",

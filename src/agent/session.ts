@@ -10,14 +10,24 @@ export class Session {
   readonly #target: ConnectOptions;
   readonly #onLost: () => void;
   #client: Promise<Client> | null = null;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: { target: ConnectOptions; onLost: () => void }) {
     this.#target = options.target;
     this.#onLost = options.onLost;
   }
 
-  /** @throws UnderstudyError CONNECTION_FAILED or SQL_FAILED (`details.code` is the SQLSTATE). */
-  async query<Row extends QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+  /**
+   * One statement after the other: a caller waits for those before it.
+   * @throws UnderstudyError CONNECTION_FAILED or SQL_FAILED (`details.code` is the SQLSTATE).
+   */
+  query<Row extends QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const answer = this.#last.then(() => this.#query<Row>(sql, values));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #query<Row extends QueryResultRow>(sql: string, values: unknown[]): Promise<Row[]> {
     const client = await this.#connected();
     try {
       const result = await client.query<Row>(sql, values);

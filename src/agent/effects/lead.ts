@@ -1,16 +1,12 @@
 // What a primary keeps in order for its cluster: the members' slots, the roles, the applications' database, and its own settings.
 import { escapeIdentifier, escapeLiteral } from "pg";
+import { APPLICATION_DATABASE, APPLICATION_ROLE } from "../../core/connection-url.ts";
 import { slotNameOf } from "../../core/name.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { withdrawSwitchover } from "../../core/record-changes.ts";
 import type { Secret } from "../../core/secret.ts";
 import { scramVerifier } from "../../postgres/scram-verifier.ts";
-import {
-  APPLICATION_DATABASE,
-  APPLICATION_ROLE,
-  REPLICATION_ROLE,
-  type Member,
-} from "../member.ts";
+import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { writeMemberSettings } from "./settings.ts";
 

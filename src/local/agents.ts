@@ -1,0 +1,104 @@
+// The agents' processes: started detached, so that they outlive the command, and told to shut down over their own API.
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { memberPaths } from "../agent/member-paths.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import type { RecordMember } from "../core/record.ts";
+import { PostgresServer } from "../postgres/server.ts";
+import { tryLock } from "../store/process-lock.ts";
+import { askAgent, type LocalCluster, type Operation } from "./cluster.ts";
+import { giveTo, type Owner } from "./owner.ts";
+
+/** How this program is started again: the file, and what comes before "agent". */
+export interface AgentProgram {
+  readonly file: string;
+  readonly argsPrefix: readonly string[];
+}
+
+export interface StartedAgent {
+  readonly pid: number;
+  /** Null as long as it runs; then how it ended. */
+  ended(): string | null;
+}
+
+/** Starts the agent of a member. It may end at once: ask `ended`, and its output tells why. */
+export async function startAgent(options: {
+  root: string;
+  member: string;
+  owner: Owner | null;
+  program: AgentProgram;
+}): Promise<StartedAgent> {
+  const { root, member, owner, program } = options;
+  const paths = memberPaths(root, member);
+  await mkdir(paths.logs, { recursive: true, mode: 0o700 });
+  const output = openSync(paths.agentOutput, "w", 0o600);
+  await giveTo(owner, [paths.root, paths.logs, paths.agentOutput]);
+  try {
+    const child = spawn(
+      program.file,
+      [...program.argsPrefix, "agent", "--dir", root, "--member", member],
+      { detached: true, stdio: ["ignore", output, output], cwd: "/" },
+    );
+    let ended: string | null = null;
+    child.once("error", (error) => (ended = error.message));
+    child.once("exit", (status, signal) => (ended = `ended with ${signal ?? `status ${status}`}`));
+    child.unref();
+    return { pid: child.pid ?? 0, ended: () => ended };
+  } finally {
+    closeSync(output);
+  }
+}
+
+/** What an agent that ended printed last: the first line is the sentence. */
+export async function lastWordsOf(root: string, member: string): Promise<string> {
+  const text = await readFile(memberPaths(root, member).agentOutput, "utf8").catch(() => "");
+  return text.trim().split("\n").at(0) ?? "";
+}
+
+/** Whether an agent runs this member, answering or not: it holds the lock for as long as it lives. */
+export function agentRuns(root: string, member: string): boolean {
+  using lock = tryLock(memberPaths(root, member).agentLock);
+  return lock === null;
+}
+
+/**
+ * Ends a member: PostgreSQL by a fast shutdown, then the agent. Where no agent runs but its server does, that is stopped.
+ * @throws UnderstudyError MEMBER_UNREACHABLE when the agent runs but does not answer, STOP_FAILED, TIMED_OUT.
+ */
+export async function stopMember(
+  cluster: LocalCluster,
+  of: { name: string; address: RecordMember; operation: Pick<Operation, "signal" | "timeoutMs"> },
+): Promise<void> {
+  const { name, address, operation } = of;
+  const { root } = cluster.paths;
+  if (!agentRuns(root, name)) return stopServerWithoutAgent(cluster, { name, operation });
+  await askAgent(cluster, { member: address, path: "/shut-down", operation });
+  const deadline = performance.now() + operation.timeoutMs;
+  while (agentRuns(root, name)) {
+    operation.signal.throwIfAborted();
+    if (performance.now() > deadline)
+      throw new UnderstudyError(
+        "TIMED_OUT",
+        `the agent of ${name} has not ended within ${operation.timeoutMs / 1000} s`,
+      );
+    await delay(20);
+  }
+}
+
+async function stopServerWithoutAgent(
+  cluster: LocalCluster,
+  of: { name: string; operation: Pick<Operation, "signal" | "timeoutMs"> },
+): Promise<void> {
+  const paths = memberPaths(cluster.paths.root, of.name);
+  const server = new PostgresServer({
+    installation: cluster.file.installation,
+    dataDir: paths.data,
+    configFile: paths.configFile,
+    logDir: paths.logs,
+    onExit: () => {},
+  });
+  await server.killOrphans(of.operation.signal);
+  await server.stop({ mode: "fast", ...of.operation });
+}

@@ -1,0 +1,151 @@
+// Watches a cluster come up, tells each step, and ends when the primary is writable and every standby streams, or when it is
+// certain that this will not happen.
+import { setTimeout as delay } from "node:timers/promises";
+import type { ClusterMember, ClusterStatus } from "../core/cluster-status.ts";
+import { summarize, type MemberAnswer } from "../core/cluster-status.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import type { MemberStatus, Progress } from "../core/member-status.ts";
+import { lastWordsOf, type StartedAgent } from "./agents.ts";
+import { readRecord, type LocalCluster } from "./cluster.ts";
+import { askMembers, readClusterStatus } from "./read-status.ts";
+
+export interface UpMember {
+  readonly name: string;
+  readonly role: "primary" | "standby";
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What happened while a cluster comes up. */
+export type UpStep =
+  | { readonly kind: "postgres-wanted"; readonly progress: Progress }
+  | {
+      readonly kind: "postgres-found";
+      readonly version: string;
+      readonly binDir: string;
+      readonly reason: string | null;
+    }
+  | { readonly kind: "member-working"; readonly member: UpMember; readonly progress: Progress }
+  | {
+      readonly kind: "member-ready";
+      readonly member: UpMember;
+      readonly seconds: number | null;
+      readonly lagBytes: number | null;
+    }
+  | { readonly kind: "member-failed"; readonly member: UpMember; readonly reason: string }
+  | { readonly kind: "note"; readonly text: string };
+
+interface Watch {
+  readonly started: ReadonlyMap<string, StartedAgent>;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onStep: (step: UpStep) => void;
+}
+
+const POLL_MS = 25;
+/** An agent tries again by itself; a failure that lasts this long is told as one. */
+const FAILED_FOR_MS = 15_000;
+
+export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promise<ClusterStatus> {
+  const begun = performance.now();
+  const ready = new Set<string>();
+  const failedSince = new Map<string, number>();
+  for (;;) {
+    watch.signal.throwIfAborted();
+    const record = await readRecord(cluster);
+    const answers = await askMembers(cluster, { record, signal: watch.signal });
+    const status = summarize({ record, statuses: answers, extraWarnings: [] });
+    for (const member of status.members) {
+      const answer = answers.get(member.name);
+      await refuseDeadAgent(cluster, { member, watch });
+      refuseLastingFailure(member, { failedSince, watch });
+      report(member, { answer, ready, seconds: (performance.now() - begun) / 1000, watch });
+    }
+    if (status.members.every(({ name }) => ready.has(name)))
+      return readClusterStatus(cluster, watch.signal);
+    if (performance.now() - begun > watch.timeoutMs)
+      throw new UnderstudyError(
+        "TIMED_OUT",
+        `${cluster.place.name} is not up after ${watch.timeoutMs / 1000} s: ${stateOf(status)}`,
+      );
+    await delay(POLL_MS);
+  }
+}
+
+function report(
+  member: ClusterMember,
+  seen: {
+    answer: MemberAnswer | undefined;
+    ready: Set<string>;
+    seconds: number;
+    watch: Watch;
+  },
+): void {
+  const { answer, ready, seconds, watch } = seen;
+  const { name, host, port } = member;
+  if (ready.has(name) || answer === undefined || "unreachable" in answer) return;
+  const role = member.role === "primary" || makesTheData(answer) ? "primary" : "standby";
+  const named = { name, role, host, port } as const;
+  if (isReady(member, answer)) {
+    ready.add(name);
+    watch.onStep({ kind: "member-ready", member: named, seconds, lagBytes: member.replayLagBytes });
+  } else
+    watch.onStep({
+      kind: "member-working",
+      member: named,
+      progress: answer.progress ?? {
+        step: member.state,
+        bytesDone: null,
+        bytesTotal: null,
+        remainingSeconds: null,
+      },
+    });
+}
+
+function isReady(member: ClusterMember, answer: MemberStatus): boolean {
+  if (member.role === "primary") return member.state === "running" && answer.progress === null;
+  return member.state === "streaming";
+}
+
+function makesTheData(answer: MemberStatus): boolean {
+  return answer.progress?.step === "initdb";
+}
+
+/** An agent that was started now and has ended will not come back by itself. */
+async function refuseDeadAgent(
+  cluster: LocalCluster,
+  of: { member: ClusterMember; watch: Watch },
+): Promise<void> {
+  const { name } = of.member;
+  const ended = of.watch.started.get(name)?.ended() ?? null;
+  if (ended === null) return;
+  const words = await lastWordsOf(cluster.paths.root, name);
+  throw new UnderstudyError(
+    "AGENT_FAILED",
+    `the agent of ${name} ${ended}${words === "" ? "" : `: ${words}`}`,
+  );
+}
+
+function refuseLastingFailure(
+  member: ClusterMember,
+  of: { failedSince: Map<string, number>; watch: Watch },
+): void {
+  if (member.state !== "failed") {
+    of.failedSince.delete(member.name);
+    return;
+  }
+  const since = of.failedSince.get(member.name) ?? performance.now();
+  of.failedSince.set(member.name, since);
+  if (performance.now() - since < FAILED_FOR_MS) return;
+  const { name, host, port } = member;
+  const role = member.role === "primary" ? "primary" : "standby";
+  const reason = member.reason ?? "it did not say why";
+  of.watch.onStep({ kind: "member-failed", member: { name, role, host, port }, reason });
+  throw new UnderstudyError("START_FAILED", `${name} does not come up: ${reason}`, {
+    hint: `See its log: understudy logs ${name}`,
+  });
+}
+
+function stateOf(status: ClusterStatus): string {
+  return status.members.map(({ name, state }) => `${name} is ${state}`).join(", ");
+}

@@ -1,0 +1,125 @@
+// A cluster that was found on disk: its files, its store, and its agents.
+import type { ClusterFile, ClusterSecrets } from "../agent/cluster-file.ts";
+import { readClusterFile, readSecrets } from "../agent/cluster-file.ts";
+import { clusterPaths, type ClusterPaths } from "../agent/member-paths.ts";
+import { postToAgent } from "../agent/peer.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import type { ClusterRecord, RecordMember } from "../core/record.ts";
+import { tryLock, type ProcessLock } from "../store/process-lock.ts";
+import { SqliteStore } from "../store/sqlite-store.ts";
+import { changeRecord, type Store } from "../store/store.ts";
+import type { ClusterPlace } from "./place.ts";
+
+export interface LocalCluster {
+  readonly place: ClusterPlace;
+  readonly paths: ClusterPaths;
+  readonly file: ClusterFile;
+  readonly secrets: ClusterSecrets;
+}
+
+/** How a changing command goes on. */
+export interface Operation {
+  readonly signal: AbortSignal;
+  /** After this the outcome is unknown: UnderstudyError TIMED_OUT. */
+  readonly timeoutMs: number;
+  /** False: return as soon as the request is accepted. */
+  readonly wait: boolean;
+  /** One sentence for each thing that is done. */
+  readonly onStep: (text: string) => void;
+}
+
+/** What was done. */
+export interface Outcome {
+  readonly summary: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** What would be done. */
+export interface Plan extends Outcome {
+  readonly steps: readonly string[];
+}
+
+/** @throws UnderstudyError CLUSTER_NOT_FOUND, DIRECTORY_OTHER_CLUSTER or SPEC_CORRUPT. */
+export async function openCluster(place: ClusterPlace): Promise<LocalCluster> {
+  const paths = clusterPaths(place.dir);
+  const file = await readClusterFile(paths.cluster).catch((thrown: unknown) => {
+    if (thrown instanceof UnderstudyError && thrown.code === "CLUSTER_NOT_FOUND")
+      throw new UnderstudyError(
+        "CLUSTER_NOT_FOUND",
+        `there is no cluster ${place.name} in ${place.dir}`,
+      );
+    throw thrown;
+  });
+  const found = file.specification.metadata.name;
+  if (found !== place.name)
+    throw new UnderstudyError(
+      "DIRECTORY_OTHER_CLUSTER",
+      `${place.dir} holds the cluster ${found}, not ${place.name}`,
+    );
+  return { place, paths, file, secrets: await readSecrets(paths.secrets) };
+}
+
+export function openStore(cluster: { place: ClusterPlace; paths: ClusterPaths }): Store {
+  return new SqliteStore({ path: cluster.paths.record, cluster: cluster.place.name });
+}
+
+/** @throws UnderstudyError RECORD_CORRUPT when there is none, and what reading a store may throw. */
+export async function readRecord(cluster: LocalCluster): Promise<ClusterRecord> {
+  await using store = openStore(cluster);
+  const read = await store.read();
+  if (read !== null) return read.record;
+  throw new UnderstudyError(
+    "RECORD_CORRUPT",
+    `${cluster.paths.record} holds no record of ${cluster.place.name}`,
+  );
+}
+
+/** @returns the new record, or null when the change was not allowed. */
+export async function changeClusterRecord(
+  cluster: LocalCluster,
+  change: (record: ClusterRecord) => ClusterRecord | null,
+): Promise<ClusterRecord | null> {
+  await using store = openStore(cluster);
+  return (await changeRecord(store, change))?.record ?? null;
+}
+
+/** @throws UnderstudyError OPERATION_IN_PROGRESS when another command is changing the cluster. */
+export function lockCluster(cluster: { place: ClusterPlace; paths: ClusterPaths }): ProcessLock {
+  const lock = tryLock(cluster.paths.operationLock);
+  if (lock !== null) return lock;
+  throw new UnderstudyError(
+    "OPERATION_IN_PROGRESS",
+    `another command is changing ${cluster.place.name} at this moment`,
+  );
+}
+
+/** @throws UnderstudyError MEMBER_NOT_FOUND, naming those that there are. */
+export function recordMember(record: ClusterRecord, name: string): RecordMember {
+  const member = record.members[name];
+  if (member !== undefined) return member;
+  throw new UnderstudyError(
+    "MEMBER_NOT_FOUND",
+    `the cluster ${record.cluster} has no member ${JSON.stringify(name)}`,
+    { hint: `Its members: ${Object.keys(record.members).join(", ")}.` },
+  );
+}
+
+/** Asks an agent to do something and waits until it says that it is done. */
+export async function askAgent(
+  cluster: LocalCluster,
+  request: {
+    member: RecordMember;
+    path: string;
+    body?: Readonly<Record<string, unknown>>;
+    operation: Pick<Operation, "signal" | "timeoutMs">;
+  },
+): Promise<void> {
+  const { member, path, body, operation } = request;
+  await postToAgent(member, {
+    path,
+    body: body ?? {},
+    token: cluster.secrets.apiToken,
+    timeoutMs: operation.timeoutMs,
+    signal: operation.signal,
+  });
+}

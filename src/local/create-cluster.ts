@@ -1,0 +1,119 @@
+// Makes the files of a new cluster. The specification is written last: without it the directory counts as unfinished, and the next
+// `up` begins anew.
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { createSecrets, writeClusterFile, type ClusterFile } from "../agent/cluster-file.ts";
+import { clusterPaths, memberPaths, type ClusterPaths } from "../agent/member-paths.ts";
+import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
+import { memberNameAt } from "../core/name.ts";
+import { newRecord, type RecordMember } from "../core/record.ts";
+import { SqliteStore } from "../store/sqlite-store.ts";
+import type { MemberPorts } from "./ports.ts";
+import { giveTo, requireReachable, type Owner } from "./owner.ts";
+import type { ClusterPlace } from "./place.ts";
+
+const HOST = "127.0.0.1";
+/** The agents of one machine never wait for it to run out: the operating system proves who is dead. */
+const LEASE_TTL_MS = 2_000;
+
+/**
+ * Whether a cluster can be made there.
+ * @throws UnderstudyError DIRECTORY_NOT_OURS or DIRECTORY_NOT_WRITABLE.
+ */
+export async function requireRoom(place: ClusterPlace, owner: Owner | null): Promise<void> {
+  const paths = clusterPaths(place.dir);
+  const entries = await readdir(place.dir).catch((thrown: unknown) => {
+    if (codeOf(thrown) === "ENOENT") return [];
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_WRITABLE",
+      `cannot read ${place.dir}: ${messageOf(thrown)}`,
+    );
+  });
+  const stranger = entries.find((entry) => !isOurs(paths, entry));
+  if (stranger !== undefined)
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_OURS",
+      `${place.dir} is not empty and holds no cluster: "${stranger}" is in it`,
+    );
+  await refuseData(paths);
+  await requireReachable(place.dir, owner);
+}
+
+/** Data without a specification is a cluster whose cluster.json was lost, and nothing to begin anew over. */
+async function refuseData(paths: ClusterPaths): Promise<void> {
+  const names = await readdir(paths.members).catch(() => []);
+  for (const name of names) {
+    const member = memberPaths(paths.root, name);
+    for (const path of [member.data, member.kept])
+      if ((await readdir(path).catch(() => [])).length > 0)
+        throw new UnderstudyError(
+          "DIRECTORY_NOT_OURS",
+          `${path} holds data, but ${paths.cluster} is missing; nothing was changed`,
+          { hint: "Bring cluster.json back from a copy, or move the data away." },
+        );
+  }
+}
+
+/** What an `up` that was killed before the specification was written may leave. */
+function isOurs(paths: ClusterPaths, entry: string): boolean {
+  const known = [paths.record, paths.secrets, paths.operationLock, paths.members].map((path) =>
+    basename(path),
+  );
+  return (
+    known.some(
+      (name) => entry === name || entry.startsWith(`${name}-`) || entry.startsWith(`${name}.`),
+    ) || /^cluster\.json\.\d+\.tmp$/.test(entry)
+  );
+}
+
+export async function createCluster(options: {
+  place: ClusterPlace;
+  file: ClusterFile;
+  ports: readonly MemberPorts[];
+  owner: Owner | null;
+}): Promise<void> {
+  const { place, file, ports, owner } = options;
+  const paths = clusterPaths(place.dir);
+  await giveTo(owner, [place.dir, paths.operationLock]);
+  await removeUnfinished(paths);
+  await mkdir(paths.members, { mode: 0o700 });
+  const members: Record<string, RecordMember> = {};
+  for (const [index, each] of ports.entries()) {
+    const name = memberNameAt(place.name, index + 1);
+    members[name] = { host: HOST, ...each, tags: {} };
+    await mkdir(memberPaths(place.dir, name).root, { mode: 0o700 });
+    await giveTo(owner, [memberPaths(place.dir, name).root]);
+  }
+  await createSecrets(paths.secrets);
+  await writeFirstRecord({ place, members, owner });
+  await giveTo(owner, [paths.members, paths.secrets]);
+  await writeClusterFile(paths.cluster, file);
+}
+
+async function removeUnfinished(paths: ClusterPaths): Promise<void> {
+  for (const entry of await readdir(paths.root))
+    if (entry !== basename(paths.operationLock))
+      await rm(join(paths.root, entry), { recursive: true, force: true });
+}
+
+async function writeFirstRecord(options: {
+  place: ClusterPlace;
+  members: Record<string, RecordMember>;
+  owner: Owner | null;
+}): Promise<void> {
+  const { place, members, owner } = options;
+  const path = clusterPaths(place.dir).record;
+  const record = newRecord({
+    cluster: place.name,
+    founder: memberNameAt(place.name, 1),
+    ttlMs: LEASE_TTL_MS,
+    members,
+  });
+  await using store = new SqliteStore({ path, cluster: place.name });
+  await store.write({ record, expected: null, durable: true });
+  const files = (await readdir(place.dir)).filter((entry) => entry.startsWith(basename(path)));
+  await giveTo(
+    owner,
+    files.map((entry) => join(place.dir, entry)),
+  );
+}

@@ -1,0 +1,68 @@
+// Removes a stopped cluster with all its data. What is removed is named beforehand.
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { UnderstudyError } from "../core/errors.ts";
+import { agentRuns } from "./agents.ts";
+import { lockCluster, type LocalCluster, type Operation, type Outcome } from "./cluster.ts";
+import { stopCluster } from "./down.ts";
+
+export interface Deletion {
+  readonly paths: readonly string[];
+  readonly members: readonly string[];
+  readonly bytes: number | null;
+}
+
+export async function describeDeletion(cluster: LocalCluster): Promise<Deletion> {
+  const members = (await readdir(cluster.paths.members).catch(() => [])).sort();
+  return {
+    paths: [cluster.paths.root],
+    members,
+    bytes: await sizeOf(cluster.paths.root).catch(() => null),
+  };
+}
+
+export async function deleteCluster(cluster: LocalCluster, operation: Operation): Promise<Outcome> {
+  using _lock = lockCluster(cluster);
+  const { members } = await describeDeletion(cluster);
+  await stopForDeletion(cluster, operation);
+  const alive = members.find((name) => agentRuns(cluster.paths.root, name));
+  if (alive !== undefined)
+    throw new UnderstudyError(
+      "STOP_FAILED",
+      `the agent of ${alive} still runs; nothing was deleted`,
+    );
+  await deleteFiles(cluster);
+  return {
+    summary: `${cluster.place.name} and all its data were deleted`,
+    facts: { deleted: [cluster.paths.root], members },
+  };
+}
+
+/** The specification goes first: what a crash leaves then counts as nothing. */
+export async function deleteFiles(cluster: LocalCluster): Promise<void> {
+  await rm(cluster.paths.members, { recursive: true, force: true, maxRetries: 5 });
+  await rm(cluster.paths.cluster, { force: true });
+  await rm(cluster.paths.root, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** A record that cannot be read must not keep its cluster from being deleted, as long as nothing of it runs. */
+async function stopForDeletion(cluster: LocalCluster, operation: Operation): Promise<void> {
+  try {
+    await stopCluster(cluster, operation);
+  } catch (thrown) {
+    const code = thrown instanceof UnderstudyError ? thrown.code : "";
+    if (code !== "RECORD_CORRUPT" && code !== "STORE_CORRUPT") throw thrown;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const stats = await stat(path);
+  if (!stats.isDirectory()) return stats.blocks * 512;
+  let bytes = 0;
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const below = join(path, entry.name);
+    if (entry.isDirectory()) bytes += await sizeOf(below);
+    else if (entry.isFile()) bytes += (await stat(below)).blocks * 512;
+  }
+  return bytes;
+}

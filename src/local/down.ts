@@ -1,0 +1,43 @@
+// Stops a cluster and keeps its data: the primary first, so that its standbys receive everything, then they. The primary is named to lead
+// again.
+import { UnderstudyError } from "../core/errors.ts";
+import { stopMember } from "./agents.ts";
+import {
+  lockCluster,
+  readRecord,
+  type LocalCluster,
+  type Operation,
+  type Outcome,
+} from "./cluster.ts";
+
+/** @throws UnderstudyError OPERATION_IN_PROGRESS, and what stopping a member may throw. */
+export async function downCluster(cluster: LocalCluster, operation: Operation): Promise<Outcome> {
+  using _lock = lockCluster(cluster);
+  const stopped = await stopCluster(cluster, operation);
+  for (const name of stopped) operation.onStep(`${name} stopped`);
+  return {
+    summary: `${cluster.place.name} is stopped, its data is kept in ${cluster.place.dir}`,
+    facts: { stopped },
+  };
+}
+
+/** @returns the members, in the order in which they were stopped. */
+export async function stopCluster(
+  cluster: LocalCluster,
+  operation: Pick<Operation, "signal" | "timeoutMs">,
+): Promise<string[]> {
+  const record = await readRecord(cluster);
+  const leader = record.leader?.member ?? record.heir;
+  const others = Object.keys(record.members).filter((name) => name !== leader);
+  const order = leader === null ? [others] : [[leader], others];
+  for (const names of order)
+    await Promise.all(
+      names.map((name) => {
+        const address = record.members[name];
+        if (address === undefined)
+          throw new UnderstudyError("MEMBER_NOT_FOUND", `${name} is not in the record`);
+        return stopMember(cluster, { name, address, operation });
+      }),
+    );
+  return order.flat();
+}

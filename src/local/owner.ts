@@ -1,0 +1,29 @@
+// When root makes a cluster its files belong to the account that agents and servers run as.
+import { chown } from "node:fs/promises";
+import { checkReachable, findOsUser } from "../postgres/os-user.ts";
+import { UnderstudyError } from "../core/errors.ts";
+
+export interface Owner {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Null: whoever runs this command.
+ * @throws UnderstudyError NO_USABLE_USER.
+ */
+export async function findOwner(wanted: string | null): Promise<Owner | null> {
+  return findOsUser(wanted === null ? {} : { wanted });
+}
+
+/** @throws UnderstudyError DIRECTORY_NOT_WRITABLE naming the directory in the way. */
+export async function requireReachable(dir: string, owner: Owner | null): Promise<void> {
+  const problem = await checkReachable(dir, owner === null ? null : { home: "/", ...owner });
+  if (problem !== null) throw new UnderstudyError("DIRECTORY_NOT_WRITABLE", problem);
+}
+
+export async function giveTo(owner: Owner | null, paths: readonly string[]): Promise<void> {
+  if (owner === null || process.getuid?.() !== 0) return;
+  for (const path of paths) await chown(path, owner.uid, owner.gid);
+}

@@ -1,0 +1,66 @@
+// Chooses ports on loopback: below the range that the kernel gives to outgoing connections, and the next free ones where some are
+// taken. What is chosen is written into the record, so that it stays.
+import { createServer } from "node:net";
+import { UnderstudyError } from "../core/errors.ts";
+
+const HOST = "127.0.0.1";
+const FIRST_PORT = 6431;
+/** Of an agent's API: this far above its server's port. */
+const API_DISTANCE = 1000;
+/** Outgoing connections may hold any port from here on (ip_local_port_range). */
+const LIMIT = 32_768 - API_DISTANCE;
+
+export interface MemberPorts {
+  readonly port: number;
+  readonly apiPort: number;
+}
+
+export interface ChosenPorts {
+  readonly ports: readonly MemberPorts[];
+  /** Ports that were passed over because they are in use. */
+  readonly passedOver: readonly number[];
+}
+
+/**
+ * @param request.first null takes the next free ones; a number is meant as it stands.
+ * @throws UnderstudyError PORT_TAKEN.
+ */
+export async function choosePorts(request: {
+  first: number | null;
+  count: number;
+  avoid?: ReadonlySet<number>;
+}): Promise<ChosenPorts> {
+  const { first, count, avoid } = request;
+  const ports: MemberPorts[] = [];
+  const passedOver: number[] = [];
+  for (let port = first ?? FIRST_PORT; ports.length < count; port += 1) {
+    if (port >= LIMIT)
+      throw new UnderstudyError(
+        "PORT_TAKEN",
+        `there are no ${count} free ports from ${first ?? FIRST_PORT} to ${LIMIT}`,
+      );
+    const free = avoid?.has(port) !== true && (await isFree(port));
+    if (!free && first !== null)
+      throw new UnderstudyError(
+        "PORT_TAKEN",
+        `port ${port} on ${HOST} is in use${port === first ? "" : `, and the ${count} members need ${first} to ${first + count - 1}`}`,
+      );
+    if (free) ports.push({ port, apiPort: await freeApiPort(port + API_DISTANCE) });
+    else passedOver.push(port);
+  }
+  return { ports, passedOver };
+}
+
+/** People do not type this one, so the next free one will do. */
+async function freeApiPort(from: number): Promise<number> {
+  for (let port = from; port < LIMIT + API_DISTANCE; port += 1) if (await isFree(port)) return port;
+  throw new UnderstudyError("PORT_TAKEN", `there is no free port from ${from} on for an agent`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: HOST, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,70 @@
+// The state of a cluster on this machine: the record, what each agent answers, and what the operating system tells of those that do not.
+import { askStatus } from "../agent/peer.ts";
+import { memberPaths } from "../agent/member-paths.ts";
+import { summarize, type ClusterStatus, type MemberAnswer } from "../core/cluster-status.ts";
+import { messageOf } from "../core/errors.ts";
+import type { MemberStatus } from "../core/member-status.ts";
+import type { ClusterRecord } from "../core/record.ts";
+import { findServerProcesses } from "../postgres/processes.ts";
+import { inspectStorage, sharedFailureDomains } from "../postgres/storage.ts";
+import { readRecord, type LocalCluster } from "./cluster.ts";
+
+const ANSWER_LIMIT_MS = 2_000;
+
+/** Everything is asked anew; each answer is of its own moment. */
+export async function readClusterStatus(
+  cluster: LocalCluster,
+  signal?: AbortSignal,
+): Promise<ClusterStatus> {
+  const record = await readRecord(cluster);
+  const statuses = await askMembers(cluster, { record, signal });
+  return summarize({ record, statuses, extraWarnings: await sharedFate(cluster, record) });
+}
+
+export async function askMembers(
+  cluster: LocalCluster,
+  of: { record: ClusterRecord; signal?: AbortSignal | undefined },
+): Promise<Map<string, MemberAnswer>> {
+  const answers = await Promise.all(
+    Object.entries(of.record.members).map(async ([name, address]) => {
+      const limits = { timeoutMs: ANSWER_LIMIT_MS };
+      const answer = await askStatus(
+        address,
+        of.signal === undefined ? limits : { ...limits, signal: of.signal },
+      ).catch((thrown: unknown) => ({ unreachable: whyUnreachable(cluster, { name, thrown }) }));
+      return [name, belongsHere(answer, { cluster, name })] as const;
+    }),
+  );
+  return new Map(answers);
+}
+
+/** Another cluster's agent may have taken a port that this one's left. */
+function belongsHere(
+  answer: MemberStatus | { unreachable: string },
+  expected: { cluster: LocalCluster; name: string },
+): MemberAnswer {
+  if ("unreachable" in answer) return answer;
+  if (answer.cluster === expected.cluster.place.name && answer.name === expected.name)
+    return answer;
+  return { unreachable: `its port is used by ${answer.name} of the cluster ${answer.cluster}` };
+}
+
+function whyUnreachable(cluster: LocalCluster, of: { name: string; thrown: unknown }): string {
+  const { data } = memberPaths(cluster.paths.root, of.name);
+  const refused = /ECONNREFUSED/.test(messageOf(of.thrown));
+  const agent = refused ? "its agent does not run" : messageOf(of.thrown);
+  return findServerProcesses(data).length > 0
+    ? `${agent}, but its PostgreSQL does`
+    : `${agent}, and its PostgreSQL does not either`;
+}
+
+/** On one machine that is a warning and no refusal: it is a laptop. */
+async function sharedFate(cluster: LocalCluster, record: ClusterRecord): Promise<string[]> {
+  const places = await Promise.all(
+    Object.keys(record.members).map(async (member) => {
+      const storage = await inspectStorage(memberPaths(cluster.paths.root, member).root);
+      return { member, storage };
+    }),
+  ).catch(() => []);
+  return sharedFailureDomains(places).map(({ warning }) => warning);
+}

@@ -1,0 +1,233 @@
+// `up`: makes a cluster where there is none, brings the same one back where there is, and returns when every standby streams.
+import { mkdir } from "node:fs/promises";
+import type { ClusterStatus } from "../core/cluster-status.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import type { ClusterRecord } from "../core/record.ts";
+import { API_VERSION, type ClusterSpec, type Major } from "../core/spec.ts";
+import { clusterPaths } from "../agent/member-paths.ts";
+import {
+  findInstallation,
+  type FoundInstallation,
+} from "../postgres/binaries/find-installation.ts";
+import { checkParameters } from "../postgres/settings/check-parameters.ts";
+import { checkPreload } from "../postgres/settings/check-preload.ts";
+import { agentRuns, startAgent, type AgentProgram, type StartedAgent } from "./agents.ts";
+import { lockCluster, openCluster, readRecord, type LocalCluster } from "./cluster.ts";
+import { createCluster, requireRoom } from "./create-cluster.ts";
+import { deleteFiles } from "./delete.ts";
+import { stopCluster } from "./down.ts";
+import { findOwner, type Owner } from "./owner.ts";
+import { binariesHome, type ClusterPlace, type Environment } from "./place.ts";
+import { choosePorts } from "./ports.ts";
+import { awaitStreaming, type UpStep } from "./await-streaming.ts";
+import { refuseOtherShape, requireItsBinaries } from "./existing-cluster.ts";
+
+export interface UpOptions {
+  readonly place: ClusterPlace;
+  /** Null where nothing was said: 2 for a new cluster, what is there for an old one. */
+  readonly standbys: number | null;
+  readonly major: Major | null;
+  readonly port: number | null;
+  readonly pgBin: string | null;
+  /** The account that PostgreSQL runs as when root starts it. */
+  readonly user: string | null;
+  readonly locale: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly preload: readonly string[];
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface UpResult {
+  readonly status: ClusterStatus;
+  /** Nothing had to be done. */
+  readonly alreadyRunning: boolean;
+}
+
+export interface UpSurroundings {
+  readonly env: Environment;
+  readonly uid: number;
+  readonly program: AgentProgram;
+  readonly onStep: (step: UpStep) => void;
+}
+
+const DEFAULT_STANDBYS = 2;
+
+/**
+ * @throws UnderstudyError of every kind that the issue of a bad request calls for, before anything is changed; INTERRUPTED when
+ * the signal came, after what this call had begun was undone; TIMED_OUT.
+ */
+export async function upCluster(options: UpOptions, around: UpSurroundings): Promise<UpResult> {
+  const existing = await openIfThere(options.place);
+  const owner =
+    existing === null ? await findOwner(options.user) : await findOwner(existing.file.osUser);
+  if (existing === null) await requireRoom(options.place, owner);
+  await mkdir(options.place.dir, { recursive: true, mode: 0o700 });
+  using _lock = lockCluster({ place: options.place, paths: clusterPaths(options.place.dir) });
+  // Another `up` may have made it before the lock was had.
+  const cluster = existing ?? (await openIfThere(options.place));
+  return cluster === null
+    ? upNew(options, { ...around, owner })
+    : upExisting(cluster, options, { ...around, owner });
+}
+
+async function upNew(
+  options: UpOptions,
+  around: UpSurroundings & { owner: Owner | null },
+): Promise<UpResult> {
+  const { place } = options;
+  const found = await choosePostgres(options, around);
+  const count = 1 + (options.standbys ?? DEFAULT_STANDBYS);
+  const specification = await checkedSpecification(options, {
+    found,
+    count,
+    onStep: around.onStep,
+  });
+  const chosen = await choosePorts({ first: options.port, count });
+  if (chosen.passedOver.length > 0)
+    around.onStep({
+      kind: "note",
+      text: `port ${chosen.passedOver.join(", ")} is in use, the next free ones are taken`,
+    });
+  await createCluster({
+    place,
+    ports: chosen.ports,
+    owner: around.owner,
+    file: {
+      specification,
+      installation: found.installation,
+      installationReason: found.reason,
+      osUser: around.owner?.name ?? null,
+    },
+  });
+  const cluster = await openCluster(place);
+  try {
+    const record = await readRecord(cluster);
+    return await bringUp(cluster, options, { ...around, record, isNew: true });
+  } catch (thrown) {
+    if (!options.signal.aborted) throw thrown;
+    await stopCluster(cluster, { timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) });
+    await deleteFiles(cluster);
+    throw new UnderstudyError(
+      "INTERRUPTED",
+      `up was interrupted; the new cluster ${place.name} was removed again, nothing is left of it`,
+    );
+  }
+}
+
+async function upExisting(
+  cluster: LocalCluster,
+  options: UpOptions,
+  around: UpSurroundings & { owner: Owner | null },
+): Promise<UpResult> {
+  const record = await readRecord(cluster);
+  refuseOtherShape(cluster, { options, record });
+  await requireItsBinaries(cluster, options);
+  const { installation, installationReason } = cluster.file;
+  around.onStep({
+    kind: "postgres-found",
+    version: installation.version,
+    binDir: installation.binDir,
+    reason: installationReason,
+  });
+  try {
+    return await bringUp(cluster, options, { ...around, record, isNew: false });
+  } catch (thrown) {
+    if (!options.signal.aborted) throw thrown;
+    throw new UnderstudyError(
+      "INTERRUPTED",
+      `up was interrupted; the agents of ${cluster.place.name} that were started go on`,
+      {
+        hint: "See the state: understudy status; end them: understudy down",
+      },
+    );
+  }
+}
+
+async function bringUp(
+  cluster: LocalCluster,
+  options: UpOptions,
+  around: UpSurroundings & { owner: Owner | null; record: ClusterRecord; isNew: boolean },
+): Promise<UpResult> {
+  const { root } = cluster.paths;
+  const started = new Map<string, StartedAgent>();
+  for (const member of Object.keys(around.record.members)) {
+    if (agentRuns(root, member)) continue;
+    const { owner, program } = around;
+    started.set(member, await startAgent({ root, member, owner, program }));
+  }
+  const status = await awaitStreaming(cluster, {
+    started,
+    timeoutMs: options.timeoutMs,
+    signal: options.signal,
+    onStep: around.onStep,
+  });
+  return { status, alreadyRunning: started.size === 0 };
+}
+
+async function openIfThere(place: ClusterPlace): Promise<LocalCluster | null> {
+  try {
+    return await openCluster(place);
+  } catch (thrown) {
+    if (thrown instanceof UnderstudyError && thrown.code === "CLUSTER_NOT_FOUND") return null;
+    throw thrown;
+  }
+}
+
+async function choosePostgres(
+  options: UpOptions,
+  around: UpSurroundings & { owner: Owner | null },
+): Promise<FoundInstallation> {
+  const { owner } = around;
+  const found = await findInstallation({
+    ...(options.major === null ? {} : { major: options.major }),
+    ...(options.pgBin === null ? {} : { pgBin: options.pgBin }),
+    ...(owner === null ? {} : { runAs: owner }),
+    env: around.env,
+    cacheDir: binariesHome(around),
+    signal: options.signal,
+    onProgress: ({ step, what }) =>
+      around.onStep({
+        kind: "postgres-wanted",
+        progress: {
+          step: `${step} ${what}`,
+          bytesDone: null,
+          bytesTotal: null,
+          remainingSeconds: null,
+        },
+      }),
+  });
+  const { installation, reason } = found;
+  const { version, binDir } = installation;
+  around.onStep({ kind: "postgres-found", version, binDir, reason });
+  return found;
+}
+
+/** What the user asks for, checked by the chosen server's own binaries before anything is written. */
+async function checkedSpecification(
+  options: UpOptions,
+  given: { found: FoundInstallation; count: number; onStep: (step: UpStep) => void },
+): Promise<ClusterSpec> {
+  const { installation } = given.found;
+  await checkPreload(installation, options.preload);
+  const checked = await checkParameters({
+    installation,
+    parameters: options.parameters,
+    preload: options.preload,
+    memberCount: given.count,
+  });
+  for (const text of checked.warnings) given.onStep({ kind: "note", text });
+  return {
+    apiVersion: API_VERSION,
+    kind: "PostgresCluster",
+    metadata: { name: options.place.name },
+    spec: {
+      postgres: {
+        major: installation.major,
+        parameters: { ...checked.parameters },
+        preload: [...options.preload],
+        locale: options.locale ?? "C.UTF-8",
+      },
+    },
+  };
+}
