@@ -35,8 +35,8 @@ export function register(program: Command, context: CliContext): void {
 async function status(session: Session, call: { options: Options }): Promise<void> {
   const { watch } = call.options;
   if (watch !== undefined && watch !== false) {
-    const { watchStatus } = await import("../watch-status.ts");
-    await watchStatus(session, watch === true ? DEFAULT_WATCH_MS : watch);
+    const { checkInterval, watchStatus } = await import("../watch-status.ts");
+    await watchStatus(session, watch === true ? DEFAULT_WATCH_MS : checkInterval(watch));
     return;
   }
   const answer = (await session.status()).status;

@@ -61,11 +61,12 @@ export function harmless(text: string): string {
 export function wrap(text: string, to: { width: number | null; indent: string }): string {
   if (to.width === null) return text;
   const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
+  // A line that is indented already keeps that.
+  let line = /^ */.exec(text)?.[0] ?? "";
+  for (const word of text.trimStart().split(" ")) {
+    const longer = line.trim() === "" ? line + word : `${line} ${word}`;
     const room = to.width - (lines.length === 0 ? 0 : displayWidth(to.indent));
-    if (line !== "" && displayWidth(longer) > room) {
+    if (line.trim() !== "" && displayWidth(longer) > room) {
       lines.push(line);
       line = word;
     } else line = longer;

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { PLAIN } from "../output/look.ts";
+import { renderDoctor, type FindingGroup } from "./doctor.ts";
+import { renderEvents } from "./events.ts";
+import { programName } from "./program-name.ts";
+import { describeProgress } from "./progress.ts";
+
+const GROUPS: readonly FindingGroup[] = [
+  {
+    title: "PostgreSQL",
+    findings: [
+      {
+        verdict: "good",
+        subject: "15.18",
+        text: "/usr/lib/postgresql/15/bin, chosen",
+        remedy: null,
+      },
+      {
+        verdict: "bad",
+        subject: "9.6.24",
+        text: "/opt/pg: this major is not supported",
+        remedy: "Choose one of 10 to 18.",
+      },
+    ],
+  },
+  { title: "Cluster", findings: [] },
+];
+
+describe("what doctor found", () => {
+  it("is listed by group with a remedy where there is one, and a verdict at the end", () => {
+    assert.equal(
+      renderDoctor(GROUPS, PLAIN),
+      `PostgreSQL
+  + 15.18   /usr/lib/postgresql/15/bin, chosen
+  x 9.6.24  /opt/pg: this major is not supported
+            Choose one of 10 to 18.
+
+x 1 of 2 findings must be put right`,
+    );
+  });
+
+  it("keeps its indent where a line is broken", () => {
+    const text = renderDoctor(GROUPS, { ...PLAIN, width: 40 });
+    assert.match(text, /\n {2}x 9\.6\.24 {2}\/opt\/pg: this major is not\n {12}supported\n/);
+  });
+});
+
+describe("events", () => {
+  it("are one line each: when, who, what and why", () => {
+    const events = [
+      { at: "2026-11-22T12:18:02.123Z", member: "demo-1", event: "promoted", message: "term 4" },
+      { at: "2026-11-22T12:18:03.000Z", member: "demo-10", event: "cloned", message: "41 MiB\n" },
+    ];
+    assert.equal(
+      renderEvents(events, PLAIN),
+      "2026-11-22 12:18:02Z  demo-1   promoted: term 4\n" +
+        String.raw`2026-11-22 12:18:03Z  demo-10  cloned: 41 MiB\n`,
+    );
+    assert.equal(renderEvents([], PLAIN), "no events yet");
+  });
+});
+
+describe("small words", () => {
+  it("show a step with what is known of it, never above all of it", () => {
+    const step = { step: "cloning", bytesDone: null, bytesTotal: null, remainingSeconds: null };
+    assert.equal(describeProgress(step), "cloning");
+    assert.equal(describeProgress({ ...step, bytesDone: 2048 }), "cloning 2 KiB");
+    assert.equal(
+      describeProgress({ ...step, bytesDone: 3000, bytesTotal: 2000, remainingSeconds: 0 }),
+      "cloning 2.9 KiB of 2 KiB (100 %), 0 s left",
+    );
+  });
+
+  it("name the program as it was called", () => {
+    assert.equal(programName({ npm_lifecycle_event: "start" }), "npx understudy");
+    assert.equal(programName({}), "understudy");
+  });
+});
