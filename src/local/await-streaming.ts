@@ -36,6 +36,8 @@ export type UpStep =
   | { readonly kind: "note"; readonly text: string };
 
 interface Watch {
+  /** Wait for this member alone. */
+  readonly only?: string;
   readonly started: ReadonlyMap<string, StartedAgent>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -55,13 +57,14 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
     const record = await readRecord(cluster);
     const answers = await askMembers(cluster, { record, signal: watch.signal });
     const status = summarize({ record, statuses: answers, extraWarnings: [] });
-    for (const member of status.members) {
+    const watched = status.members.filter(({ name }) => (watch.only ?? name) === name);
+    for (const member of watched) {
       const answer = answers.get(member.name);
       await refuseDeadAgent(cluster, { member, watch });
       refuseLastingFailure(member, { failedSince, watch });
       report(member, { answer, ready, seconds: (performance.now() - begun) / 1000, watch });
     }
-    if (status.members.every(({ name }) => ready.has(name)))
+    if (watched.every(({ name }) => ready.has(name)))
       return readClusterStatus(cluster, watch.signal);
     if (performance.now() - begun > watch.timeoutMs)
       throw new UnderstudyError(

@@ -1,0 +1,35 @@
+// A short connection to a member as the superuser, for the commands that ask a server about itself.
+import type { Client } from "pg";
+import { SUPERUSER } from "../agent/member.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import { connect } from "../postgres/connect.ts";
+import type { LocalCluster } from "./cluster.ts";
+import { readClusterStatus } from "./read-status.ts";
+
+/**
+ * Of the primary, or of any member that runs where there is none.
+ * @throws UnderstudyError CLUSTER_NOT_RUNNING, CONNECTION_FAILED.
+ */
+export async function withAdminSession<T>(
+  cluster: LocalCluster,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const status = await readClusterStatus(cluster);
+  const member =
+    status.members.find(({ name }) => name === status.primary) ??
+    status.members.find(({ role }) => role === "standby");
+  if (member === undefined)
+    throw new UnderstudyError("CLUSTER_NOT_RUNNING", `no member of ${cluster.place.name} runs`);
+  const client = await connect({
+    host: member.host,
+    port: member.port,
+    user: SUPERUSER,
+    password: cluster.secrets.superuser,
+    applicationName: "understudy command",
+  });
+  try {
+    return await use(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,222 @@
+// The users' own PostgreSQL parameters: shown as a running server has them, checked by that server before they are written, taken up by a reload
+// or by restarts in the right order.
+import { writeClusterFile } from "../agent/cluster-file.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import { bumpGeneration } from "../core/record-changes.ts";
+import { checkParameters } from "../postgres/settings/check-parameters.ts";
+import {
+  SETTINGS_QUERY,
+  catalogFromRows,
+  type SettingsRow,
+} from "../postgres/settings/describe-parameters.ts";
+import { findManaged } from "../postgres/settings/managed.ts";
+import { withAdminSession } from "./admin-session.ts";
+import {
+  changeClusterRecord,
+  lockCluster,
+  openCluster,
+  readRecord,
+  type LocalCluster,
+  type Operation,
+  type Outcome,
+  type Plan,
+} from "./cluster.ts";
+import { askMembers } from "./read-status.ts";
+import { restartPending } from "./restart.ts";
+import { setTimeout as delay } from "node:timers/promises";
+
+export interface ParameterRow {
+  readonly name: string;
+  /** As the server shows it; null where no server could be asked. */
+  readonly value: string | null;
+  readonly source: "user" | "understudy" | "default";
+  /** Members on which the new value waits for a restart. */
+  readonly pendingRestart: readonly string[];
+  readonly description: string | null;
+}
+
+export interface ParameterChange {
+  readonly set: Readonly<Record<string, string>>;
+  readonly reset: readonly string[];
+}
+
+/**
+ * Those that were named, or all, or those that the user has set.
+ * @throws UnderstudyError PARAMETER_UNKNOWN, CLUSTER_NOT_RUNNING.
+ */
+export async function showParameters(
+  cluster: LocalCluster,
+  request: { names: readonly string[]; all: boolean },
+): Promise<ParameterRow[]> {
+  const own = cluster.file.specification.spec.postgres.parameters;
+  const rows = await withAdminSession(cluster, async (client) => {
+    const answer = await client.query<{ name: string; value: string; description: string }>(
+      "SELECT name, current_setting(name, true) AS value, short_desc AS description FROM pg_settings ORDER BY name",
+    );
+    return answer.rows;
+  });
+  const pending = await pendingRestarts(cluster);
+  const shown = rows.filter(({ name }) => isWanted(name, { request, own }));
+  const unknown = request.names.find(
+    (name) => !shown.some((row) => row.name.toLowerCase() === name.toLowerCase()),
+  );
+  if (unknown !== undefined)
+    throw new UnderstudyError(
+      "PARAMETER_UNKNOWN",
+      `the server knows no parameter ${JSON.stringify(unknown)}`,
+    );
+  return shown.map(({ name, value, description }) => ({
+    name,
+    value,
+    source: hasName(own, name)
+      ? "user"
+      : findManaged(name) === undefined
+        ? "default"
+        : "understudy",
+    pendingRestart: pending.get(name) ?? [],
+    description,
+  }));
+}
+
+function isWanted(
+  name: string,
+  by: {
+    request: { names: readonly string[]; all: boolean };
+    own: Readonly<Record<string, string>>;
+  },
+): boolean {
+  if (by.request.all) return true;
+  if (by.request.names.length === 0) return hasName(by.own, name);
+  return by.request.names.some((wanted) => wanted.toLowerCase() === name.toLowerCase());
+}
+
+function hasName(parameters: Readonly<Record<string, string>>, name: string): boolean {
+  return Object.keys(parameters).some((each) => each.toLowerCase() === name.toLowerCase());
+}
+
+async function pendingRestarts(cluster: LocalCluster): Promise<Map<string, string[]>> {
+  const answers = await askMembers(cluster, { record: await readRecord(cluster) });
+  const pending = new Map<string, string[]>();
+  for (const [member, answer] of answers)
+    if (!("unreachable" in answer))
+      for (const name of answer.pendingRestart)
+        pending.set(name, [...(pending.get(name) ?? []), member]);
+  return pending;
+}
+
+/** @throws UnderstudyError PARAMETER_UNKNOWN, PARAMETER_MANAGED or PARAMETER_INVALID. */
+export async function planParameters(
+  cluster: LocalCluster,
+  change: ParameterChange,
+): Promise<Plan> {
+  const { needRestart, warnings } = await checkChange(cluster, change);
+  const names = [...Object.keys(change.set), ...change.reset];
+  return {
+    summary:
+      needRestart.length === 0
+        ? `${names.join(", ")} takes effect by a reload`
+        : `${needRestart.join(", ")} needs a restart of every member, one after the other`,
+    steps: [
+      `write ${names.join(", ")} for every member`,
+      "reload every member",
+      ...(needRestart.length === 0
+        ? []
+        : ["restart the standbys one by one", "restart the primary: a short pause for writers"]),
+      ...warnings.map((warning) => `note: ${warning}`),
+    ],
+    facts: { names, needRestart },
+  };
+}
+
+export async function setParameters(
+  given: LocalCluster,
+  change: ParameterChange,
+  operation: Operation,
+): Promise<Outcome> {
+  using _lock = lockCluster(given);
+  // Another command may have written it before the lock was had.
+  const cluster = await openCluster(given.place);
+  const { parameters } = await checkChange(cluster, change);
+  await writeParameters(cluster, parameters);
+  const record = await changeClusterRecord(cluster, bumpGeneration);
+  operation.onStep("the specification was written");
+  await awaitUptake(cluster, { generation: record?.generation ?? 0, operation });
+  operation.onStep("every member has read it");
+  const restarted = operation.wait ? await restartPending(cluster, operation) : [];
+  const names = [...Object.keys(change.set), ...change.reset];
+  return {
+    summary: `${names.join(", ")} ${names.length === 1 ? "is" : "are"} in effect${restarted.length === 0 ? "" : ", every member that waited for it was restarted"}`,
+    facts: { set: change.set, reset: change.reset, restarted },
+  };
+}
+
+async function checkChange(cluster: LocalCluster, change: ParameterChange) {
+  const { specification, installation } = cluster.file;
+  const { preload } = specification.spec.postgres;
+  const record = await readRecord(cluster);
+  const rows = await withAdminSession(cluster, async (client) => {
+    const answer = await client.query<SettingsRow>(SETTINGS_QUERY);
+    return answer.rows;
+  });
+  const changed = await checkParameters({
+    installation,
+    parameters: change.set,
+    preload,
+    memberCount: Object.keys(record.members).length,
+    running: catalogFromRows(rows),
+  });
+  const contexts = catalogFromRows(rows);
+  const resets = change.reset.filter(
+    (name) => contexts.get(name.toLowerCase())?.context === "postmaster",
+  );
+  const unknown = change.reset.find((name) => !contexts.has(name.toLowerCase()));
+  if (unknown !== undefined)
+    throw new UnderstudyError(
+      "PARAMETER_UNKNOWN",
+      `the server knows no parameter ${JSON.stringify(unknown)}`,
+    );
+  const gone = new Set(
+    [...change.reset, ...Object.keys(change.set)].map((name) => name.toLowerCase()),
+  );
+  const kept = Object.entries(specification.spec.postgres.parameters).filter(
+    ([name]) => !gone.has(name.toLowerCase()),
+  );
+  return {
+    parameters: { ...Object.fromEntries(kept), ...changed.parameters },
+    needRestart: [...changed.needRestart, ...resets],
+    warnings: changed.warnings,
+  };
+}
+
+async function writeParameters(
+  cluster: LocalCluster,
+  parameters: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { file, paths } = cluster;
+  const { spec } = file.specification;
+  const postgres = { ...spec.postgres, parameters: { ...parameters } };
+  const specification = { ...file.specification, spec: { ...spec, postgres } };
+  await writeClusterFile(paths.cluster, { ...file, specification });
+}
+
+/** Members whose agents do not answer take it up when they are back. */
+async function awaitUptake(
+  cluster: LocalCluster,
+  of: { generation: number; operation: Operation },
+): Promise<void> {
+  const deadline = performance.now() + of.operation.timeoutMs;
+  for (;;) {
+    of.operation.signal.throwIfAborted();
+    const answers = await askMembers(cluster, { record: await readRecord(cluster) });
+    const late = [...answers].filter(
+      ([, answer]) => !("unreachable" in answer) && (answer.generation ?? 0) < of.generation,
+    );
+    if (late.length === 0) return;
+    if (performance.now() > deadline)
+      throw new UnderstudyError(
+        "TIMED_OUT",
+        `${late.map(([name]) => name).join(", ")} has not read the new specification yet`,
+      );
+    await delay(50);
+  }
+}

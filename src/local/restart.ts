@@ -1,0 +1,121 @@
+// Restarting members, one after the other, so that never two are away at once: standbys first, then the primary; and once more those
+// standbys that wait for a value which had to become lower on the primary first (lesson 30).
+import type { ClusterStatus } from "../core/cluster-status.ts";
+import {
+  askAgent,
+  lockCluster,
+  readRecord,
+  recordMember,
+  type LocalCluster,
+  type Operation,
+  type Outcome,
+} from "./cluster.ts";
+import { askMembers, readClusterStatus } from "./read-status.ts";
+import { isSettled, waitFor } from "./wait-for.ts";
+
+/** @throws UnderstudyError MEMBER_NOT_FOUND, MEMBER_UNREACHABLE, TIMED_OUT. */
+export async function restart(
+  cluster: LocalCluster,
+  request: { member: string | null },
+  operation: Operation,
+): Promise<Outcome> {
+  using _lock = lockCluster(cluster);
+  const record = await readRecord(cluster);
+  if (request.member !== null) recordMember(record, request.member);
+  const status = await readClusterStatus(cluster, operation.signal);
+  const order = request.member === null ? restartOrder(status) : [request.member];
+  for (const name of order) await restartMember(cluster, { name, operation });
+  return {
+    summary: order.length === 1 ? `${order[0] ?? ""} was restarted` : "every member was restarted",
+    facts: { restarted: order },
+  };
+}
+
+/** Standbys first. */
+function restartOrder(status: ClusterStatus): string[] {
+  const standbys = status.members.filter(({ name }) => name !== status.primary);
+  const primary = status.members.filter(({ name }) => name === status.primary);
+  return [...standbys, ...primary].map(({ name }) => name);
+}
+
+/** Restarts those members whose settings wait for it. @returns their names, in the order of the restarts. */
+export async function restartPending(
+  cluster: LocalCluster,
+  operation: Operation,
+): Promise<string[]> {
+  const restarted: string[] = [];
+  // Twice: a standby's value only becomes lower once the primary's has (effects/settings.ts).
+  for (const _round of [1, 2])
+    for (const name of restartOrder(await readClusterStatus(cluster, operation.signal)))
+      if (await waitsForRestart(cluster, name)) {
+        await restartMember(cluster, { name, operation });
+        restarted.push(name);
+      }
+  return restarted;
+}
+
+export async function waitsForRestart(cluster: LocalCluster, name: string): Promise<boolean> {
+  const answer = (await askMembers(cluster, { record: await readRecord(cluster) })).get(name);
+  return answer !== undefined && !("unreachable" in answer) && answer.pendingRestart.length > 0;
+}
+
+/** Stops it and waits until another postmaster serves in its place, in the part it had or another. */
+async function restartMember(
+  cluster: LocalCluster,
+  of: { name: string; operation: Operation },
+): Promise<void> {
+  const { name, operation } = of;
+  const member = recordMember(await readRecord(cluster), name);
+  const before = pidOf(await readClusterStatus(cluster, operation.signal), name);
+  await askAgent(cluster, { member, path: "/restart", operation });
+  await waitFor(cluster, {
+    what: `the restart of ${name}`,
+    isSo: (status) => isSettled(status, name) && pidOf(status, name) !== before,
+    operation,
+  });
+  operation.onStep(`${name} restarted`);
+}
+
+function pidOf(status: ClusterStatus, name: string): number | null {
+  return status.members.find((member) => member.name === name)?.pid ?? null;
+}
+
+/** Has every member read its settings again. */
+export async function reload(cluster: LocalCluster, operation: Operation): Promise<Outcome> {
+  const record = await readRecord(cluster);
+  const members = Object.entries(record.members);
+  for (const [name, member] of members) {
+    await askAgent(cluster, { member, path: "/reload", operation });
+    operation.onStep(`${name} reloaded`);
+  }
+  return {
+    summary: "every member has read its settings again",
+    facts: { reloaded: members.map(([name]) => name) },
+  };
+}
+
+/** Throws a standby's data away, unless it holds what the primary does not, and copies the primary. */
+export async function reclone(
+  cluster: LocalCluster,
+  request: { member: string },
+  operation: Operation,
+): Promise<Outcome> {
+  using _lock = lockCluster(cluster);
+  const { member: name } = request;
+  const member = recordMember(await readRecord(cluster), name);
+  const before = pidOf(await readClusterStatus(cluster, operation.signal), name);
+  await askAgent(cluster, { member, path: "/reclone", operation });
+  operation.onStep(`${name} is stopped, its data is set aside`);
+  if (operation.wait)
+    await waitFor(cluster, {
+      what: `the copy of ${name}`,
+      isSo: (status) => isSettled(status, name) && pidOf(status, name) !== before,
+      operation,
+    });
+  return {
+    summary: operation.wait
+      ? `${name} was copied anew and streams`
+      : `${name} is being copied anew`,
+    facts: { member: name },
+  };
+}

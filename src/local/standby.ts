@@ -1,0 +1,134 @@
+// Adding and removing standbys of a running cluster.
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { memberPaths } from "../agent/member-paths.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import { checkMemberName, memberNameAt } from "../core/name.ts";
+import { addMember, removeMember } from "../core/record-changes.ts";
+import type { ClusterRecord } from "../core/record.ts";
+import { MAX_STANDBYS } from "../core/spec.ts";
+import { startAgent, stopMember, type AgentProgram } from "./agents.ts";
+import { awaitStreaming } from "./await-streaming.ts";
+import {
+  changeClusterRecord,
+  lockCluster,
+  readRecord,
+  recordMember,
+  type LocalCluster,
+  type Operation,
+  type Outcome,
+} from "./cluster.ts";
+import { findOwner, giveTo } from "./owner.ts";
+import { choosePorts } from "./ports.ts";
+import { readClusterStatus } from "./read-status.ts";
+
+/** @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY, and what waiting may throw. */
+export async function addStandby(
+  cluster: LocalCluster,
+  request: { name: string | null; program: AgentProgram },
+  operation: Operation,
+): Promise<Outcome> {
+  using _lock = lockCluster(cluster);
+  const record = await readRecord(cluster);
+  const name = checkMemberName(request.name ?? nextName(record));
+  await refuseAddition(cluster, { record, name });
+  const taken = new Set(Object.values(record.members).flatMap((each) => [each.port, each.apiPort]));
+  const [ports] = (await choosePorts({ first: null, count: 1, avoid: taken })).ports;
+  if (ports === undefined)
+    throw new UnderstudyError("PORT_TAKEN", `there is no free port for ${name}`);
+  const { root } = memberPaths(cluster.paths.root, name);
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  const owner = await findOwner(cluster.file.osUser);
+  await giveTo(owner, [root]);
+  const member = { host: "127.0.0.1", ...ports, tags: {} };
+  if (
+    (await changeClusterRecord(cluster, (current) => addMember(current, { name, member }))) === null
+  )
+    throw new UnderstudyError("MEMBER_EXISTS", `the cluster has a member ${name} already`);
+  const agent = await startAgent({
+    root: cluster.paths.root,
+    member: name,
+    owner,
+    program: request.program,
+  });
+  operation.onStep(`${name} was added on port ${ports.port} and copies the primary`);
+  if (operation.wait)
+    await awaitStreaming(cluster, {
+      only: name,
+      started: new Map([[name, agent]]),
+      timeoutMs: operation.timeoutMs,
+      signal: operation.signal,
+      onStep: () => {},
+    });
+  return {
+    summary: operation.wait ? `${name} streams from the primary` : `${name} is being made`,
+    facts: { member: name, port: ports.port },
+  };
+}
+
+async function refuseAddition(
+  cluster: LocalCluster,
+  of: { record: ClusterRecord; name: string },
+): Promise<void> {
+  const { record, name } = of;
+  if (name in record.members)
+    throw new UnderstudyError(
+      "MEMBER_EXISTS",
+      `the cluster ${record.cluster} has a member ${name} already`,
+    );
+  if (Object.keys(record.members).length > MAX_STANDBYS)
+    throw new UnderstudyError(
+      "REFUSED",
+      `the cluster has ${MAX_STANDBYS} standbys, which is the most that one machine gets`,
+      { hint: "Remove one first: understudy standby remove NAME" },
+    );
+  const { data } = memberPaths(cluster.paths.root, name);
+  if ((await readdir(data).catch(() => [])).length > 0)
+    throw new UnderstudyError("DIRECTORY_NOT_OURS", `${data} holds data already`, {
+      hint: "Move it away, or choose another name.",
+    });
+  const { primary } = await readClusterStatus(cluster);
+  if (primary === null)
+    throw new UnderstudyError(
+      "NO_PRIMARY",
+      `${record.cluster} has no primary that ${name} could copy`,
+    );
+}
+
+function nextName(record: ClusterRecord): string {
+  for (let ordinal = 1; ; ordinal += 1) {
+    const name = memberNameAt(record.cluster, ordinal);
+    if (!(name in record.members)) return name;
+  }
+}
+
+/** @throws UnderstudyError PRIMARY_PROTECTED, MEMBER_NOT_FOUND, STOP_FAILED. */
+export async function removeStandby(
+  cluster: LocalCluster,
+  request: { name: string },
+  operation: Operation,
+): Promise<Outcome> {
+  using _lock = lockCluster(cluster);
+  const { name } = request;
+  const record = await readRecord(cluster);
+  const address = recordMember(record, name);
+  if ((await changeClusterRecord(cluster, (current) => removeMember(current, name))) === null)
+    throw new UnderstudyError(
+      "PRIMARY_PROTECTED",
+      `cannot remove ${name}: it is the primary of term ${record.term}`,
+    );
+  operation.onStep(`${name} was taken out of the record; its slot is dropped`);
+  await stopMember(cluster, { name, address, operation });
+  operation.onStep(`${name} was stopped`);
+  const paths = memberPaths(cluster.paths.root, name);
+  const kept = await readdir(paths.kept).catch(() => []);
+  // What was set aside is the only copy of something; the rest was a copy of the primary.
+  if (kept.length === 0) await rm(paths.root, { recursive: true, force: true, maxRetries: 5 });
+  else await rm(paths.data, { recursive: true, force: true, maxRetries: 5 });
+  return {
+    summary:
+      kept.length === 0
+        ? `${name} was removed with its copy of the data`
+        : `${name} was removed; data that only it had is kept in ${paths.kept}`,
+    facts: { member: name, kept: kept.length === 0 ? null : paths.kept },
+  };
+}
