@@ -74,6 +74,40 @@ for (const major of testMajors())
     assert.equal((await readControlData(dataDir)).checksumVersion, 0);
   });
 
+for (const major of testMajors())
+  test(`PostgreSQL ${major} finds another way where the system has no C.UTF-8, and says so`, async () => {
+    const { parent, dataDir } = await place();
+    const binDir = await withoutLocale(installation(major).binDir);
+    const result = await initData({
+      ...COMMON,
+      installation: { ...installation(major), binDir },
+      dataDir,
+    });
+    const builtin = factsOf(major).builtinLocaleProvider;
+    assert.equal(result.locale, builtin ? "C.UTF-8 (builtin)" : "C (libc)");
+    assert.equal(result.warnings.length, builtin ? 0 : 1);
+    assert.deepEqual(await readdir(parent), ["data"]);
+  });
+
+/**
+ * The C library of this machine may have C.UTF-8 within itself and cannot be made to lack it, so a script before the real
+ * initdb says what initdb says of any other name that is missing (the next tests have its words on every major).
+ */
+async function withoutLocale(binDir: string): Promise<string> {
+  const directory = await mkdtemp(join(root, "bin-"));
+  await writeFile(
+    join(directory, "initdb"),
+    `#!/bin/sh
+for argument; do
+  [ "$argument" = --locale=C.UTF-8 ] && { echo 'initdb: invalid locale name "C.UTF-8"' >&2; exit 1; }
+done
+exec '${binDir}/initdb' "$@"
+`,
+    { mode: 0o755 },
+  );
+  return directory;
+}
+
 test("an empty directory that is already there becomes the data directory", async () => {
   const { parent, dataDir } = await place();
   await mkdir(dataDir);
@@ -94,15 +128,16 @@ test("a directory with anything in it is refused and stays as it was", async () 
   assert.deepEqual(await readdir(parent), ["data"]);
 });
 
-test("a locale that does not exist is said in initdb's own words, and nothing is left", async () => {
-  const { parent, dataDir } = await place();
-  const options = { ...COMMON, installation: installation(), dataDir, locale: "xx_XX.UTF-8" };
-  await assert.rejects(initData(options), {
-    code: "INITDB_FAILED",
-    message: /invalid locale name "xx_XX\.UTF-8"/,
+for (const major of testMajors())
+  test(`PostgreSQL ${major} says in initdb's own words that a locale is missing, and leaves nothing`, async () => {
+    const { parent, dataDir } = await place();
+    const options = { ...COMMON, installation: installation(major), dataDir };
+    await assert.rejects(initData({ ...options, locale: "xx_XX.UTF-8" }), {
+      code: "INITDB_FAILED",
+      message: /invalid locale name "xx_XX\.UTF-8"/,
+    });
+    assert.deepEqual(await readdir(parent), []);
   });
-  assert.deepEqual(await readdir(parent), []);
-});
 
 test("a directory that cannot be made or written is said with its name", async () => {
   const { parent } = await place();

@@ -188,6 +188,14 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
     why: RECOVERY_TARGET_WHY,
   })),
   {
+    // It would need a database for the replication role, which pg_hba.conf does not open.
+    name: "sync_replication_slots",
+    from: 17,
+    value: () => null,
+    user: "refused",
+    why: "logical slots are not carried over to standbys yet",
+  },
+  {
     name: "recovery_min_apply_delay",
     from: 12,
     value: () => null,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { SUPPORTED_MAJORS } from "../../core/spec.ts";
+import { withoutManaged } from "./auto-conf.ts";
 import { type SettingsContext, controlMinimumsOf } from "./context.ts";
 import {
   checkManaged,
@@ -10,7 +11,7 @@ import {
   findManaged,
   managedSettings,
 } from "./managed.ts";
-import { SAMPLE } from "./sample-context.test-data.ts";
+import { SAMPLE } from "../../../test/support/settings-context.ts";
 
 test("no major has two rows for one setting, and every reason reads on after 'because'", () => {
   for (const major of SUPPORTED_MAJORS) {
@@ -146,3 +147,11 @@ function sendersOf(context: SettingsContext, parameters: Record<string, string> 
 function slotCapOf(diskBytes: number) {
   return effectiveSettings({ ...SAMPLE, diskBytes }, {}).get("max_slot_wal_keep_size");
 }
+
+test("what ALTER SYSTEM has set of ours is taken out, the user's own stays (lessons table 2, row 7)", () => {
+  const { text, removed } = withoutManaged(
+    "# Do not edit\nwork_mem = '8MB'\nprimary_conninfo = 'host=x'\n FSYNC='off'\nmax_wal_senders = '2'\n",
+  );
+  assert.equal(text, "# Do not edit\nwork_mem = '8MB'\n");
+  assert.deepEqual(removed, ["primary_conninfo", "fsync", "max_wal_senders"]);
+});

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Secret } from "../../core/secret.ts";
 import { SUPPORTED_MAJORS } from "../../core/spec.ts";
 import { renderIdent, renderPassfile, renderPostgresqlConf, renderRecoveryFile } from "./render.ts";
-import { SAMPLE } from "./sample-context.test-data.ts";
+import { SAMPLE } from "../../../test/support/settings-context.ts";
 
 test("every line of postgresql.conf is one setting, and each stands once", () => {
   for (const major of SUPPORTED_MAJORS) {

@@ -1,5 +1,5 @@
-// A member's context for the tests beside this file.
-import type { SettingsContext } from "./context.ts";
+// A member's settings context for tests that need one and no server.
+import type { SettingsContext } from "../../src/postgres/settings/context.ts";
 
 export const SAMPLE: SettingsContext = {
   major: 15,
