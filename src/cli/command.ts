@@ -1,7 +1,7 @@
 // Small words that the command files share: examples first, a run with its session, the options that recur.
 import { Option, type Command } from "commander";
 import { parseDuration } from "./arguments.ts";
-import type { Outcome, Plan } from "./local-commands.ts";
+import type { Outcome, Plan } from "../local/cluster.ts";
 import { dot, mark, paint } from "./output/look.ts";
 import { Session, type CliContext } from "./session.ts";
 

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
 import { UnderstudyError } from "../core/errors.ts";
+import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
 import { lookOf } from "./output/look.ts";
@@ -33,6 +34,7 @@ interface World {
 function openWorld(): World {
   const interrupt = new AbortController();
   const output = new AbortController();
+  const uid = process.getuid?.() ?? -1;
   let exitStatus = 0;
   let handedOver = false;
   const onSignal = () => {
@@ -49,13 +51,16 @@ function openWorld(): World {
   process.stderr.on("error", onOutputError);
   const context: CliContext = {
     env: process.env,
-    uid: process.getuid?.() ?? -1,
+    uid,
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interrupt.signal,
     outputClosed: output.signal,
-    loadLocal: async () => (await import("../local/local-commands.ts")).localCommands,
+    loadLocal: async () => {
+      const { localCommands } = await import("../local/commands.ts");
+      return localCommands({ env: process.env, uid, program: ownProgram(SMALL_PROCESS_FLAGS) });
+    },
     setExitStatus: (status) => {
       exitStatus = status;
     },

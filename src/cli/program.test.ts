@@ -7,6 +7,8 @@ import { completionOf } from "./completion.ts";
 import { buildProgram, usageError } from "./program.ts";
 import type { CliContext } from "./session.ts";
 
+const HIDDEN: ReadonlySet<string> = new Set(["__complete", "agent"]);
+
 interface Tried {
   readonly thrown: unknown;
   readonly printed: string;
@@ -69,14 +71,14 @@ describe("the command line", () => {
     const wanted =
       "up down status url psql sql standby add remove switchover failover restart reload param set show reclone logs events doctor completion";
     for (const name of wanted.split(" ")) assert.ok(names.has(name), name);
-    for (const command of everyCommand(program).filter((each) => each.name() !== "__complete"))
+    for (const command of everyCommand(program).filter((each) => !HIDDEN.has(each.name())))
       assert.notEqual(command.summary() + command.description(), "", command.name());
   });
 
   it("begins the help of every command with an example", async () => {
     const program = programWith(new PassThrough());
     for (const { name } of program.commands.map((each) => ({ name: each.name() }))) {
-      if (name === "__complete") continue;
+      if (HIDDEN.has(name)) continue;
       const { printed } = await attempt([name, "--help"]);
       assert.match(printed, /^Examples:\n {2}\$ .*understudy /, name);
     }

@@ -8,7 +8,9 @@ import { confirm } from "./output/confirm.ts";
 import { formatAnswer, isForPrograms, type Answer, type OutputFormat } from "./output/document.ts";
 import { LineLog, LiveBlock } from "./output/live-view.ts";
 import { isLive, lookOf, mark, paint, type Environment, type Look } from "./output/look.ts";
-import type { ClusterPlace, LocalCluster, LocalCommands, Operation } from "./local-commands.ts";
+import type { LocalCluster, Operation } from "../local/cluster.ts";
+import type { localCommands } from "../local/commands.ts";
+import type { ClusterPlace } from "../local/place.ts";
 import { programName } from "./screens/program-name.ts";
 
 export interface TerminalOutput extends Writable {
@@ -21,6 +23,9 @@ export interface TerminalInput extends Readable {
   readonly isTTY?: boolean | undefined;
   setRawMode?(raw: boolean): unknown;
 }
+
+/** Loaded only when a command needs it: help and mistakes in the command line are answered at once. */
+export type LocalCommands = ReturnType<typeof localCommands>;
 
 /** What the world gives to the program; the composition root fills it in. */
 export interface CliContext {

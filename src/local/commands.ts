@@ -1,6 +1,6 @@
 // Everything that can be asked of clusters on this machine, as one object: what the command line loads when it needs it.
 import type { AgentProgram } from "./agents.ts";
-import { openCluster, type LocalCluster, type Operation } from "./cluster.ts";
+import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
 import { deleteCluster, describeDeletion } from "./delete.ts";
 import { diagnose } from "./doctor.ts";
 import { downCluster } from "./down.ts";
@@ -29,6 +29,7 @@ export function localCommands(around: {
     describeDeletion,
     deleteCluster,
     readClusterStatus,
+    memberNames: async (cluster: LocalCluster) => Object.keys((await readRecord(cluster)).members),
     applicationPassword: async (cluster: LocalCluster) => cluster.secrets.application,
     binDirOf: async (cluster: LocalCluster) => cluster.file.installation.binDir,
     addStandby: (cluster: LocalCluster, request: { name: string | null }, operation: Operation) =>

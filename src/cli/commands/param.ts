@@ -13,7 +13,7 @@ import {
   type Call,
   type WaitOptions,
 } from "../command.ts";
-import type { ParameterRow } from "../local-commands.ts";
+import type { ParameterRow } from "../../local/parameters.ts";
 import { renderTable } from "../output/table.ts";
 import { harmless } from "../output/text.ts";
 import type { CliContext, Session } from "../session.ts";

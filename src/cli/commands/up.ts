@@ -1,4 +1,5 @@
 // understudy up: a primary and its standbys, streaming. Says that it runs already when it does.
+import { once } from "node:events";
 import { Option, type Command } from "commander";
 import {
   parseMajor,
@@ -8,10 +9,10 @@ import {
   parseStandbys,
 } from "../arguments.ts";
 import { examples, onRun, timeoutOption } from "../command.ts";
-import type { LocalCommands, UpOptions, UpResult } from "../local-commands.ts";
+import type { UpOptions, UpResult } from "../../local/up.ts";
 import { renderFooter } from "../screens/footer.ts";
 import { EMPTY_UP, advanceUp, renderUp } from "../screens/up.ts";
-import type { CliContext, Session } from "../session.ts";
+import type { CliContext, LocalCommands, Session } from "../session.ts";
 import type { Major } from "../../core/spec.ts";
 
 interface Options {
@@ -24,7 +25,6 @@ interface Options {
   readonly param?: Record<string, string>;
   readonly preload?: readonly string[];
   readonly foreground?: boolean;
-  readonly adoptRecord?: boolean;
   readonly timeout: number;
 }
 
@@ -75,7 +75,6 @@ function placeOptions(): Option[] {
       "UNDERSTUDY_USER",
     ),
     new Option("--foreground", "stay, and stop the cluster with Ctrl-C"),
-    new Option("--adopt-record", "make the record anew from the members' data").hideHelp(),
     timeoutOption("10m"),
   ];
 }
@@ -94,8 +93,6 @@ async function up(session: Session, call: { options: Options }): Promise<void> {
     locale: options.locale ?? null,
     parameters: options.param ?? {},
     preload: options.preload ?? [],
-    adoptRecord: options.adoptRecord === true,
-    foreground: options.foreground === true,
     timeoutMs: options.timeout,
     signal: session.context.signal,
   });
@@ -113,6 +110,25 @@ async function up(session: Session, call: { options: Options }): Promise<void> {
       ),
     names: () => result.status.members.map((member) => member.name),
   });
+  if (options.foreground === true) await stayUntilInterrupted(session, options.timeout);
+}
+
+/** Ctrl-C or SIGTERM is then the wish to stop, and no mistake. */
+async function stayUntilInterrupted(session: Session, timeoutMs: number): Promise<void> {
+  const { signal } = session.context;
+  session.note("Ctrl-C stops the cluster");
+  if (!signal.aborted) {
+    // A signal alone does not keep the process.
+    const alive = setInterval(() => {}, 60_000);
+    await once(signal, "abort");
+    clearInterval(alive);
+  }
+  const { local, cluster } = await session.cluster();
+  const operation = {
+    ...session.operation({ timeout: timeoutMs }),
+    signal: new AbortController().signal,
+  };
+  session.step((await local.downCluster(cluster, operation)).summary);
 }
 
 async function upWithProgress(

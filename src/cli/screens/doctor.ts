@@ -1,21 +1,7 @@
 // `understudy doctor`: what was looked for, what was found, and what is missing, each with its remedy.
+import type { Finding, FindingGroup } from "../../local/doctor.ts";
 import { mark, paint, type Look, type Mark, type Tone } from "../output/look.ts";
 import { displayWidth, padTo, wrap } from "../output/text.ts";
-
-export interface Finding {
-  readonly verdict: "good" | "warn" | "bad";
-  /** "PostgreSQL 15.18". */
-  readonly subject: string;
-  /** "/usr/lib/postgresql/15/bin: full installation, chosen". */
-  readonly text: string;
-  /** What to do, where something is to be done. */
-  readonly remedy: string | null;
-}
-
-export interface FindingGroup {
-  readonly title: string;
-  readonly findings: readonly Finding[];
-}
 
 const SIGNS: Readonly<Record<Finding["verdict"], { symbol: Mark; tone: Tone }>> = {
   good: { symbol: "check", tone: "good" },

@@ -1,30 +1,16 @@
 // `understudy events`: the decisions of a cluster, oldest first: when, who, what and why.
+import type { Entry } from "../../agent/journal.ts";
 import { paint, type Look } from "../output/look.ts";
 import { harmless } from "../output/text.ts";
 
-/** What agents write down. */
-export interface ClusterEvent {
-  /** RFC 3339 UTC. */
-  readonly at: string;
-  readonly member: string;
-  /** A constant name, such as "promoted". */
-  readonly event: string;
-  /** One sentence. */
-  readonly message: string;
-  readonly level?: "info" | "warning" | "error";
-  /** The rule of the protocol that fired, where one did. */
-  readonly rule?: string;
-  readonly details?: Readonly<Record<string, unknown>>;
-}
-
-export function renderEvents(events: readonly ClusterEvent[], look: Look): string {
+export function renderEvents(events: readonly Entry[], look: Look): string {
   if (events.length === 0) return "no events yet";
   const widest = Math.max(...events.map((event) => event.member.length));
   return events.map((event) => renderEvent(event, { look, memberWidth: widest })).join("\n");
 }
 
 /** One line: "2026-11-22 12:18:02Z  demo-2  promoted: it took the lease of term 4". */
-export function renderEvent(event: ClusterEvent, to: { look: Look; memberWidth: number }): string {
+export function renderEvent(event: Entry, to: { look: Look; memberWidth: number }): string {
   const tone = event.level === "error" ? "bad" : event.level === "warning" ? "warn" : "plain";
   const time = `${event.at.slice(0, 10)} ${event.at.slice(11, 19)}Z`;
   const who = event.member.padEnd(to.memberWidth);

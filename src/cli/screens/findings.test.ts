@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { PLAIN } from "../output/look.ts";
-import { renderDoctor, type FindingGroup } from "./doctor.ts";
+import type { FindingGroup } from "../../local/doctor.ts";
+import { renderDoctor } from "./doctor.ts";
 import { renderEvents } from "./events.ts";
 import { programName } from "./program-name.ts";
 import { describeProgress } from "./progress.ts";

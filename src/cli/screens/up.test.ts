@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EMPTY_UP, advanceUp, renderUp, type UpMember, type UpStep } from "./up.ts";
+import type { UpMember, UpStep } from "../../local/await-streaming.ts";
+import { EMPTY_UP, advanceUp, renderUp } from "./up.ts";
 
 const LOOK = { width: 80, unicode: true, colour: false };
 

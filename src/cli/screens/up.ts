@@ -1,41 +1,10 @@
 // `understudy up`: its steps while they happen and the block that a new user reads at the end. The view is plain
 // data that each step changes; rendering it is pure.
-import type { Progress } from "../../core/member-status.ts";
+import type { UpMember, UpStep } from "../../local/await-streaming.ts";
 import { mark, paint, type Look, type Mark, type Tone } from "../output/look.ts";
 import { padTo } from "../output/text.ts";
 import { formatBytes, formatSeconds } from "../output/units.ts";
 import { describeProgress } from "./progress.ts";
-
-/** What happened, as the code that starts the cluster tells it. */
-export type UpStep =
-  /** Looking for PostgreSQL, or fetching it. */
-  | { readonly kind: "postgres-wanted"; readonly progress: Progress }
-  | {
-      readonly kind: "postgres-found";
-      readonly version: string;
-      readonly binDir: string;
-      /** Why this one was chosen: "given by --pg-bin", "downloaded, 2.0 s". */
-      readonly reason: string | null;
-    }
-  | { readonly kind: "member-working"; readonly member: UpMember; readonly progress: Progress }
-  | {
-      readonly kind: "member-ready";
-      readonly member: UpMember;
-      /** How long it took to get there. */
-      readonly seconds: number | null;
-      /** What a standby had still to receive; null for a primary. */
-      readonly lagBytes: number | null;
-    }
-  | { readonly kind: "member-failed"; readonly member: UpMember; readonly reason: string }
-  /** Something that a user should know, such as a port that was taken. */
-  | { readonly kind: "note"; readonly text: string };
-
-export interface UpMember {
-  readonly name: string;
-  readonly role: "primary" | "standby";
-  readonly host: string;
-  readonly port: number;
-}
 
 interface UpLine {
   readonly key: string;
