@@ -11,6 +11,7 @@ import {
   type ServerFailure,
 } from "./backup-stream.ts";
 import { hasManifest } from "./command.ts";
+import type { Crc32cEngine } from "./crc32c-engine.ts";
 import { type SpaceNeed, requireSpace } from "./disk-space.ts";
 import { verifyManifest } from "./manifest.ts";
 import { ProgressMeter } from "./progress.ts";
@@ -22,6 +23,8 @@ import { TreeWriter } from "./tree-writer.ts";
 export interface BackupReceiverOptions {
   readonly major: number;
   readonly groupAccess: boolean;
+  /** Its buffer is the one that bytes are fed from. */
+  readonly checksums: Crc32cEngine;
   readonly stagingDir: string;
   readonly tablespaceRoot: string;
   readonly onProgress: (progress: Progress) => void;
@@ -54,7 +57,7 @@ export class BackupReceiver implements BackupHandler {
     this.meter = new ProgressMeter({ step: "cloning", report: options.onProgress });
     this.writer = new TreeWriter({
       groupAccess: options.groupAccess,
-      checksums: hasManifest(options.major),
+      checksums: hasManifest(options.major) ? options.checksums : null,
       onError: (error) => options.reception().fail(error),
       onRoom: () => {
         if (this.#deferred === null) options.reception().resume();

@@ -3,20 +3,17 @@
 // afterwards its bytes go to the tap and nowhere else.
 import { Socket } from "node:net";
 
-/** Far beyond the 64 KiB that Node reads by default: fewer system calls. */
-const READ_BYTES = 256 * 1024;
-
 export interface RawSocket {
   readonly socket: Socket;
   /** From now on every read goes to `take`, whose argument is only valid during the call. */
   readonly tap: (take: (bytes: Buffer) => void) => void;
 }
 
-export function rawSocket(): RawSocket {
+export function rawSocket(readInto: Uint8Array): RawSocket {
   let tapped: ((bytes: Buffer) => void) | null = null;
   const socket = new Socket({
     onread: {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      buffer: readInto,
       callback: (length: number, buffer: Uint8Array): boolean => {
         const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, length);
         if (tapped) tapped(bytes);

@@ -4,7 +4,7 @@
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
-import { Crc32c } from "../crc32c.ts";
+import { type Crc32cEngine, crcOfState } from "./crc32c-engine.ts";
 import { type WrittenFile, manifestChecksum } from "./manifest.ts";
 import { SlabPool } from "./slab-pool.ts";
 import { type TarEntry, type TarHandler, tarPath } from "./tar-reader.ts";
@@ -16,8 +16,8 @@ const OPEN_FILES_LIMIT = 64;
 export interface TreeWriterOptions {
   /** Also readable by the group, as on the source (11+). */
   readonly groupAccess: boolean;
-  /** Take a checksum of each file, for the manifest. */
-  readonly checksums: boolean;
+  /** Takes a checksum of each file, for the manifest; null where there is none. */
+  readonly checksums: Crc32cEngine | null;
   /** A write failed; said once, in the middle of the stream. */
   readonly onError: (error: unknown) => void;
   /** There is room again after `full` was true. */
@@ -38,7 +38,8 @@ interface OpenFile {
   readonly path: string;
   readonly name: string;
   readonly opened: Promise<FileHandle>;
-  readonly crc: Crc32c | null;
+  /** State of its checksum. */
+  crc: number;
   position: number;
   chain: Promise<void>;
 }
@@ -98,7 +99,7 @@ export class TreeWriter {
 
   /** A file that is no part of the archives (the manifest itself). */
   addFile(path: string, content: Uint8Array): void {
-    const file = this.#open(path, path, null);
+    const file = this.#open(path, path);
     this.#append(file, content);
     this.#finishFile(file, () => {});
   }
@@ -115,8 +116,7 @@ export class TreeWriter {
       if (name !== "") this.makeDirectory(path);
       return null;
     }
-    if (entry.type === "file" && name !== "")
-      return this.#open(path, target.prefix + name, this.#options.checksums ? new Crc32c() : null);
+    if (entry.type === "file" && name !== "") return this.#open(path, target.prefix + name);
     this.#link(target, { name, path, type: entry.type });
     return null;
   }
@@ -133,20 +133,21 @@ export class TreeWriter {
     symlinkSync(place, link.path);
   }
 
-  #open(path: string, name: string, crc: Crc32c | null): OpenFile {
+  #open(path: string, name: string): OpenFile {
     // Exclusive: an archive that names a file twice, or through a link, is not one that PostgreSQL makes.
     const opened = open(path, "wx", this.#options.groupAccess ? 0o640 : 0o600);
     const start = opened.then((handle) =>
       this.#options.groupAccess ? handle.chmod(0o640) : undefined,
     );
-    const file = { path, name, opened, crc, position: 0, chain: start };
+    const file = { path, name, opened, crc: -1, position: 0, chain: start };
     // A failure is taken up where the chain ends; until then it must not count as unhandled.
     start.catch(() => {});
     return file;
   }
 
   #append(file: OpenFile, chunk: Uint8Array): void {
-    file.crc?.update(chunk);
+    const { checksums } = this.#options;
+    if (checksums) file.crc = checksums.update(file.crc, chunk);
     for (let offset = 0; offset < chunk.length;) {
       const taken = this.#slabs.put(offset === 0 ? chunk : chunk.subarray(offset));
       offset += taken;
@@ -174,7 +175,7 @@ export class TreeWriter {
     this.#finishFile(file, () => {
       this.files.set(file.name, {
         size: file.position,
-        checksum: file.crc ? manifestChecksum(file.crc.digest()) : "",
+        checksum: this.#options.checksums ? manifestChecksum(crcOfState(file.crc)) : "",
       });
     });
   }
@@ -194,7 +195,8 @@ export class TreeWriter {
   async #settle(file: OpenFile): Promise<void> {
     try {
       await file.chain;
-      if (!this.#failed && !process.env["NOSYNC"]) await (await file.opened).sync();
+      // Now, not at the end: the disk works while the rest is still coming (measured: a third less time).
+      if (!this.#failed) await (await file.opened).sync();
     } finally {
       const handle = await file.opened.catch(() => null);
       await handle?.close();
