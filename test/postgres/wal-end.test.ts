@@ -121,26 +121,33 @@ test("a history file alone moves nothing: a diverged member that fetched it stil
 });
 
 for (const major of testMajors())
-  test(`PostgreSQL ${major}: a record that a crash cut off, and the one written over it, are passed`, async () => {
-    await using server = await BareServer.make({ installation: await installationFor(major) });
-    await server.start();
-    const client = await server.client();
-    const start = await emitLargeRecord(client);
-    await server.kill();
-    const control = await readFile(join(server.dataDir, "global", "pg_control"));
-    // As after a crash of the machine: what followed the record's first page was never written.
-    await zeroFrom(server, { position: start - (start % 8192) + 8192, bytes: 400_000 });
-    const cut = await findWalEnd(server.dataDir);
-    assert.ok(Number(cut.endLsn) <= start);
+  for (const goesOnAs of ["primary", "promoted standby"])
+    test(`PostgreSQL ${major}: a record that a crash cut off is passed where the server went on as a ${goesOnAs}`, async () => {
+      await using server = await BareServer.make({ installation: await installationFor(major) });
+      await server.start();
+      const start = await emitLargeRecord(await server.client());
+      await server.kill();
+      const control = await readFile(join(server.dataDir, "global", "pg_control"));
+      // As after a crash of the machine: what followed the record's first page was never written.
+      await zeroFrom(server, { position: start - (start % 8192) + 8192, bytes: 400_000 });
+      const cut = await findWalEnd(server.dataDir);
+      assert.ok(Number(cut.endLsn) <= start);
 
-    await server.start();
-    await server.row("CREATE TABLE public.later (n int)");
-    await server.kill();
-    const end = await findWalEnd(server.dataDir);
-    await server.write("global/pg_control", control);
-    assert.deepEqual(await findWalEnd(server.dataDir), end);
-    assert.ok(end.endLsn > cut.endLsn);
-  });
+      if (goesOnAs === "primary") await server.start();
+      else {
+        await server.startInRecovery();
+        await server.promote();
+      }
+      await server.row("CREATE TABLE public.later (n int)");
+      await server.row("CHECKPOINT");
+      await server.kill();
+      const end = await findWalEnd(server.dataDir);
+      assert.equal(end.timeline, goesOnAs === "primary" ? 1 : 2);
+      // From the old checkpoint on, the way leads over the cut record.
+      await server.write("global/pg_control", control);
+      assert.deepEqual(await findWalEnd(server.dataDir), end);
+      assert.ok(end.endLsn > cut.endLsn);
+    });
 
 /** One record of many pages. @returns a position in its first page. */
 async function emitLargeRecord(client: Client): Promise<number> {
