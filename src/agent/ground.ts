@@ -9,7 +9,7 @@ import type { Member } from "./member.ts";
 export async function observeGround(member: Member, record: ClusterRecord | null): Promise<Ground> {
   const server = await member.server.state();
   if (server.kind === "accepting") return writability(member);
-  if (server.kind === "starting" || server.kind === "stopping") return server.kind;
+  if (server.kind !== "stopped" && server.kind !== "orphaned") return server.kind;
   // Orphans of a dead postmaster are ended before the next start; until then the server counts as stopped.
   return stoppedGround(member, record);
 }

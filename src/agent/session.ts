@@ -1,10 +1,11 @@
 // The agent's own connection to its server: one, kept open, made again when it is lost. Its end is the first sign that the
 // server has gone.
-import type { Client, QueryResultRow } from "pg";
+import type { Client, QueryConfig, QueryResultRow } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { connect, type ConnectOptions } from "../postgres/connect.ts";
 
 const SQLSTATE_LENGTH = 5;
+const QUERY_LIMIT_MS = 5_000;
 
 export class Session {
   readonly #target: ConnectOptions;
@@ -21,16 +22,32 @@ export class Session {
    * One statement after the other: a caller waits for those before it.
    * @throws UnderstudyError CONNECTION_FAILED or SQL_FAILED (`details.code` is the SQLSTATE).
    */
-  query<Row extends QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
-    const answer = this.#last.then(() => this.#query<Row>(sql, values));
+  query<Row extends QueryResultRow>(
+    sql: string,
+    values: unknown[] = [],
+    options: { timeoutMs?: number } = {},
+  ): Promise<Row[]> {
+    const timeoutMs = options.timeoutMs ?? QUERY_LIMIT_MS;
+    const answer = this.#last.then(() => this.#query<Row>({ sql, values, timeoutMs }));
     this.#last = answer.catch(() => {});
     return answer;
   }
 
-  async #query<Row extends QueryResultRow>(sql: string, values: unknown[]): Promise<Row[]> {
+  async #query<Row extends QueryResultRow>(statement: {
+    sql: string;
+    values: unknown[];
+    timeoutMs: number;
+  }): Promise<Row[]> {
+    const { sql, values, timeoutMs } = statement;
     const client = await this.#connected();
     try {
-      const result = await client.query<Row>(sql, values);
+      // Its types leave query_timeout out.
+      const query: QueryConfig & { query_timeout: number } = {
+        text: sql,
+        values,
+        query_timeout: timeoutMs,
+      };
+      const result = await client.query<Row>(query);
       return result.rows;
     } catch (cause) {
       // Without an SQLSTATE it was a time-out or a broken connection: that one cannot be used again.

@@ -20,6 +20,9 @@ export interface StatusInput {
   readonly generation: number | null;
 }
 
+/** An older complaint is of an earlier trouble. */
+const COMPLAINT_AGE_MS = 5_000;
+
 interface Facts {
   readonly position: Position | null;
   readonly replication: MemberStatus["replication"];
@@ -94,7 +97,7 @@ function stateOf(
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
   if (ground === "foreign") return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
-  if (ground === "starting") return "starting";
+  if (ground === "starting" || ground === "closed") return "starting";
   if (ground === "primary") return position === null ? "failed" : "running";
   if (ground !== "standby") return "stopped";
   return isStreaming(member, position) ? "streaming" : "catching-up";
@@ -117,12 +120,12 @@ async function reasonOf(input: StatusInput, position: Position | null): Promise<
   const { member, ground } = input;
   if (ground === "foreign")
     return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
-  if (ground === "starting")
+  if (ground === "starting" || ground === "closed")
     return "PostgreSQL is starting or recovering; it is given the time it needs";
   if (ground !== "standby" || isStreaming(member, position)) return null;
   const leader = writableLeader(member.keeper.record);
   if (leader === null) return "there is no primary to follow";
-  const complaint = await member.server.lastComplaint();
+  const complaint = await member.server.lastComplaint({ withinMs: COMPLAINT_AGE_MS });
   return `it does not receive from ${leader.name}${complaint === null ? " yet" : `; PostgreSQL's log has: ${complaint}`}`;
 }
 

@@ -2,7 +2,6 @@
 // or by restarts in the right order.
 import { writeClusterFile } from "../agent/cluster-file.ts";
 import { UnderstudyError } from "../core/errors.ts";
-import { bumpGeneration } from "../core/record-changes.ts";
 import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import {
   SETTINGS_QUERY,
@@ -12,7 +11,6 @@ import {
 import { findManaged } from "../postgres/settings/managed.ts";
 import { withAdminSession } from "./admin-session.ts";
 import {
-  changeClusterRecord,
   lockCluster,
   openCluster,
   readRecord,
@@ -23,7 +21,7 @@ import {
 } from "./cluster.ts";
 import { askMembers } from "./read-status.ts";
 import { restartPending } from "./restart.ts";
-import { setTimeout as delay } from "node:timers/promises";
+import { announceAndAwaitUptake } from "./uptake.ts";
 
 export interface ParameterRow {
   readonly name: string;
@@ -138,9 +136,8 @@ export async function setParameters(
   const cluster = await openCluster(given.place);
   const { parameters } = await checkChange(cluster, change);
   await writeParameters(cluster, parameters);
-  const record = await changeClusterRecord(cluster, bumpGeneration);
   operation.onStep("the specification was written");
-  await awaitUptake(cluster, { generation: record?.generation ?? 0, operation });
+  await announceAndAwaitUptake(cluster, operation);
   operation.onStep("every member has read it");
   const restarted = operation.wait ? await restartPending(cluster, operation) : [];
   const names = [...Object.keys(change.set), ...change.reset];
@@ -197,26 +194,4 @@ async function writeParameters(
   const postgres = { ...spec.postgres, parameters: { ...parameters } };
   const specification = { ...file.specification, spec: { ...spec, postgres } };
   await writeClusterFile(paths.cluster, { ...file, specification });
-}
-
-/** Members whose agents do not answer take it up when they are back. */
-async function awaitUptake(
-  cluster: LocalCluster,
-  of: { generation: number; operation: Operation },
-): Promise<void> {
-  const deadline = performance.now() + of.operation.timeoutMs;
-  for (;;) {
-    of.operation.signal.throwIfAborted();
-    const answers = await askMembers(cluster, { record: await readRecord(cluster) });
-    const late = [...answers].filter(
-      ([, answer]) => !("unreachable" in answer) && (answer.generation ?? 0) < of.generation,
-    );
-    if (late.length === 0) return;
-    if (performance.now() > deadline)
-      throw new UnderstudyError(
-        "TIMED_OUT",
-        `${late.map(([name]) => name).join(", ")} has not read the new specification yet`,
-      );
-    await delay(50);
-  }
 }

@@ -11,6 +11,7 @@ import {
   type Outcome,
 } from "./cluster.ts";
 import { askMembers, readClusterStatus } from "./read-status.ts";
+import { announceAndAwaitUptake } from "./uptake.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
 /** @throws UnderstudyError MEMBER_NOT_FOUND, MEMBER_UNREACHABLE, TIMED_OUT. */
@@ -43,18 +44,24 @@ export async function restartPending(
   cluster: LocalCluster,
   operation: Operation,
 ): Promise<string[]> {
+  const restarted = await restartRound(cluster, operation);
+  if (restarted.length === 0) return [];
+  // A standby's value only becomes lower once its primary's is and it has replayed that; it is rendered anew then.
+  await announceAndAwaitUptake(cluster, operation);
+  return [...restarted, ...(await restartRound(cluster, operation))];
+}
+
+async function restartRound(cluster: LocalCluster, operation: Operation): Promise<string[]> {
   const restarted: string[] = [];
-  // Twice: a standby's value only becomes lower once the primary's has (effects/settings.ts).
-  for (const _round of [1, 2])
-    for (const name of restartOrder(await readClusterStatus(cluster, operation.signal)))
-      if (await waitsForRestart(cluster, name)) {
-        await restartMember(cluster, { name, operation });
-        restarted.push(name);
-      }
+  for (const name of restartOrder(await readClusterStatus(cluster, operation.signal)))
+    if (await waitsForRestart(cluster, name)) {
+      await restartMember(cluster, { name, operation });
+      restarted.push(name);
+    }
   return restarted;
 }
 
-export async function waitsForRestart(cluster: LocalCluster, name: string): Promise<boolean> {
+async function waitsForRestart(cluster: LocalCluster, name: string): Promise<boolean> {
   const answer = (await askMembers(cluster, { record: await readRecord(cluster) })).get(name);
   return answer !== undefined && !("unreachable" in answer) && answer.pendingRestart.length > 0;
 }
@@ -70,7 +77,10 @@ async function restartMember(
   await askAgent(cluster, { member, path: "/restart", operation });
   await waitFor(cluster, {
     what: `the restart of ${name}`,
-    isSo: (status) => isSettled(status, name) && pidOf(status, name) !== before,
+    // All of them: after the primary's restart its standbys have to find it again.
+    isSo: (status) =>
+      pidOf(status, name) !== before &&
+      status.members.every((each) => isSettled(status, each.name)),
     operation,
   });
   operation.onStep(`${name} restarted`);

@@ -24,6 +24,16 @@ export interface ConnectOptions {
   readonly stream?: () => Socket;
 }
 
+/** Nothing that a user sets for everybody may end or hold up what we ask (lesson 11). */
+const SESSION_SETTINGS = [
+  "search_path=pg_catalog",
+  "synchronous_commit=local",
+  "statement_timeout=0",
+  "lock_timeout=0",
+  "idle_in_transaction_session_timeout=0",
+  "default_transaction_read_only=off",
+];
+
 /**
  * @returns a client that is connected; end it with `end()`. When the connection is lost it emits "end".
  * @throws UnderstudyError CONNECTION_FAILED; `details.code` is PostgreSQL's or the system's own.
@@ -40,8 +50,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     query_timeout: options.queryTimeoutMs ?? 5_000,
     keepAlive: true,
     ssl: false,
-    options:
-      "-c search_path=pg_catalog -c synchronous_commit=local -c default_transaction_isolation=read\\ committed",
+    options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(" "),
     ...(options.replication ? { replication: "true" } : {}),
     ...(options.stream ? { stream: options.stream } : {}),
   });

@@ -6,7 +6,7 @@ import { open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
-import { readPostmasterPid } from "./data-directory.ts";
+import { readPostmasterPid, type PostmasterStatus } from "./data-directory.ts";
 import type { Installation } from "./installation.ts";
 import { findServerProcesses, isServerProcess, killServer, signalPostmaster } from "./processes.ts";
 import { serverEnvironment } from "./server-environment.ts";
@@ -25,7 +25,8 @@ export type ServerState =
   | { readonly kind: "stopped" }
   /** Processes of a dead postmaster still live: they may commit and acknowledge (postgres-facts, "killing the whole server"). */
   | { readonly kind: "orphaned"; readonly processes: number }
-  | { readonly kind: "starting" | "accepting" | "stopping"; readonly pid: number };
+  /** "closed": up, in recovery, and taking no connections (hot_standby is off). */
+  | { readonly kind: "starting" | "accepting" | "closed" | "stopping"; readonly pid: number };
 
 const POLL_MS = 3;
 const LOG_TAIL_BYTES = 16_384;
@@ -62,9 +63,14 @@ export class PostgresServer {
    * cut short (lesson 53). On abort the wait ends, the server goes on.
    * @throws UnderstudyError START_FAILED with what its log says.
    */
-  async start(options: { until: "running" | "accepting"; signal: AbortSignal }): Promise<void> {
+  async start(options: {
+    until: "running" | "accepting";
+    /** Settings for this run alone. */
+    arguments?: readonly string[];
+    signal: AbortSignal;
+  }): Promise<void> {
     await this.killOrphans(options.signal);
-    const exited = this.#spawn(join(this.#options.logDir, "start.log"));
+    const exited = this.#spawn(options.arguments ?? []);
     for (;;) {
       options.signal.throwIfAborted();
       const file = await readPostmasterPid(this.#options.dataDir);
@@ -129,13 +135,13 @@ export class PostgresServer {
       throw new UnderstudyError("PROMOTE_FAILED", "cannot promote: PostgreSQL is not running");
   }
 
-  #spawn(startLog: string): Promise<number | string> {
-    const { installation, dataDir, configFile } = this.#options;
-    const log = openSync(startLog, "w", 0o600);
+  #spawn(extra: readonly string[]): Promise<number | string> {
+    const { installation, dataDir, configFile, logDir } = this.#options;
+    const log = openSync(join(logDir, "start.log"), "w", 0o600);
     try {
       const child = spawn(
         join(installation.binDir, "postgres"),
-        ["-D", dataDir, "-c", `config_file=${configFile}`],
+        ["-D", dataDir, "-c", `config_file=${configFile}`, ...extra],
         {
           detached: true,
           stdio: ["ignore", log, log],
@@ -166,8 +172,11 @@ export class PostgresServer {
     );
   }
 
-  /** The last FATAL or PANIC of its logs, with the line that follows where it explains it. */
-  async lastComplaint(): Promise<string | null> {
+  /**
+   * The last FATAL or PANIC of its logs, with the line that follows where it explains it.
+   * @param options.withinMs only of logs that were written to so recently.
+   */
+  async lastComplaint(options: { withinMs?: number } = {}): Promise<string | null> {
     const { logDir } = this.#options;
     const files = (await readdir(logDir).catch(() => [])).filter((name) =>
       name.startsWith("postgresql"),
@@ -176,7 +185,9 @@ export class PostgresServer {
       ["start.log", ...files].map(async (name) => tailOf(join(logDir, name))),
     );
     const newest = texts.toSorted((one, other) => other.modifiedMs - one.modifiedMs);
-    for (const { text } of newest) {
+    const oldest = options.withinMs === undefined ? 0 : Date.now() - options.withinMs;
+    for (const { text, modifiedMs } of newest) {
+      if (modifiedMs < oldest) break;
       const lines = text.split("\n");
       const last = lines.findLastIndex((line) => /\b(FATAL|PANIC):/.test(line));
       if (last >= 0) return complaintAt(lines, last);
@@ -192,9 +203,12 @@ function complaintAt(lines: readonly string[], index: number): string {
   return explanation === undefined ? complaint : `${complaint} (${explanation})`;
 }
 
-/** postmaster.pid, line 8; "standby" still takes no connections (src/include/utils/pidfile.h of PostgreSQL). */
-function stateWord(status: string | null): "starting" | "accepting" | "stopping" {
+/** postmaster.pid, line 8 (src/include/utils/pidfile.h of PostgreSQL). */
+function stateWord(
+  status: PostmasterStatus | null,
+): "starting" | "accepting" | "closed" | "stopping" {
   if (status === "ready") return "accepting";
+  if (status === "standby") return "closed";
   return status === "stopping" ? "stopping" : "starting";
 }
 

@@ -57,7 +57,7 @@ export async function handOver(situation: Situation & { to: string }): Promise<v
   if (obstacle !== null)
     throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
   // Writes go on while the dirty pages are written; the shutdown's own checkpoint is then short.
-  await checkpoint(member);
+  await member.session.query("CHECKPOINT", [], { timeoutMs: CHECKPOINT_LIMIT_MS });
   const plan = { from: member.name, to, term: record.term };
   if ((await member.keeper.change((current) => beginSwitchover(current, plan))) === null)
     throw new UnderstudyError(
@@ -81,12 +81,6 @@ export async function handOver(situation: Situation & { to: string }): Promise<v
       { cause: thrown },
     );
   }
-}
-
-async function checkpoint({ session }: Member): Promise<void> {
-  await session.query(`SET statement_timeout = ${CHECKPOINT_LIMIT_MS}`);
-  await session.query("CHECKPOINT");
-  await session.query("RESET statement_timeout");
 }
 
 /** @returns the shutdown checkpoint: nothing of any commit lies behind it. */

@@ -10,6 +10,8 @@ import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { writeMemberSettings } from "./settings.ts";
 
+const CREATE_DATABASE_LIMIT_MS = 120_000;
+
 interface Lead {
   readonly member: Member;
   readonly record: ClusterRecord;
@@ -93,5 +95,7 @@ export async function makeApplicationDatabase({ session }: Member): Promise<void
   ]);
   if (present !== undefined) return;
   const [database, owner] = [APPLICATION_DATABASE, APPLICATION_ROLE].map(escapeIdentifier);
-  await session.query(`CREATE DATABASE ${database} OWNER ${owner}`);
+  await session.query(`CREATE DATABASE ${database} OWNER ${owner}`, [], {
+    timeoutMs: CREATE_DATABASE_LIMIT_MS,
+  });
 }

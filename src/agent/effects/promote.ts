@@ -13,6 +13,7 @@ import { keepInOrder } from "./lead.ts";
 import { writeMemberSettings } from "./settings.ts";
 
 const POLL_MS = 2;
+const CHECKPOINT_LIMIT_MS = 300_000;
 const REQUEST_AGAIN_MS = 200;
 /** Replay may take long; it is given up only when nothing moves for this long. */
 const STALL_LIMIT_MS = 60_000;
@@ -52,7 +53,7 @@ export async function promote(context: EffectContext): Promise<void> {
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await member.server.reload();
   // pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26); nobody waits for this one.
-  void member.session.query("CHECKPOINT").catch(() => {});
+  void member.session.query("CHECKPOINT", [], { timeoutMs: CHECKPOINT_LIMIT_MS }).catch(() => {});
 }
 
 /** The others begin to follow as soon as the record names the new timeline. */

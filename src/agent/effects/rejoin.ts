@@ -14,7 +14,8 @@ import { startAsStandby } from "./start.ts";
 export async function rejoin(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
   const leader = writableLeader(record);
-  if (leader === null) return; // It is being promoted; the record changes when it has been.
+  // A leader that is not writable yet cannot be compared with: until it is, this member serves reads and follows nobody.
+  if (leader === null) return startAsStandby(context, null);
   await member.server.killOrphans(signal);
   const upstream = await historyOf(member, leader);
   const end = await endOfData(member, upstream);

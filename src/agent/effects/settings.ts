@@ -3,11 +3,14 @@ import { mkdir, statfs } from "node:fs/promises";
 import type { ClusterRecord } from "../../core/record.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
-import type {
-  SettingsContext,
-  StandbySensitive,
-  Upstream,
+import {
+  STANDBY_SENSITIVE,
+  controlMinimumsOf,
+  type SettingsContext,
+  type StandbySensitive,
+  type Upstream,
 } from "../../postgres/settings/context.ts";
+import { effectiveSettings } from "../../postgres/settings/managed.ts";
 import { renderHba } from "../../postgres/settings/render-hba.ts";
 import {
   renderIdent,
@@ -81,6 +84,33 @@ export function needsRestartToFollow(member: Member): boolean {
   return !factsOf(member.file().installation.major).reloadablePrimaryConninfo;
 }
 
+/** What a server does by itself where nothing is rendered (manual, chapter 19). */
+const DEFAULTS: Readonly<Record<StandbySensitive, number>> = {
+  max_connections: 100,
+  max_worker_processes: 8,
+  max_wal_senders: 10,
+  max_prepared_transactions: 0,
+  max_locks_per_transaction: 64,
+};
+
+/**
+ * Whether the leader is to run with less than what its WAL was written with. In recovery a server refuses that, unless it takes
+ * no readers (manual, 26.4.3).
+ */
+export async function lowersStandbySettings(
+  member: Member,
+  request: SettingsRequest,
+): Promise<boolean> {
+  const minimums = await controlMinimums(member.paths.data);
+  const wanted = effectiveSettings(
+    await settingsContext(member, { ...request, asPrimary: true }),
+    member.file().specification.spec.postgres.parameters,
+  );
+  return STANDBY_SENSITIVE.some(
+    (name) => Number(wanted.get(name) ?? DEFAULTS[name]) < (minimums?.[name] ?? 0),
+  );
+}
+
 async function settingsContext(member: Member, request: SettingsRequest): Promise<SettingsContext> {
   const { specification, installation } = member.file();
   const { paths, name } = member;
@@ -106,12 +136,5 @@ async function controlMinimums(
   dataDir: string,
 ): Promise<Partial<Record<StandbySensitive, number>> | null> {
   const control = await readControlData(dataDir).catch(() => null);
-  if (control === null) return null;
-  return {
-    max_connections: control.maxConnections,
-    max_worker_processes: control.maxWorkerProcesses,
-    ...(control.maxWalSenders === null ? {} : { max_wal_senders: control.maxWalSenders }),
-    max_prepared_transactions: control.maxPreparedTransactions,
-    max_locks_per_transaction: control.maxLocksPerTransaction,
-  };
+  return control === null ? null : controlMinimumsOf(control);
 }

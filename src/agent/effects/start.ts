@@ -1,8 +1,10 @@
 // Starts and stops the server. Every start is one as a standby: a member becomes writable by promotion alone, whatever its
 // disk says (lesson 3).
+import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
+import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
 import type { EffectContext } from "./effect.ts";
-import { writeMemberSettings, writeStandbyMode } from "./settings.ts";
+import { lowersStandbySettings, writeMemberSettings, writeStandbyMode } from "./settings.ts";
 
 type Situation = Pick<EffectContext, "member" | "record" | "signal">;
 
@@ -27,12 +29,31 @@ export async function startAsStandby(
       message: `${killed} processes of a dead PostgreSQL of ${member.name} were still alive; they were ended before the start.`,
     });
   const asPrimary = record.leader?.member === member.name;
-  await writeMemberSettings(member, { record, upstream, asPrimary });
-  await writeStandbyMode(member, { record, upstream, asPrimary });
+  const request = { record, upstream, asPrimary };
+  await tidyBeforeStart(member);
+  await writeMemberSettings(member, request);
+  await writeStandbyMode(member, request);
   member.progress({ step: "starting", bytesDone: null, bytesTotal: null, remainingSeconds: null });
+  const withoutReaders = asPrimary && (await lowersStandbySettings(member, request));
   // The leader need not wait until it takes connections, which it may never do before its promotion
   // (postgres-facts, "crashed former primary"): it is promoted by signal as soon as the server lives.
-  await member.server.start({ until: asPrimary ? "running" : "accepting", signal });
+  await member.server.start({
+    until: asPrimary ? "running" : "accepting",
+    arguments: withoutReaders ? ["-c", "hot_standby=off"] : [],
+    signal,
+  });
+}
+
+/** What ALTER SYSTEM may have put in the way of what we render, and logs that would grow for ever. */
+async function tidyBeforeStart(member: EffectContext["member"]): Promise<void> {
+  const removed = await clearManagedAutoConf(member.paths.data);
+  if (removed.length > 0)
+    member.event({
+      event: "alter-system-undone",
+      level: "warning",
+      message: `${removed.join(", ")} was set by ALTER SYSTEM on ${member.name}, but Understudy sets it itself; that line was taken out.`,
+    });
+  await removeStaleLogs({ logDir: member.paths.logs, now: new Date() });
 }
 
 /** Ends a server that must not take writes any longer, or that is to be started anew. */
@@ -44,12 +65,13 @@ export async function stopServer({ member, signal }: Situation): Promise<void> {
 /** A member that leads no more but is still writable. */
 export async function fence(context: EffectContext): Promise<void> {
   const { member, record, decision } = context;
-  member.event({
-    event: "fenced",
-    rule: decision.rule,
-    level: "warning",
-    message: `${member.name} was writable without the lease of term ${record.term}; its PostgreSQL is stopped.`,
-    details: { term: record.term, leader: record.leader?.member ?? null },
-  });
+  if (decision.rule === "fence-old-primary")
+    member.event({
+      event: "fenced",
+      rule: decision.rule,
+      level: "warning",
+      message: `${member.name} was writable without the lease of term ${record.term}; its PostgreSQL is stopped.`,
+      details: { term: record.term, leader: record.leader?.member ?? null },
+    });
   await stopServer(context);
 }

@@ -28,6 +28,8 @@ export type Ground =
   | "stopped"
   /** PostgreSQL lives but does not take connections yet: recovery may take long and is never cut short (lesson 53). */
   | "starting"
+  /** Up, in recovery, taking no readers: started to be promoted with lower settings than its WAL was written with. */
+  | "closed"
   | "standby"
   | "primary"
   | "stopping";
@@ -46,6 +48,7 @@ export const GROUNDS = [
   "foreign",
   "stopped",
   "starting",
+  "closed",
   "standby",
   "primary",
   "stopping",
