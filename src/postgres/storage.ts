@@ -187,7 +187,8 @@ export function sharedFailureDomains(
   for (const [domain, members] of groups) {
     const isKnown = found.some((other) => members.every((name) => other.members.includes(name)));
     if (members.length < 2 || isKnown) continue;
-    const warning = `${listOf(members)} share one ${domain}: when it fails, they fail together`;
+    const the = domain.startsWith("memory") ? "the" : "one";
+    const warning = `${listOf(members)} share ${the} ${domain}: when it fails, they fail together`;
     found.push({ members, domain, warning });
   }
   return found;
