@@ -86,8 +86,15 @@ export class WalScanner {
     const header = parsePageHeader(page);
     const problem = this.#problemOf(header);
     if (problem !== null) return { kind: "end", reason: problem };
+    const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
     let offset = this.#offsetIn(header);
     while (offset < page.length) {
+      // Most records are short: one that lies whole on its page needs no copy.
+      if (this.#open === null && this.#takeWhole(view, offset)) {
+        offset = this.#position - header.address;
+        if (pauseAt(this.#end)) return { kind: "pause" };
+        continue;
+      }
       const reason = this.#open === null ? this.#begin(page, offset) : null;
       if (reason !== null) return { kind: "end", reason };
       const taken = this.#fill(page, offset);
@@ -143,6 +150,25 @@ export class WalScanner {
       : header.length;
   }
 
+  /** @returns false when the record does not end on this page, or is none: then it is looked at step by step. */
+  #takeWhole(view: DataView, offset: number): boolean {
+    const total = view.getUint32(offset, true);
+    if (total < HEADER_BYTES || total > view.byteLength - offset) return false;
+    const previous = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 2 ** 32;
+    if (this.#previous !== null && previous !== this.#previous) return false;
+    const crc = new Crc32c()
+      .updateWithin(view, { from: offset + HEADER_BYTES, to: offset + total })
+      .updateWithin(view, { from: offset, to: offset + CRC_OFFSET })
+      .digest();
+    if (crc !== view.getUint32(offset + CRC_OFFSET, true)) return false;
+    const start = this.#nextPage + offset;
+    this.#close(start, {
+      at: start + total,
+      isSwitch: isSegmentSwitch(view, offset),
+    });
+    return true;
+  }
+
   #begin(page: Uint8Array, offset: number): string | null {
     const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
     const total = view.getUint32(offset, true);
@@ -184,16 +210,19 @@ export class WalScanner {
     if (open.taken < open.total) return null;
     const crc = open.crc.update(open.header.subarray(0, CRC_OFFSET)).digest();
     if (crc !== view.getUint32(CRC_OFFSET, true)) return "the record's checksum is wrong";
-    this.#close(open, { at: this.#nextPage + offset, isSwitch: isSegmentSwitch(open.header) });
+    this.#close(open.start, {
+      at: this.#nextPage + offset,
+      isSwitch: isSegmentSwitch(view, 0),
+    });
     return null;
   }
 
-  #close(open: OpenRecord, ended: { at: number; isSwitch: boolean }): void {
+  #close(start: number, ended: { at: number; isSwitch: boolean }): void {
     const { segmentBytes } = this.#shape;
     const aligned = Math.ceil(ended.at / 8) * 8;
     this.#end = ended.isSwitch ? Math.ceil(aligned / segmentBytes) * segmentBytes : aligned;
     this.#position = this.#end;
-    this.#previous = open.start;
+    this.#previous = start;
     this.#open = null;
     this.#nextPage = this.#pageOf(this.#end);
   }
@@ -204,6 +233,6 @@ export class WalScanner {
 }
 
 /** XLOG_SWITCH of the resource manager XLOG: the rest of the segment is empty. */
-function isSegmentSwitch(header: Uint8Array): boolean {
-  return header[17] === 0 && ((header[16] ?? 0) & 0xf0) === 0x40;
+function isSegmentSwitch(view: DataView, record: number): boolean {
+  return view.getUint8(record + 17) === 0 && (view.getUint8(record + 16) & 0xf0) === 0x40;
 }
