@@ -1,0 +1,82 @@
+// `npm test`: type check, lint and format, then every test file: pure ones (beside the source) all in one process,
+// those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (2 where nothing is said).
+// `npm test -- PATTERN` runs what has PATTERN in its path or name. The last line is the result.
+import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { runCheck } from "./support/run/check.ts";
+import { runTestFiles } from "./support/run/test-files.ts";
+import type { Tally } from "./support/run/tally.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const CHECKS = {
+  typecheck: ["tsc", "--noEmit"],
+  lint: ["oxlint", "--deny-warnings"],
+  format: ["oxfmt", "--check"],
+} as const;
+
+interface Job {
+  readonly name: string;
+  readonly run: (signal: AbortSignal) => Promise<Tally>;
+}
+
+const interrupt = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => interrupt.abort());
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(patterns: readonly string[]): Promise<number> {
+  const wanted = (name: string) =>
+    patterns.length === 0 || patterns.some((pattern) => name.includes(pattern));
+  const total = { passed: 0, failed: 0 };
+  const queue = jobs(wanted);
+  const concurrency = Number(process.env["UNDERSTUDY_TEST_CONCURRENCY"] ?? 2);
+  const worker = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      if (interrupt.signal.aborted) break;
+      const tally = await perform(job);
+      total.passed += tally.passed;
+      total.failed += tally.failures.length;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, concurrency) }, worker));
+  if (interrupt.signal.aborted) total.failed += queue.length;
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+  return total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+function jobs(wanted: (name: string) => boolean): Job[] {
+  const checks = Object.entries(CHECKS).map(([name, command]) => ({
+    name,
+    run: (signal: AbortSignal) => runCheck({ command, root: ROOT, signal }),
+  }));
+  const pure = filesOf("src/**/*.test.ts").filter(wanted);
+  const together = {
+    name: `${pure.length} pure test files`,
+    run: (signal: AbortSignal) =>
+      runTestFiles({ files: pure, isolation: "none", root: ROOT, signal }),
+  };
+  const alone = filesOf("test/**/*.test.ts").map((name) => ({
+    name,
+    run: (signal: AbortSignal) =>
+      runTestFiles({ files: [name], isolation: "process", root: ROOT, signal }),
+  }));
+  return [
+    ...checks.filter(({ name }) => wanted(name)),
+    ...(pure.length > 0 ? [together] : []),
+    ...alone.filter(({ name }) => wanted(name)),
+  ];
+}
+
+async function perform(job: Job): Promise<Tally> {
+  const start = performance.now();
+  const tally = await job.run(interrupt.signal);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const mark = tally.failures.length === 0 ? "✓" : "✗";
+  const failed = tally.failures.length === 0 ? "" : `, ${tally.failures.length} failed`;
+  process.stderr.write(`${mark} ${job.name}  ${tally.passed} passed${failed}  ${seconds} s\n`);
+  for (const failure of tally.failures) process.stderr.write(`  ✗ ${failure}\n`);
+  return tally;
+}
+
+function filesOf(pattern: string): string[] {
+  return globSync(pattern, { cwd: ROOT }).sort();
+}
