@@ -22,7 +22,7 @@ before(() => {
     join(root, "src", "cli", "main.ts"),
     `import { startAgainFromWarmCache } from "./entry.ts";
     export async function main(args: string[]): Promise<number> {
-      if (args[0] === "agent") {
+      if (args[0] === "serve") {
         startAgainFromWarmCache();
         console.log(process.pid, process.env.UNDERSTUDY_STARTED_AGAIN ?? "first");
         return 0;
@@ -67,20 +67,21 @@ test("a cache that cannot be written is no failure", () => {
   assert.deepEqual([result.stdout, result.stderr, result.status], ["source up 0\n", "", 0]);
 });
 
+async function serve(): Promise<{ pid: number | undefined; output: string }> {
+  const child = spawn(process.execPath, [join(root, "bin", "understudy.js"), "serve"], {
+    env: { ...process.env, XDG_CACHE_HOME: join(root, "cold-cache") },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  await once(child, "close");
+  return { pid: child.pid, output: output.trim() };
+}
+
 test("a long-living process starts again on a cold cache, under its pid, and only once", async () => {
-  const runAgent = async () => {
-    const child = spawn(process.execPath, [join(root, "bin", "understudy.js"), "agent"], {
-      env: { ...process.env, XDG_CACHE_HOME: join(root, "cold-cache") },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-    await once(child, "close");
-    return { pid: child.pid, output: output.trim() };
-  };
-  const cold = await runAgent();
+  const cold = await serve();
   assert.equal(cold.output, `${cold.pid} 1`);
-  const warm = await runAgent();
+  const warm = await serve();
   assert.equal(warm.output, `${warm.pid} first`);
 });
 
