@@ -4,7 +4,6 @@ import { Command, CommanderError, Option } from "commander";
 import { EXIT_STATUSES, UnderstudyError } from "../core/errors.ts";
 import { OUTPUT_FORMATS, parseOutputFormat } from "./output/document.ts";
 import type { CliContext } from "./session.ts";
-import { register as agent } from "./commands/agent.ts";
 import { register as completion } from "./commands/completion.ts";
 import { register as doctor } from "./commands/doctor.ts";
 import { register as down } from "./commands/down.ts";
@@ -56,7 +55,6 @@ export function buildProgram(dependencies: { context: CliContext; version: strin
     program.commandsGroup(group.title);
     for (const register of group.commands) register(program, context);
   }
-  agent(program, context);
   program.helpCommand("help [command]", "how to use a command");
   return program;
 }

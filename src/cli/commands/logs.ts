@@ -4,8 +4,7 @@ import { checkMemberName } from "../../core/name.ts";
 import { parseLines } from "../arguments.ts";
 import { examples, onRun, type Call } from "../command.ts";
 import { paint } from "../output/look.ts";
-import { harmless } from "../output/text.ts";
-import { renderEvents } from "../screens/events.ts";
+import { renderEvents, renderLogLine } from "../screens/events.ts";
 import type { CliContext, Session } from "../session.ts";
 
 interface LogOptions {
@@ -49,8 +48,11 @@ async function showLogs(session: Session, call: Call<LogOptions>): Promise<void>
   for await (const line of local.readLogs(cluster, request)) {
     if (stop.aborted) return;
     if (!session.forPeople) session.print(`${JSON.stringify(line)}\n`);
-    else if (member !== null) session.print(`${harmless(line.text)}\n`);
-    else session.print(`${paint(session.out, "dim", line.member)}  ${harmless(line.text)}\n`);
+    else if (member !== null) session.print(`${renderLogLine(line.text, session.out)}\n`);
+    else
+      session.print(
+        `${paint(session.out, "dim", line.member)}  ${renderLogLine(line.text, session.out)}\n`,
+      );
   }
 }
 

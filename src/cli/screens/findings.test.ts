@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { PLAIN } from "../output/look.ts";
 import type { FindingGroup } from "../../local/doctor.ts";
 import { renderDoctor } from "./doctor.ts";
-import { renderEvents } from "./events.ts";
+import { renderEvents, renderLogLine } from "./events.ts";
 import { programName } from "./program-name.ts";
 import { describeProgress } from "./progress.ts";
 
@@ -59,6 +59,19 @@ describe("events", () => {
         String.raw`2026-11-22 12:18:03Z  demo-10  cloned: 41 MiB\n`,
     );
     assert.equal(renderEvents([], PLAIN), "no events yet");
+  });
+});
+
+describe("a log line", () => {
+  it("is made readable when an agent wrote it, and stays as it is otherwise", () => {
+    const line = JSON.stringify({
+      at: "2026-11-22T12:18:02.123Z",
+      event: "cloned",
+      message: "all",
+    });
+    assert.equal(renderLogLine(line, PLAIN), "2026-11-22 12:18:02Z  cloned: all");
+    for (const text of ["LOG:  ready\u001b", '{"at":1}', '{"at":'])
+      assert.equal(renderLogLine(text, PLAIN), text.replace("\u001b", String.raw`\u001b`));
   });
 });
 

@@ -190,10 +190,9 @@ class SimpleQuery {
     this.#listener.onCopyData(message.chunk);
   }
 
+  /** pg's client forgets a query that failed: no ReadyForQuery comes here after it. */
   handleError(thrown: unknown): void {
-    this.#failure ??= { thrown };
-    // A connection that broke sends no ReadyForQuery any more; a second settling does nothing.
-    if (codeOf(thrown)?.length !== 5) this.#outcome.reject(thrown);
+    this.#outcome.reject(this.#failure?.thrown ?? thrown);
   }
 
   handleReadyForQuery(): void {

@@ -1,0 +1,41 @@
+// The program of an agent process, `understudy agent --dir DIR --member NAME`: started by `up`, no command for people. It stands apart from the other
+// commands because it runs beside a database for months and loads nothing that it does not need.
+import { parseArgs } from "node:util";
+import { clusterPaths } from "../agent/member-paths.ts";
+import { runAgent } from "../agent/run-agent.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { checkMemberName } from "../core/name.ts";
+import { SqliteStore } from "../store/sqlite-store.ts";
+
+/** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { dir, member } = readArguments(args.slice(1));
+    const path = clusterPaths(dir).record;
+    await runAgent({
+      clusterRoot: dir,
+      member,
+      openStore: (cluster) => new SqliteStore({ path, cluster }),
+    });
+    return 0;
+  } catch (thrown) {
+    // The first line is what `up` shows; the rest is for whoever reads the file.
+    process.stderr.write(`${messageOf(thrown)}\n`);
+    if (!(thrown instanceof UnderstudyError) && thrown instanceof Error)
+      process.stderr.write(`${thrown.stack ?? ""}\n`);
+    return thrown instanceof UnderstudyError ? thrown.exit : 1;
+  }
+}
+
+function readArguments(args: readonly string[]): { dir: string; member: string } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { dir: { type: "string" }, member: { type: "string" } },
+  });
+  if (values.dir === undefined || values.member === undefined)
+    throw new UnderstudyError(
+      "USAGE",
+      "an agent needs --dir, its cluster's directory, and --member",
+    );
+  return { dir: values.dir, member: checkMemberName(values.member) };
+}
