@@ -21,15 +21,18 @@ async function runHere() {
   const cache = cacheDirectory();
   // An unwritable directory is no failure: Node then says so in the result and compiles anew.
   if (cache !== undefined) module.enableCompileCache(cache);
-  const program = await import(pathToFileURL(mainModule()).href);
-  process.exitCode = await program.main(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const program = await import(pathToFileURL(mainModule(args[0])).href);
+  process.exitCode = await program.main(args);
 }
 
 /** Node does not strip types inside of node_modules, so a published package brings dist/. */
-function mainModule() {
-  const source = join(packageRoot, "src", "cli", "main.ts");
+function mainModule(command) {
+  // An agent runs for months beside a database and loads only what it needs.
+  const name = command === "agent" ? "agent-main" : "main";
+  const source = join(packageRoot, "src", "cli", `${name}.ts`);
   const published = packageRoot.includes(`${sep}node_modules${sep}`) || !existsSync(source);
-  return published ? join(packageRoot, "dist", "cli", "main.js") : source;
+  return published ? join(packageRoot, "dist", "cli", `${name}.js`) : source;
 }
 
 /** Below XDG_CACHE_HOME; root's own cache is not below anybody's home. */

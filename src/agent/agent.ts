@@ -1,5 +1,5 @@
 // The agent of one member: observes, decides, and carries out one effect at a time. It wakes on events (the record changed, the
-// server's process or connection ended, an effect ended, somebody asks) and once a second for what gives no sign.
+// server's process or connection ended, an effect ended, somebody asks) and every two seconds for what gives no sign.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
@@ -24,7 +24,9 @@ import { observeGround } from "./ground.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { readStatus } from "./status.ts";
 
-const TICK_MS = 1_000;
+const TICK_MS = 2_000;
+/** A steady pass is repeated this often when nothing has changed. */
+const STEADY_MS = 10_000;
 /** How long a successor may take before the old primary takes the lease back. */
 const HANDOVER_LIMIT_MS = 5_000;
 const RETRY_MS = { first: 500, longest: 15_000 };
@@ -272,7 +274,7 @@ export class Agent implements AgentRequests {
     return (
       steady === null ||
       steady.key !== `${rule} ${key}` ||
-      performance.now() - steady.atMs > 10 * TICK_MS
+      performance.now() - steady.atMs > STEADY_MS
     );
   }
 

@@ -25,6 +25,8 @@ export interface AgentRequests {
   shutDown(): Promise<void>;
 }
 
+const ANSWER_LIMIT_MS = 500;
+
 const switchoverBody = v.object({ to: v.string(), dryRun: v.optional(v.boolean(), false) });
 const awaitReplayBody = v.object({ beyond: v.string(), timeoutMs: v.number() });
 
@@ -54,7 +56,10 @@ export async function serveApi(options: {
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        if ("closeAllConnections" in server) server.closeAllConnections();
+        // Answers under way are let through, among them the one that asked for this end.
+        setTimeout(() => {
+          if ("closeAllConnections" in server) server.closeAllConnections();
+        }, ANSWER_LIMIT_MS).unref();
       }),
   };
 }

@@ -1,7 +1,7 @@
 // Makes the files of a new cluster. The specification is written last: without it the directory counts as unfinished, and the next
 // `up` begins anew.
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { createSecrets, writeClusterFile, type ClusterFile } from "../agent/cluster-file.ts";
 import { clusterPaths, memberPaths, type ClusterPaths } from "../agent/member-paths.ts";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
@@ -17,8 +17,8 @@ const HOST = "127.0.0.1";
 const LEASE_TTL_MS = 2_000;
 
 /**
- * Whether a cluster can be made there.
- * @throws UnderstudyError DIRECTORY_NOT_OURS or DIRECTORY_NOT_WRITABLE.
+ * Whether a cluster can be made there; makes its directory, for its owner alone.
+ * @throws UnderstudyError DIRECTORY_NOT_OURS or DIRECTORY_NOT_WRITABLE; a directory that was made is removed again.
  */
 export async function requireRoom(place: ClusterPlace, owner: Owner | null): Promise<void> {
   const paths = clusterPaths(place.dir);
@@ -36,7 +36,17 @@ export async function requireRoom(place: ClusterPlace, owner: Owner | null): Pro
       `${place.dir} is not empty and holds no cluster: "${stranger}" is in it`,
     );
   await refuseData(paths);
-  await requireReachable(place.dir, owner);
+  if (owner === null) await requireReachable(place.dir, null);
+  await mkdir(dirname(place.dir), { recursive: true, mode: 0o755 });
+  const made = await mkdir(place.dir, { recursive: true, mode: 0o700 });
+  try {
+    // Root can make it anywhere; whether its owner gets there is another question.
+    await giveTo(owner, [place.dir]);
+    await requireReachable(place.dir, owner);
+  } catch (thrown) {
+    if (made !== undefined) await rmdir(place.dir);
+    throw thrown;
+  }
 }
 
 /** Data without a specification is a cluster whose cluster.json was lost, and nothing to begin anew over. */

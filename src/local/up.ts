@@ -1,5 +1,4 @@
 // `up`: makes a cluster where there is none, brings the same one back where there is, and returns when every standby streams.
-import { mkdir } from "node:fs/promises";
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
@@ -62,7 +61,6 @@ export async function upCluster(options: UpOptions, around: UpSurroundings): Pro
   const owner =
     existing === null ? await findOwner(options.user) : await findOwner(existing.file.osUser);
   if (existing === null) await requireRoom(options.place, owner);
-  await mkdir(options.place.dir, { recursive: true, mode: 0o700 });
   using _lock = lockCluster({ place: options.place, paths: clusterPaths(options.place.dir) });
   // Another `up` may have made it before the lock was had.
   const cluster = existing ?? (await openIfThere(options.place));

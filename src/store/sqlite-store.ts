@@ -13,6 +13,7 @@ const BUSY_LIMIT_MS = 2_000;
 const BUSY_STEP_MS = 5;
 /** Events can be missed (a network file system, an exhausted inotify); this bounds how late a change is seen. */
 const POLL_MS = 1_000;
+const SETTLE_MS = 2;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
@@ -23,6 +24,7 @@ interface Statements {
   readonly read: StatementSync;
   readonly insert: StatementSync;
   readonly update: StatementSync;
+  readonly dataVersion: StatementSync;
 }
 
 export class SqliteStore implements Store {
@@ -63,12 +65,24 @@ export class SqliteStore implements Store {
   }
 
   watch(onChange: () => void): Disposable {
-    const watcher = this.#watchFile(onChange);
-    const poll = setInterval(onChange, POLL_MS);
+    let pending: NodeJS.Timeout | null = null;
+    let version = this.#dataVersion();
+    const look = () => {
+      pending = null;
+      const now = this.#dataVersion();
+      // What cannot be told counts as a change: the reader then finds out why.
+      if (now === version && now !== null) return;
+      version = now;
+      onChange();
+    };
+    // One commit makes several events.
+    const watcher = this.#watchFile(() => (pending ??= setTimeout(look, SETTLE_MS)));
+    const poll = setInterval(look, POLL_MS);
     const subscription = {
       close: () => {
         watcher?.close();
         clearInterval(poll);
+        if (pending !== null) clearTimeout(pending);
       },
     };
     this.#watchers.add(subscription);
@@ -130,8 +144,18 @@ export class SqliteStore implements Store {
       update: database.prepare(
         "UPDATE record SET body = ?, revision = revision + 1 WHERE cluster = ? AND revision = ?",
       ),
+      dataVersion: database.prepare("PRAGMA data_version"),
     };
     return this.#statements;
+  }
+
+  /** Rises with each commit of another connection; far cheaper than reading the record. */
+  #dataVersion(): number | null {
+    try {
+      return Number(this.#open().dataVersion.get()?.["data_version"]);
+    } catch {
+      return null;
+    }
   }
 
   #close(): void {

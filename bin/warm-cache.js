@@ -1,0 +1,15 @@
+// Run by npm after an installation from a checkout: has Node compile the program once, so that the first `up` and its agents start from
+// the compile cache: half a second less each, and 30 MB less memory for as long as an agent lives. Only that is lost when it fails.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const launcher = fileURLToPath(new URL("understudy.js", import.meta.url));
+
+/** Each loads its part of the program and ends at once, because it was asked for nothing that is there. */
+const runs = [
+  [launcher, "status", "--dir", "/nonexistent/understudy"],
+  // With the flags of SMALL_PROCESS_FLAGS in src/cli/entry.ts: the cache is kept by flags.
+  ["--max-semi-space-size=1", "--optimize-for-size", launcher, "agent"],
+];
+
+for (const args of runs) spawnSync(process.execPath, args, { stdio: "ignore", timeout: 30_000 });
