@@ -1,0 +1,50 @@
+// `npm run docs`: writes what the documentation shares with the code. test/tidy compares the files with what is made
+// here, so that neither can change alone.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ERRORS, EXIT_STATUSES } from "../src/core/errors.ts";
+import { layersTable } from "../test/tidy/layers.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const NOTE = "<!-- Made by `npm run docs` from src/core/errors.ts. -->";
+const LAYERS_BLOCK = /(?<=<!-- layers -->\n)[^]*?(?=\n<!-- \/layers -->)/;
+
+/** Path from the root -> whole text. */
+export function generatedFiles(): Readonly<Record<string, string>> {
+  const architecture = readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
+  return {
+    "docs/reference/errors.md": errorsPage(),
+    "docs/reference/exit-codes.md": exitStatusPage(),
+    "docs/architecture.md": architecture.replace(LAYERS_BLOCK, () => layersTable()),
+  };
+}
+
+function errorsPage(): string {
+  const entries = Object.entries(ERRORS).map(
+    ([code, { exit, meaning, remedy }]) =>
+      `## ${code}\n\n${meaning}\n\n${remedy}\n\nExit status ${exit}.`,
+  );
+  const intro =
+    "Every error that Understudy reports has one of these codes. With `-o json` an error is an object with\n" +
+    "`code`, `message`, `hint` and `details` on standard error; codes do not change within a major version.";
+  return `${["# Errors", NOTE, intro, ...entries].join("\n\n")}\n`;
+}
+
+function exitStatusPage(): string {
+  const rows = Object.entries(EXIT_STATUSES).map(
+    ([status, meaning]) => `| ${status} | ${meaning} | ${codesOf(Number(status))} |`,
+  );
+  return `${["# Exit statuses", NOTE, ["| status | meaning | errors |", "|---|---|---|", ...rows].join("\n")].join("\n\n")}\n`;
+}
+
+function codesOf(status: number): string {
+  return Object.entries(ERRORS)
+    .filter(([, { exit }]) => exit === status)
+    .map(([code]) => `[${code}](errors.md#${code.toLowerCase()})`)
+    .join(", ");
+}
+
+if (import.meta.main)
+  for (const [path, text] of Object.entries(generatedFiles()))
+    writeFileSync(join(ROOT, path), text);

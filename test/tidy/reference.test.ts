@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { generatedFiles } from "../../docs/generate.ts";
+import { ERRORS, EXIT_STATUSES } from "../../src/core/errors.ts";
+import { filesEndingIn, read } from "./source-tree.ts";
+
+test("the reference agrees with the code", () => {
+  for (const [path, text] of Object.entries(generatedFiles()))
+    assert.equal(read(path), text, `${path} is old; run: npm run docs`);
+});
+
+test("every error has an exit status that is explained, and one that says failure", () => {
+  for (const [code, { exit }] of Object.entries(ERRORS)) {
+    assert.ok(Object.hasOwn(EXIT_STATUSES, exit), code);
+    assert.notEqual(exit, 0, code);
+  }
+});
+
+test("every error code is used by the code", () => {
+  const sources = filesEndingIn(".ts").filter(
+    ({ path }) =>
+      path.startsWith("src/") && path !== "src/core/errors.ts" && !path.endsWith(".test.ts"),
+  );
+  const text = sources.map((file) => file.text).join("\n");
+  assert.deepEqual(
+    Object.keys(ERRORS).filter((code) => code !== "INTERNAL" && !text.includes(`"${code}"`)),
+    [],
+  );
+});
+
+test("links between the documents lead somewhere", () => {
+  const documents = filesEndingIn(".md");
+  const broken = documents.flatMap(({ path, text }) =>
+    [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+      .map(([, target = ""]) => new URL(target, `file:///${path}`).pathname.slice(1))
+      .filter((target) => filesEndingIn(target).every((file) => file.path !== target))
+      .map((target) => `${path} -> ${target}`),
+  );
+  assert.deepEqual(broken, []);
+});
