@@ -247,12 +247,15 @@ export class Agent implements AgentRequests {
   async #step(): Promise<void> {
     const member = this.#member;
     const { record } = member.keeper;
+    const wasBusy = this.#job !== null;
     await this.#takeUpGeneration(record);
     await this.#overseeHandover(record);
     this.#ground = await observeGround(member, record);
     const decision = decide({ self: member.name, record, ground: this.#ground });
     const key = keyOf(record);
     if (this.#job) return this.#reconsider(this.#job, key);
+    // What was seen while a job changed it is out of date when that has ended, and its end wakes the loop again.
+    if (wasBusy) return;
     const request = this.#requests.shift();
     if (request)
       this.#begin({ name: request.name, key: null, controller: new AbortController() }, request);
