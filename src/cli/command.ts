@@ -44,6 +44,11 @@ export function noWaitOption(): Option {
   return new Option("--no-wait", "return when the request is accepted; follow it with: events");
 }
 
+/** For what a database's owner may not do: extensions that are not trusted, roles, other roles' sessions. */
+export function superuserOption(): Option {
+  return new Option("--as-superuser", "as PostgreSQL's superuser, not the application's role");
+}
+
 export function dryRunOption(): Option {
   return new Option("--dry-run", "print what would be done, and do nothing");
 }

@@ -57,18 +57,27 @@ export class Session {
   readonly context: CliContext;
   readonly options: GlobalOptions;
   readonly format: OutputFormat;
-  readonly out: Look;
-  readonly err: Look;
   readonly yes: boolean;
 
   constructor(context: CliContext, command: Command) {
     this.context = context;
     this.options = command.optsWithGlobals<GlobalOptions>();
     this.format = formatOf(this.options);
-    const colour = this.options.color === false ? false : undefined;
-    this.out = lookOf(context.stdout, { env: context.env, colour });
-    this.err = lookOf(context.stderr, { env: context.env, colour });
     this.yes = this.options.yes === true || isTrue(context.env["UNDERSTUDY_YES"]);
+  }
+
+  /** Asked anew each time: a terminal may be resized. */
+  get out(): Look {
+    return this.#lookOf(this.context.stdout);
+  }
+
+  get err(): Look {
+    return this.#lookOf(this.context.stderr);
+  }
+
+  #lookOf(stream: TerminalOutput): Look {
+    const colour = this.options.color === false ? false : undefined;
+    return lookOf(stream, { env: this.context.env, colour });
   }
 
   get program(): string {

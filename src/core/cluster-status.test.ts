@@ -209,11 +209,11 @@ describe("the status of a cluster", () => {
     assert.equal(status.warnings.at(-1), "one disk");
   });
 
-  it("names the parameters that wait for a restart", () => {
-    const waiting = member("demo-2", { pendingRestart: ["max_connections"] });
-    assert.deepEqual(only(statusOf({ "demo-2": waiting }), "demo-2").warnings, [
-      "max_connections waits for a restart: understudy restart",
-    ]);
+  it("passes on what an agent warns of", () => {
+    const status = statusOf({
+      "demo-2": member("demo-2", { warnings: ["its disk is nearly full"] }),
+    });
+    assert.deepEqual(only(status, "demo-2").warnings, ["its disk is nearly full"]);
   });
 
   it("gives scripts the exit statuses 0, 7 and 8", () => {

@@ -184,7 +184,7 @@ function memberOf(facts: MemberFacts): ClusterMember {
     sync: syncOf(peer),
     slot: answer.slot,
     progress: answer.progress,
-    warnings: memberWarnings(answer),
+    warnings: answer.warnings,
   };
 }
 
@@ -254,15 +254,6 @@ function doubtOf(facts: {
 function syncOf(peer: ReplicationPeer | null): SyncState | null {
   if (peer === null) return null;
   return peer.sync === "potential" ? "async" : peer.sync;
-}
-
-function memberWarnings(status: MemberStatus): readonly string[] {
-  if (status.pendingRestart.length === 0) return status.warnings;
-  const waits = status.pendingRestart.length === 1 ? "waits" : "wait";
-  return [
-    ...status.warnings,
-    `${status.pendingRestart.join(", ")} ${waits} for a restart: understudy restart`,
-  ];
 }
 
 function anyVersion(statuses: Question["statuses"]): string | null {

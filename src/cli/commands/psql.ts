@@ -1,11 +1,12 @@
 // understudy psql: the real one, connected to the primary or to a standby.
 import { Option, type Command } from "commander";
-import { examples, onRun } from "../command.ts";
+import { examples, onRun, superuserOption } from "../command.ts";
 import type { CliContext, Session } from "../session.ts";
 
 interface Options {
   readonly read?: boolean;
   readonly member?: string;
+  readonly asSuperuser?: boolean;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -16,6 +17,7 @@ export function register(program: Command, context: CliContext): void {
     .argument("[args...]", "psql's own arguments, after --")
     .addOption(new Option("--read", "on the standby that has replayed most").conflicts(["member"]))
     .option("--member <member>", "on this member")
+    .addOption(superuserOption())
     .action(onRun<Options>(context, psql));
   examples(command, ["understudy psql", 'understudy psql --read -- -c "\\dt"']);
 }

@@ -2,7 +2,7 @@
 import { Option, type Command } from "commander";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseDuration } from "../arguments.ts";
-import { examples, onRun } from "../command.ts";
+import { examples, onRun, superuserOption } from "../command.ts";
 import { harmless } from "../output/text.ts";
 import {
   renderResult,
@@ -17,6 +17,7 @@ const MAX_STATEMENT_BYTES = 64 * 1024 * 1024;
 interface Options {
   readonly read?: boolean;
   readonly member?: string;
+  readonly asSuperuser?: boolean;
   readonly timeout?: number;
 }
 
@@ -31,6 +32,7 @@ export function register(program: Command, context: CliContext): void {
     .argument("[statement...]", "the statement; without one, or with -, it is read from stdin")
     .addOption(new Option("--read", "on the standby that has replayed most").conflicts(["member"]))
     .option("--member <member>", "on this member")
+    .addOption(superuserOption())
     .addOption(
       new Option("--timeout <duration>", "cancel a statement after this long").argParser(
         parseDuration,
@@ -40,6 +42,7 @@ export function register(program: Command, context: CliContext): void {
   examples(command, [
     'understudy sql "SELECT version()"',
     "understudy sql --read --json 'TABLE account'",
+    'understudy sql --as-superuser "CREATE EXTENSION pg_stat_statements"',
   ]);
 }
 

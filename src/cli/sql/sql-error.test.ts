@@ -30,6 +30,14 @@ describe("what PostgreSQL refused", () => {
     assert.match(sqlError(thrown, { text: "", target }).hint, /leave --read/);
   });
 
+  it("tells who may not, but a superuser may, how to be one", () => {
+    const refused = { code: "42501", hint: "Must be superuser to create this extension." };
+    const thrown = Object.assign(new Error("permission denied to create extension"), refused);
+    assert.match(sqlError(thrown, { text: "", target }).hint, /add --as-superuser/);
+    const other = Object.assign(new Error("permission denied for table x"), { code: "42501" });
+    assert.equal(sqlError(other, { text: "", target }).hint, "");
+  });
+
   it("points at the right line, and counts characters as PostgreSQL does", () => {
     assert.equal(excerptAt("SELECT '😀',\n  bad", 15), "LINE 2:   bad\n          ^");
   });

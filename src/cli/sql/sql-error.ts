@@ -2,6 +2,7 @@
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 
 const READ_ONLY_SQL_TRANSACTION = "25006";
+const INSUFFICIENT_PRIVILEGE = "42501";
 
 /** @returns SQL_FAILED; what is one of our errors already stays as it is. */
 export function sqlError(
@@ -52,6 +53,10 @@ function hintOf(thrown: unknown, sqlstate: string | null): string {
   if (sqlstate === READ_ONLY_SQL_TRANSACTION)
     return "A standby takes no writes: leave --read and --member away.";
   const parts = [textAt(thrown, "detail"), textAt(thrown, "hint")].filter((part) => part !== "");
+  // The server says so of extensions that are not trusted, and of much else that only a superuser may.
+  const wantsSuperuser = /\bsuperuser\b/i.test([messageOf(thrown), ...parts].join(" "));
+  if (sqlstate === INSUFFICIENT_PRIVILEGE && wantsSuperuser)
+    parts.push("To run it as one, add --as-superuser.");
   return parts.join(" ");
 }
 

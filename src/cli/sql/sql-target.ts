@@ -7,6 +7,7 @@ import type { SqlTarget } from "./run-statement.ts";
 export interface TargetOptions {
   readonly read?: boolean;
   readonly member?: string;
+  readonly asSuperuser?: boolean;
 }
 
 /** @throws UnderstudyError MEMBER_NOT_FOUND, NO_PRIMARY, CLUSTER_NOT_RUNNING. */
@@ -26,9 +27,10 @@ export async function sqlTarget(
     member: member.name,
     host: member.host,
     port: member.port,
-    user: APPLICATION_ROLE,
     database: APPLICATION_DATABASE,
-    password: await local.applicationPassword(cluster),
+    ...(options.asSuperuser === true
+      ? await local.superuserLogin(cluster)
+      : { user: APPLICATION_ROLE, password: await local.applicationPassword(cluster) }),
   };
   return { target, binDir: await local.binDirOf(cluster) };
 }
