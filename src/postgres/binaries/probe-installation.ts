@@ -184,6 +184,8 @@ function sharePlaces(prefix: string, major: Major): readonly string[] {
     join(prefix, "share/pgsql"),
     join(prefix, "share"),
     ...brewPlaces(prefix, `share/postgresql@${major}`),
+    // Debian's, from PREFIX/lib/postgresql/17: also of packages that were unpacked beside the system.
+    join(prefix, `../../../share/postgresql/${major}`),
     `/usr/share/postgresql/${major}`,
     `/usr/share/postgresql${major}`,
     "/usr/share/pgsql",
