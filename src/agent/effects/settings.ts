@@ -84,15 +84,6 @@ export function needsRestartToFollow(member: Member): boolean {
   return !factsOf(member.file().installation.major).reloadablePrimaryConninfo;
 }
 
-/** What a server does by itself where nothing is rendered (manual, chapter 19). */
-const DEFAULTS: Readonly<Record<StandbySensitive, number>> = {
-  max_connections: 100,
-  max_worker_processes: 8,
-  max_wal_senders: 10,
-  max_prepared_transactions: 0,
-  max_locks_per_transaction: 64,
-};
-
 /**
  * Whether the leader is to run with less than what its WAL was written with. In recovery a server refuses that, unless it takes
  * no readers (manual, 26.4.3).
@@ -106,9 +97,7 @@ export async function lowersStandbySettings(
     await settingsContext(member, { ...request, asPrimary: true }),
     member.file().specification.spec.postgres.parameters,
   );
-  return STANDBY_SENSITIVE.some(
-    (name) => Number(wanted.get(name) ?? DEFAULTS[name]) < (minimums?.[name] ?? 0),
-  );
+  return STANDBY_SENSITIVE.some((name) => Number(wanted.get(name)) < (minimums?.[name] ?? 0));
 }
 
 async function settingsContext(member: Member, request: SettingsRequest): Promise<SettingsContext> {

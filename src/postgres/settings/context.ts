@@ -15,6 +15,15 @@ export const STANDBY_SENSITIVE = [
 ] as const;
 export type StandbySensitive = (typeof STANDBY_SENSITIVE)[number];
 
+/** What a server does by itself where nothing is rendered (manual, chapter 19). */
+export const STANDBY_SENSITIVE_DEFAULTS: Readonly<Record<StandbySensitive, number>> = {
+  max_connections: 100,
+  max_worker_processes: 8,
+  max_wal_senders: 10,
+  max_prepared_transactions: 0,
+  max_locks_per_transaction: 64,
+};
+
 /** The member that a standby streams from. */
 export interface Upstream {
   readonly host: string;

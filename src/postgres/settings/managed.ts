@@ -5,7 +5,7 @@ import type { Major } from "../../core/spec.ts";
 import { factsOf } from "../majors.ts";
 import type { SettingsContext } from "./context.ts";
 import type { ManagedSetting } from "./managed-setting.ts";
-import { STANDBY_SENSITIVE } from "./context.ts";
+import { STANDBY_SENSITIVE, STANDBY_SENSITIVE_DEFAULTS } from "./context.ts";
 import { REPLICATION_SETTINGS } from "./managed-replication.ts";
 import { SERVER_SETTINGS } from "./managed-server.ts";
 
@@ -66,7 +66,11 @@ export function effectiveSettings(
     const floor = managed?.user === "at-least" ? settings.get(name) : undefined;
     settings.set(name, floor === undefined ? value : greater(name, value, floor));
   }
-  for (const name of STANDBY_SENSITIVE) raise(settings, name, context.controlMinimums?.[name]);
+  for (const name of STANDBY_SENSITIVE) {
+    // Always by name: a line that left the file after a promotion would wait for a restart, though its value is the same.
+    if (!settings.has(name)) settings.set(name, `${STANDBY_SENSITIVE_DEFAULTS[name]}`);
+    raise(settings, name, context.controlMinimums?.[name]);
+  }
   checkConnections(settings, context.major);
   return settings;
 }
