@@ -1,4 +1,5 @@
 // Everything that can be asked of clusters on this machine, as one object: what the command line loads when it needs it.
+import { SUPERUSER } from "../agent/member.ts";
 import type { AgentProgram } from "./agents.ts";
 import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
 import { deleteCluster, describeDeletion } from "./delete.ts";
@@ -31,6 +32,10 @@ export function localCommands(around: {
     readClusterStatus,
     memberNames: async (cluster: LocalCluster) => Object.keys((await readRecord(cluster)).members),
     applicationPassword: async (cluster: LocalCluster) => cluster.secrets.application,
+    superuserLogin: async (cluster: LocalCluster) => ({
+      user: SUPERUSER,
+      password: cluster.secrets.superuser,
+    }),
     binDirOf: async (cluster: LocalCluster) => cluster.file.installation.binDir,
     addStandby: (cluster: LocalCluster, request: { name: string | null }, operation: Operation) =>
       addStandby(cluster, { ...request, program: around.program }, operation),
