@@ -58,10 +58,6 @@ export class BackupReceiver implements BackupHandler {
     this.writer = new TreeWriter({
       groupAccess: options.groupAccess,
       checksums: hasManifest(options.major) ? options.checksums : null,
-      onError: (error) => options.reception().fail(error),
-      onRoom: () => {
-        if (this.#deferred === null) options.reception().resume();
-      },
     });
     this.meter.enter("cloning", { nowMs: performance.now(), total: null });
   }
@@ -70,15 +66,14 @@ export class BackupReceiver implements BackupHandler {
   feed(chunk: Uint8Array): "more" | "pause" {
     this.#stream.feed(chunk);
     this.meter.update(this.writer.bytes, performance.now());
-    return this.#deferred !== null || this.writer.full ? "pause" : "more";
+    return this.#deferred !== null ? "pause" : "more";
   }
 
   /**
-   * After the last byte: waits for the disk and compares with the manifest.
+   * After the last byte: compares with the manifest.
    * @throws UnderstudyError BACKUP_CORRUPT
    */
-  async complete(): Promise<{ start: BackupPosition; end: BackupPosition; verified: boolean }> {
-    await this.writer.finish();
+  complete(): { start: BackupPosition; end: BackupPosition; verified: boolean } {
     const { start, end } = { start: this.#start, end: this.#end };
     if (start === null || end === null)
       throw new UnderstudyError("BACKUP_FAILED", "the base backup ended before it was complete");
@@ -86,7 +81,6 @@ export class BackupReceiver implements BackupHandler {
     const manifest = Buffer.concat(this.#manifest);
     verifyManifest(manifest, this.writer.files);
     this.writer.addFile(join(this.#options.stagingDir, "backup_manifest"), manifest);
-    await this.writer.finish();
     return { start, end, verified: true };
   }
 
@@ -106,7 +100,6 @@ export class BackupReceiver implements BackupHandler {
       if (place !== null) {
         await prepareTablespace(place);
         this.places.push(place);
-        this.writer.directories.push(place);
       }
       this.needs.push({ path: place ?? stagingDir, bytes: tablespace.bytes ?? 0 });
     }
@@ -116,7 +109,7 @@ export class BackupReceiver implements BackupHandler {
     const deferred = this.#deferred ?? [];
     this.#deferred = null;
     for (const action of deferred) action();
-    if (!this.writer.full) this.#options.reception().resume();
+    this.#options.reception().resume();
   }
 
   archiveBegin(tablespace: BackupTablespace): void {
@@ -125,7 +118,7 @@ export class BackupReceiver implements BackupHandler {
       const place = tablespacePlace(tablespaceRoot, tablespace);
       const prefix = tablespace.oid === null ? "" : `pg_tblspc/${tablespace.oid}/`;
       const directory = place ?? join(stagingDir, prefix);
-      if (place === null && prefix !== "") this.writer.makeDirectory(directory);
+      this.writer.makeDirectory(directory);
       const linkTarget = (oid: number): string | undefined =>
         this.places.find((candidate) => candidate === join(tablespaceRoot, String(oid)));
       this.#tar = new TarReader({

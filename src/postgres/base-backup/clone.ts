@@ -17,6 +17,7 @@ import { readMarker, removeMarker, syncDirectory, writeMarker } from "./marker.t
 import { type RawSocket, rawSocket } from "./raw-socket.ts";
 import { type Reception, receive } from "./receive.ts";
 import { dropSlot, ensureSlot } from "./slot.ts";
+import { syncPaths } from "./sync-paths.ts";
 import { clearTablespace, entriesOf } from "./tablespace-place.ts";
 
 export interface CloneOptions {
@@ -130,7 +131,7 @@ async function backUp(
     if (options.slot !== undefined)
       attempt.slotMade = await ensureSlot(client, { slot: options.slot, major: source.major });
     const receiver = await receiveBackup(raw, { options, attempt, source, checksums });
-    const { start, end, verified } = await receiver.complete();
+    const { start, end, verified } = receiver.complete();
     return {
       systemId: source.systemId,
       timeline: start.timeline,
@@ -225,10 +226,9 @@ async function swap(options: CloneOptions, receiver: BackupReceiver | null): Pro
   const { dataDir, stagingDir, tablespaceRoot, signal } = options;
   const places = receiver?.places ?? [];
   receiver?.meter.enter("syncing", { nowMs: performance.now(), total: null });
-  for (const directory of receiver?.writer.directories ?? []) {
-    signal.throwIfAborted();
-    await syncDirectory(directory);
-  }
+  await syncPaths(receiver?.writer.paths ?? [], signal);
+  // Names last: a directory that is durable names only files that are.
+  await syncPaths(receiver?.writer.directories ?? [], signal);
   if (places.length > 0) await syncDirectory(tablespaceRoot);
   await syncDirectory(stagingDir);
   signal.throwIfAborted();
@@ -258,8 +258,7 @@ async function explain(
 
 /** Takes back what the attempt made, the marker last. */
 async function discard(options: CloneOptions, attempt: Attempt): Promise<void> {
-  // Writes that are under way would make anew what is removed here.
-  await attempt.receiver?.writer.finish();
+  attempt.receiver?.writer.close();
   await rm(options.stagingDir, { recursive: true, force: true });
   for (const place of attempt.receiver?.places ?? []) await clearTablespace(place);
   await removeMarker(options.dataDir);
