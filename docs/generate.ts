@@ -3,6 +3,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PassThrough } from "node:stream";
+import type { Command } from "commander";
+import { buildProgram } from "../src/cli/program.ts";
 import { ERRORS, EXIT_STATUSES } from "../src/core/errors.ts";
 import { layersTable } from "../test/tidy/layers.ts";
 
@@ -14,10 +17,44 @@ const LAYERS_BLOCK = /(?<=<!-- layers -->\n)[^]*?(?=\n<!-- \/layers -->)/;
 export function generatedFiles(): Readonly<Record<string, string>> {
   const architecture = readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
   return {
+    "docs/reference/cli.md": commandsPage(),
     "docs/reference/errors.md": errorsPage(),
     "docs/reference/exit-codes.md": exitStatusPage(),
     "docs/architecture.md": architecture.replace(LAYERS_BLOCK, () => layersTable()),
   };
+}
+
+/** The help of every command, as it is printed at 100 columns. */
+function commandsPage(): string {
+  const stream = Object.assign(new PassThrough(), { columns: 100 });
+  const program = buildProgram({
+    version: "",
+    context: {
+      env: {},
+      uid: 1000,
+      stdin: stream,
+      stdout: stream,
+      stderr: stream,
+      signal: AbortSignal.abort(),
+      outputClosed: AbortSignal.abort(),
+      loadLocal: () => Promise.reject(new Error("only help is wanted")),
+      setExitStatus: () => {},
+      handOverTerminal: () => () => {},
+    },
+  });
+  const note = "<!-- Made by `npm run docs` from the command tree in src/cli. -->";
+  const sections = everyCommandOf(program).map(
+    ({ name, command }) => `## ${name}\n\n\`\`\`\n${command.helpInformation().trim()}\n\`\`\``,
+  );
+  return `${["# Commands", note, ...sections].join("\n\n")}\n`;
+}
+
+function everyCommandOf(command: Command, above = ""): { name: string; command: Command }[] {
+  const name = `${above}${command.name()}`;
+  return [
+    { name, command },
+    ...command.commands.flatMap((part) => everyCommandOf(part, `${name} `)),
+  ];
 }
 
 function errorsPage(): string {

@@ -21,7 +21,7 @@ export function unexplained(manifest: Manifest, decisions: string): string[] {
 
 /** Ours would be blocked by npm 12, and nobody likes them. */
 export function installScripts(manifest: Manifest): string[] {
-  return ["preinstall", "install", "postinstall", "prepare"].filter(
+  return ["preinstall", "install", "postinstall"].filter(
     (name) => manifest.scripts?.[name] !== undefined,
   );
 }

@@ -24,10 +24,12 @@ export const speakingName: Rule = ({ path }) =>
     .map((word) => `${path}: the name has the word "${word}"`);
 
 export const speakingIdentifiers: Rule = ({ path, text }) => {
-  const words = new Set(declaredNames(text).flatMap(wordsOf));
-  return [...EMPTY_WORDS, ...REPLACED_WORDS]
-    .filter((word) => words.has(word))
-    .map((word) => `${path}: declares a name with the word "${word}"`);
+  const found = declaredNames(text).flatMap(({ name, exported }) =>
+    wordsOf(name).filter(
+      (word) => REPLACED_WORDS.includes(word) || (exported && EMPTY_WORDS.includes(word)),
+    ),
+  );
+  return [...new Set(found)].map((word) => `${path}: declares a name with the word "${word}"`);
 };
 
 export const headerComment: Rule = ({ path, text }) =>
@@ -102,10 +104,14 @@ function isUnbreakable(line: string): boolean {
   return !code.startsWith("//") && !code.startsWith("*") && /["'`]|\/.+\//.test(code);
 }
 
-function declaredNames(text: string): string[] {
+/** Of declarations that begin a line. */
+function declaredNames(text: string): { name: string; exported: boolean }[] {
   const declaration =
-    /\b(?:const|let|var|function\*?|class|interface|type|enum)\s+([A-Za-z_$][\w$]*)/g;
-  return [...withoutComments(text).matchAll(declaration)].map(([, name = ""]) => name);
+    /^\s*(export\s+)?(?:async\s+)?(?:const|let|function\*?|class|interface|type)\s+([A-Za-z_$][\w$]*)/gm;
+  return [...text.matchAll(declaration)].map(([, exported, name = ""]) => ({
+    name,
+    exported: exported !== undefined,
+  }));
 }
 
 /** "myHTTPThing" and "MY_THING" as words in lower case. */

@@ -45,8 +45,12 @@ function failsOnlyWithItsSubtests(error: unknown): boolean {
   return Reflect.get(Object(error), "failureType") === "subtestsFailed";
 }
 
+/** Node wraps what a test threw. */
 function causeText(error: unknown): string {
-  return inspect(Reflect.get(Object(error), "cause") ?? error, { depth: 6 });
+  const thrown: unknown = Reflect.get(Object(error), "cause") ?? error;
+  if (!(thrown instanceof Error)) return inspect(thrown, { depth: 6 });
+  const cause = thrown.cause === undefined ? "" : `\ncause: ${inspect(thrown.cause)}`;
+  return `${thrown.stack ?? thrown.message}${cause}`;
 }
 
 function indent(text: string): string {
