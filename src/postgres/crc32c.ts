@@ -7,7 +7,7 @@ import { assert } from "../core/errors.ts";
 const POLYNOMIAL = 0x82f63b78;
 const SLICES = 8;
 
-/** A checksum over bytes that come in pieces. About 1.5 GB a second: eight bytes are taken at a time. */
+/** A checksum over bytes that come in pieces. A gigabyte a second and more: eight bytes are taken at a time. */
 export class Crc32c {
   /** Filled at the first use, never at import. */
   static #tables: readonly Int32Array[] | undefined;

@@ -48,7 +48,7 @@ export function parseStat(text: string): ProcessStat | null {
   return { pid, name: text.slice(open + 1, close), state, parent: Number(parent), startTicks };
 }
 
-/** Children of a process's main thread, which is the one that forks in PostgreSQL; null without CONFIG_PROC_CHILDREN. */
+/** Children of the main thread, which is the one that forks in PostgreSQL; null without CONFIG_PROC_CHILDREN. */
 export function readChildren(pid: number): number[] | null {
   const text = read(`/proc/${pid}/task/${pid}/children`);
   return text === null ? null : text.trim().split(" ").filter(Boolean).map(Number);

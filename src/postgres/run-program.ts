@@ -31,7 +31,7 @@ export interface ProgramResult {
 }
 
 const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
-/** A descendant may hold our pipes open for as long as it likes; what was written before the exit has arrived by then. */
+/** A descendant may hold our pipes open for ever; what was written before the exit has arrived by then. */
 const PIPE_GRACE_MS = 500;
 
 /**
@@ -142,9 +142,10 @@ function startError(options: ProgramOptions, cause: unknown): UnderstudyError {
 
 function timeoutError(options: ProgramOptions, stderr: string): UnderstudyError {
   const said = stderr.trim().split("\n").at(-1) ?? "";
+  const lastWords = said === "" ? "" : `; it last said: ${said}`;
   return new UnderstudyError(
     "TIMED_OUT",
-    `${options.program} did not end within ${options.timeoutMs} ms and was killed${said === "" ? "" : `; it last said: ${said}`}`,
+    `${options.program} did not end within ${options.timeoutMs} ms and was killed${lastWords}`,
     { details: { program: options.program, timeoutMs: options.timeoutMs } },
   );
 }

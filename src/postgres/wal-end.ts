@@ -143,14 +143,14 @@ function resultOf(of: {
   const last = scanner.lastRecord;
   const endLsn = lsnFromBigInt(BigInt(scanner.end));
   if (last === null)
-    throw new UnderstudyError(
-      "DATA_UNREADABLE",
-      `cannot read the WAL of ${dataDir} from its checkpoint at ${formatLsn(control.checkpointLsn)} on timeline ${control.timeline}: ${reason}`,
+    throw walError(
+      `cannot read the WAL of ${dataDir} from its checkpoint at ${formatLsn(control.checkpointLsn)}` +
+        ` on timeline ${control.timeline}: ${reason}`,
     );
   if (endLsn < control.minRecoveryLsn)
-    throw new UnderstudyError(
-      "DATA_UNREADABLE",
-      `the WAL of ${dataDir} ends at ${formatLsn(endLsn)} (${reason}), before ${formatLsn(control.minRecoveryLsn)}, which its data files need`,
+    throw walError(
+      `the WAL of ${dataDir} ends at ${formatLsn(endLsn)} (${reason}), ` +
+        `before ${formatLsn(control.minRecoveryLsn)}, which its data files need`,
     );
   return {
     endLsn,
@@ -271,6 +271,10 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
     if (codeOf(cause) === "ENOENT") return null;
     throw unreadable(path, cause);
   }
+}
+
+function walError(message: string): UnderstudyError {
+  return new UnderstudyError("DATA_UNREADABLE", message, { details: { code: null } });
 }
 
 function unreadable(path: string, cause: unknown): UnderstudyError {

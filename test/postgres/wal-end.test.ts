@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
-import { formatLsn, parseLsn } from "../../src/core/lsn.ts";
+import { ZERO_LSN, formatLsn, parseLsn } from "../../src/core/lsn.ts";
 import { readControlData } from "../../src/postgres/control-data.ts";
 import { findWalEnd, readTimelineHistory } from "../../src/postgres/wal-end.ts";
 import { segmentFileName } from "../../src/postgres/wal-page.ts";
@@ -50,9 +50,10 @@ async function assertEndsThroughPromotions(server: BareServer): Promise<void> {
     const end = await findWalEnd(server.dataDir);
     assert.equal(end.timeline, timeline);
     await server.startInRecovery();
-    const replayed = await server.value("SELECT pg_last_wal_replay_lsn()::text");
-    assert.equal(formatLsn(end.endLsn), replayed);
+    // Not the replay LSN: a crashed server takes connections before it has replayed everything.
     await server.promote();
+    const { ancestors } = await readTimelineHistory(server.dataDir, timeline + 1);
+    assert.equal(formatLsn(end.endLsn), formatLsn(ancestors.at(-1)?.switchPoint ?? ZERO_LSN));
     await killUnderLoad(server);
   }
   const history = await readTimelineHistory(server.dataDir, 4);
