@@ -1,4 +1,5 @@
-// Reading values off the command line: each mistake is one clear sentence, before anything is touched.
+// Reading values off the command line: each mistake is one clear sentence, before anything is
+// touched.
 import { UnderstudyError } from "../core/errors.ts";
 import { MAX_STANDBYS, SUPPORTED_MAJORS, isMajor, type Major } from "../core/spec.ts";
 
@@ -32,7 +33,10 @@ export function parseMajor(text: string): Major {
   );
 }
 
-/** "500ms", "30s", "5m", "1h"; a bare number is seconds. @returns milliseconds. @throws UnderstudyError USAGE. */
+/**
+ * "500ms", "30s", "5m", "1h"; a bare number is seconds. @returns milliseconds. @throws
+ * UnderstudyError USAGE.
+ */
 export function parseDuration(text: string): number {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|min|m|h)?$/.exec(text);
   if (match) {

@@ -1,4 +1,5 @@
-// Small words that the command files share: examples first, a run with its session, the options that recur.
+// Small words that the command files share: examples first, a run with its session, the options
+// that recur.
 import { Option, type Command } from "commander";
 import { parseDuration } from "./arguments.ts";
 import type { Outcome, Plan } from "../local/cluster.ts";
@@ -44,7 +45,10 @@ export function noWaitOption(): Option {
   return new Option("--no-wait", "return when the request is accepted; follow it with: events");
 }
 
-/** For what a database's owner may not do: extensions that are not trusted, roles, other roles' sessions. */
+/**
+ * For what a database's owner may not do: extensions that are not trusted, roles, other roles'
+ * sessions.
+ */
 export function superuserOption(): Option {
   return new Option("--as-superuser", "as PostgreSQL's superuser, not the application's role");
 }

@@ -1,5 +1,5 @@
-// Completion: what may stand next, out of the tree of commands itself, so that it is never out of date. The scripts
-// that shells load ask for it on each Tab.
+// Completion: what may stand next, out of the tree of commands itself, so that it is never out of
+// date. The scripts that shells load ask for it on each Tab.
 import type { Argument, Command, Option } from "commander";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -14,7 +14,10 @@ export interface Completion {
 const NOTHING: Completion = { words: [], live: null };
 const MEMBER_NAMES: ReadonlySet<string> = new Set(["member", "to"]);
 
-/** @param typed the words after "understudy"; the last one is what is being typed, "" when it is new. */
+/**
+ * @param typed the words after "understudy"; the last one is what is being typed, "" when it is
+ * new.
+ */
 export function completionOf(program: Command, typed: readonly string[]): Completion {
   const current = typed.at(-1) ?? "";
   const before = typed.slice(0, -1);
@@ -98,7 +101,9 @@ function liveOf(name: string): Completion {
   return name === "dir" || name === "pgBin" ? { ...NOTHING, live: "files" } : NOTHING;
 }
 
-/** The script that a shell loads. `__complete` prints one word a line, then a tab and its meaning. */
+/**
+ * The script that a shell loads. `__complete` prints one word a line, then a tab and its meaning.
+ */
 export function completionScript(shell: Shell): string {
   return SCRIPTS[shell];
 }

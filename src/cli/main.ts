@@ -1,4 +1,5 @@
-// The composition root: gives the world to the program, runs it, prints what went wrong, and returns the exit status.
+// The composition root: gives the world to the program, runs it, prints what went wrong, and
+// returns the exit status.
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
 import { UnderstudyError } from "../core/errors.ts";
@@ -11,7 +12,9 @@ import type { CliContext } from "./session.ts";
 
 const INTERRUPTED = 130;
 
-/** @param args what was typed after the program's name. @returns the exit status; see EXIT_STATUSES. */
+/**
+ * @param args what was typed after the program's name. @returns the exit status; see EXIT_STATUSES.
+ */
 export async function main(args: readonly string[]): Promise<number> {
   const world = openWorld();
   try {
@@ -43,7 +46,8 @@ function openWorld(): World {
     if (interrupt.signal.aborted) process.exit(INTERRUPTED);
     interrupt.abort(new UnderstudyError("INTERRUPTED", "the command was interrupted"));
   };
-  // `… | head` closes the pipe when it has enough: that is no failure, and nothing more is to be said.
+  // `… | head` closes the pipe when it has enough: that is no failure, and nothing more is to be
+  // said.
   const onOutputError = () => output.abort();
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);

@@ -23,7 +23,8 @@ export function primaryOf(status: ClusterStatus): ClusterMember {
 }
 
 /**
- * Where a read goes: the streaming standby that has replayed most, the first by name among equals; the primary
+ * Where a read goes: the streaming standby that has replayed most, the first by name among equals;
+ * the primary
  * where none streams, and then `fallback` is true.
  */
 export function readerOf(status: ClusterStatus): { member: ClusterMember; fallback: boolean } {

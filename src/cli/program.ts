@@ -1,5 +1,5 @@
-// The whole tree of commands. Building it imports no cluster code: help, completion and mistakes in the command line
-// are answered at once.
+// The whole tree of commands. Building it imports no cluster code: help, completion and mistakes in
+// the command line are answered at once.
 import { Command, CommanderError, Option } from "commander";
 import { EXIT_STATUSES, UnderstudyError } from "../core/errors.ts";
 import { OUTPUT_FORMATS, parseOutputFormat } from "./output/document.ts";
@@ -28,7 +28,10 @@ const GROUPS = [
   { title: "Shell:", commands: [completion] },
 ] as const;
 
-/** @returns the program; parse with `parseAsync(args, { from: "user" })` and give what it throws to `usageError`. */
+/**
+ * @returns the program; parse with `parseAsync(args, { from: "user" })` and give what it throws to
+ * `usageError`.
+ */
 export function buildProgram(dependencies: { context: CliContext; version: string }): Command {
   const { context, version } = dependencies;
   const program = new Command("understudy")

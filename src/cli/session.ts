@@ -1,5 +1,5 @@
-// What one run of a command has at hand: the global options, where its output goes and how it may look, and the
-// cluster that it is about.
+// What one run of a command has at hand: the global options, where its output goes and how it may
+// look, and the cluster that it is about.
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
 import type { ClusterStatus } from "../core/cluster-status.ts";
@@ -24,7 +24,9 @@ export interface TerminalInput extends Readable {
   setRawMode?(raw: boolean): unknown;
 }
 
-/** Loaded only when a command needs it: help and mistakes in the command line are answered at once. */
+/**
+ * Loaded only when a command needs it: help and mistakes in the command line are answered at once.
+ */
 export type LocalCommands = ReturnType<typeof localCommands>;
 
 /** What the world gives to the program; the composition root fills it in. */

@@ -1,5 +1,5 @@
-// `status --watch`: the page painted again in place on a terminal, or one block after another anywhere else. It ends
-// with q, Ctrl-C, or when nobody reads any more.
+// `status --watch`: the page painted again in place on a terminal, or one block after another
+// anywhere else. It ends with q, Ctrl-C, or when nobody reads any more.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";

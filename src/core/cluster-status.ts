@@ -1,5 +1,6 @@
-// The status of a whole cluster: what `understudy status --json` prints, computed from the record and from
-// what each agent answered. Pure. A value that nobody knows is null, and what is unknown is never healthy.
+// The status of a whole cluster: what `understudy status --json` prints, computed from the record
+// and from what each agent answered. Pure. A value that nobody knows is null, and what is unknown
+// is never healthy.
 import { connectionUrl } from "./connection-url.ts";
 import { lsnDistance, parseLsnOrNull, type Lsn } from "./lsn.ts";
 import type {
@@ -71,8 +72,10 @@ interface Question {
 }
 
 /**
- * Healthy: exactly one member says that it is the primary, it holds the lease of the record's term, and every
- * other member is proven to stream from it. A standby's word alone proves nothing (lesson 49): the primary must
+ * Healthy: exactly one member says that it is the primary, it holds the lease of the record's term,
+ * and every
+ * other member is proven to stream from it. A standby's word alone proves nothing (lesson 49): the
+ * primary must
  * show it too, on the primary's timeline.
  */
 export function summarize(question: Question): ClusterStatus {

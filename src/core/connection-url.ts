@@ -1,5 +1,5 @@
-// Connection strings for applications (manual, 34.1.1.2 "Connection URIs"): several hosts, and which of them the
-// client wants. `prefer-standby` is known to libpq from 14 on.
+// Connection strings for applications (manual, 34.1.1.2 "Connection URIs"): several hosts, and
+// which of them the client wants. `prefer-standby` is known to libpq from 14 on.
 import type { Secret } from "./secret.ts";
 
 /** The role and the database that every cluster has for its application. */

@@ -1,4 +1,5 @@
-// The program as a process: exit statuses, what goes to which stream, variables, a reader that goes away.
+// The program as a process: exit statuses, what goes to which stream, variables, a reader that goes
+// away.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

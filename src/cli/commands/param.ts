@@ -1,4 +1,5 @@
-// understudy param set|show: PostgreSQL's parameters, checked against the server before anything is written.
+// understudy param set|show: PostgreSQL's parameters, checked against the server before anything is
+// written.
 import { Option, type Command } from "commander";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseParameter } from "../arguments.ts";

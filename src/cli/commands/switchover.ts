@@ -1,4 +1,5 @@
-// understudy switchover: a standby takes the primary's part, planned, both alive, nothing acknowledged lost.
+// understudy switchover: a standby takes the primary's part, planned, both alive, nothing
+// acknowledged lost.
 import { type Command } from "commander";
 import { checkMemberName } from "../../core/name.ts";
 import {

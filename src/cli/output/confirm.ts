@@ -1,5 +1,5 @@
-// Asking before something is destroyed. The answer is typed in full; where nobody can be asked the command fails
-// at once and names the flag.
+// Asking before something is destroyed. The answer is typed in full; where nobody can be asked the
+// command fails at once and names the flag.
 import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 import { UnderstudyError } from "../../core/errors.ts";
@@ -15,7 +15,8 @@ export interface Asking {
 /**
  * Returns when the answer is the expected word.
  * @param question.what "delete the cluster demo and its data in /…", as in "this would …"
- * @throws UnderstudyError CONFIRMATION_NEEDED without a terminal, REFUSED when the answer is another one.
+ * @throws UnderstudyError CONFIRMATION_NEEDED without a terminal, REFUSED when the answer is
+ * another one.
  */
 export async function confirm(
   question: { what: string; expect: string; flag: string },

@@ -1,4 +1,5 @@
-// One answer in the form that was asked for: a table for people, JSON or YAML for programs, bare names for pipes.
+// One answer in the form that was asked for: a table for people, JSON or YAML for programs, bare
+// names for pipes.
 import { UnderstudyError } from "../../core/errors.ts";
 import type { Look } from "./look.ts";
 

@@ -1,5 +1,5 @@
-// What is printed when a command fails: what was being done and why not, then what to do now. Never a stack
-// trace, unless UNDERSTUDY_DEBUG=1 asks for it.
+// What is printed when a command fails: what was being done and why not, then what to do now. Never
+// a stack trace, unless UNDERSTUDY_DEBUG=1 asks for it.
 import { inspect } from "node:util";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { isForPrograms, type OutputFormat } from "./document.ts";

@@ -1,5 +1,5 @@
-// Progress on stderr. On a terminal a block of lines is painted over in place; anywhere else each fact is one
-// appended line, once, so that a log stays readable.
+// Progress on stderr. On a terminal a block of lines is painted over in place; anywhere else each
+// fact is one appended line, once, so that a log stays readable.
 import { cutTo } from "./text.ts";
 
 export interface TextSink {
@@ -13,8 +13,10 @@ const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 
 /**
- * A block of lines at the bottom of the terminal. Painted in one write from its own top, so that it does not
- * flicker; lines are cut to the width, because a wrapped line would take two rows and spoil the count.
+ * A block of lines at the bottom of the terminal. Painted in one write from its own top, so that it
+ * does not
+ * flicker; lines are cut to the width, because a wrapped line would take two rows and spoil the
+ * count.
  */
 export class LiveBlock {
   readonly #sink: TextSink;

@@ -1,5 +1,5 @@
-// Tables: upper-case headers, two spaces between columns, no frame. Nothing is ever cut, so that awk works; on a
-// terminal that is too narrow the least important columns are left out instead.
+// Tables: upper-case headers, two spaces between columns, no frame. Nothing is ever cut, so that
+// awk works; on a terminal that is too narrow the least important columns are left out instead.
 import { paint, type Look, type Tone } from "./look.ts";
 import { displayWidth, padTo } from "./text.ts";
 

@@ -1,4 +1,5 @@
-// Text on a terminal: how many columns it takes, padding, cutting, and making foreign text harmless.
+// Text on a terminal: how many columns it takes, padding, cutting, and making foreign text
+// harmless.
 import { stripVTControlCharacters } from "node:util";
 
 const SEGMENTER = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -45,7 +46,8 @@ export function cutTo(line: string, width: number): string {
 }
 
 /**
- * Text that came from elsewhere (data, logs, a server's message) with its control characters made visible, so
+ * Text that came from elsewhere (data, logs, a server's message) with its control characters made
+ * visible, so
  * that it can neither break a table nor command the terminal.
  */
 export function harmless(text: string): string {

@@ -1,4 +1,5 @@
-// Figures as people read them: bytes in powers of 1,024, seconds up to days. Unknown is a word, never 0.
+// Figures as people read them: bytes in powers of 1,024, seconds up to days. Unknown is a word,
+// never 0.
 
 const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 export const UNKNOWN = "unknown";

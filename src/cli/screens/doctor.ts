@@ -1,4 +1,5 @@
-// `understudy doctor`: what was looked for, what was found, and what is missing, each with its remedy.
+// `understudy doctor`: what was looked for, what was found, and what is missing, each with its
+// remedy.
 import type { Finding, FindingGroup } from "../../local/doctor.ts";
 import { mark, paint, type Look, type Mark, type Tone } from "../output/look.ts";
 import { displayWidth, padTo, wrap } from "../output/text.ts";

@@ -9,7 +9,10 @@ export function renderEvents(events: readonly Entry[], look: Look): string {
   return events.map((event) => renderEvent(event, { look, memberWidth: widest })).join("\n");
 }
 
-/** One line: "2026-11-22 12:18:02Z  demo-2  promoted: it took the lease of term 4"; a width of 0 leaves the member out. */
+/**
+ * One line: "2026-11-22 12:18:02Z  demo-2  promoted: it took the lease of term 4"; a width of 0
+ * leaves the member out.
+ */
 export function renderEvent(event: Entry, to: { look: Look; memberWidth: number }): string {
   const tone = event.level === "error" ? "bad" : event.level === "warning" ? "warn" : "plain";
   const time = `${event.at.slice(0, 10)} ${event.at.slice(11, 19)}Z`;

@@ -1,5 +1,6 @@
-// The foot of a page: where applications connect and what to do next. A connection string that is too long for the
-// terminal is shortened to its first host: it has no password anyway, and `understudy url` prints the complete one.
+// The foot of a page: where applications connect and what to do next. A connection string that is
+// too long for the terminal is shortened to its first host: it has no password anyway, and
+// `understudy url` prints the complete one.
 import { dot, paint, type Look } from "../output/look.ts";
 import { displayWidth } from "../output/text.ts";
 

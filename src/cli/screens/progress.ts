@@ -7,7 +7,8 @@ export function describeProgress(progress: Progress): string {
   if (bytesDone === null) return step;
   const left = remainingSeconds === null ? "" : `, ${formatSeconds(remainingSeconds)} left`;
   if (bytesTotal === null || bytesTotal === 0) return `${step} ${formatBytes(bytesDone)}${left}`;
-  // The total is estimated when a base backup begins and the data may grow: never more than all of it.
+  // The total is estimated when a base backup begins and the data may grow: never more than all of
+  // it.
   const percent = Math.min(100, Math.floor((bytesDone / bytesTotal) * 100));
   return `${step} ${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)} (${percent} %)${left}`;
 }

@@ -1,4 +1,5 @@
-// The answer of a statement as a table in psql's manner (numbers to the right, NULL shown), or as JSON.
+// The answer of a statement as a table in psql's manner (numbers to the right, NULL shown), or as
+// JSON.
 import { harmless, displayWidth, padTo } from "../output/text.ts";
 import { paint, type Look } from "../output/look.ts";
 import { counted } from "../output/units.ts";
@@ -60,8 +61,10 @@ export function renderTag(result: StatementResult): string {
 }
 
 /**
- * The rows as objects by column name. Whole and real numbers that JavaScript holds exactly are numbers, booleans
- * are booleans, json is itself; everything else stays the text that PostgreSQL wrote (an int8 or a numeric would
+ * The rows as objects by column name. Whole and real numbers that JavaScript holds exactly are
+ * numbers, booleans
+ * are booleans, json is itself; everything else stays the text that PostgreSQL wrote (an int8 or a
+ * numeric would
  * lose digits).
  */
 export function resultToJson(result: StatementResult): Record<string, unknown>[] {
@@ -95,7 +98,10 @@ function valueOf(text: string | null, typeOid: number): unknown {
   }
 }
 
-/** Two columns of one name ("?column?") become "?column?" and "?column?_2": an object has a key once. */
+/**
+ * Two columns of one name ("?column?") become "?column?" and "?column?_2": an object has a key
+ * once.
+ */
 function uniqueNames(columns: readonly ResultColumn[]): string[] {
   const used = new Set<string>();
   return columns.map(({ name }) => {

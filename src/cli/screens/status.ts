@@ -1,5 +1,5 @@
-// `understudy status`: one page of truth. A sentence that says how the cluster is, its facts, its members, what
-// is wrong with the remedy, and where to connect. Pure: data and a look in, text out.
+// `understudy status`: one page of truth. A sentence that says how the cluster is, its facts, its
+// members, what is wrong with the remedy, and where to connect. Pure: data and a look in, text out.
 import type { ClusterMember, ClusterStatus } from "../../core/cluster-status.ts";
 import { dot, mark, paint, type Look, type Mark, type Tone } from "../output/look.ts";
 import { renderTable, type Column } from "../output/table.ts";
@@ -177,7 +177,9 @@ function signOf(member: ClusterMember): { symbol: Mark; tone: Tone } {
   return MEMBER_SIGNS[member.state];
 }
 
-/** Nothing can lag behind itself; of a member whose part is not known the lag is not known either. */
+/**
+ * Nothing can lag behind itself; of a member whose part is not known the lag is not known either.
+ */
 function unlessPrimary(member: ClusterMember, text: string): string {
   return member.role === "primary" ? "-" : text;
 }

@@ -1,5 +1,5 @@
-// `understudy up`: its steps while they happen and the block that a new user reads at the end. The view is plain
-// data that each step changes; rendering it is pure.
+// `understudy up`: its steps while they happen and the block that a new user reads at the end. The
+// view is plain data that each step changes; rendering it is pure.
 import type { UpMember, UpStep } from "../../local/await-streaming.ts";
 import { mark, paint, type Look, type Mark, type Tone } from "../output/look.ts";
 import { padTo } from "../output/text.ts";
@@ -27,7 +27,8 @@ export function advanceUp(view: UpView, step: UpStep): UpView {
 }
 
 /**
- * The lines of all steps. `live` shows what is at work and how far it is; otherwise a line comes only when its step
+ * The lines of all steps. `live` shows what is at work and how far it is; otherwise a line comes
+ * only when its step
  * has ended, so that each is printed once.
  */
 export function renderUp(view: UpView, to: { look: Look; live: boolean }): string {

@@ -1,5 +1,5 @@
-// Hands the terminal over to the real psql. The password travels in the environment of that one process, never in
-// its arguments, which every user of the machine can read.
+// Hands the terminal over to the real psql. The password travels in the environment of that one
+// process, never in its arguments, which every user of the machine can read.
 import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
@@ -25,7 +25,10 @@ const CONNECTION_VARIABLES: ReadonlySet<string> = new Set([
   "PGGSSENCMODE",
 ]);
 
-/** @returns psql's path: the cluster's own, else the one in PATH. @throws UnderstudyError POSTGRES_NOT_FOUND. */
+/**
+ * @returns psql's path: the cluster's own, else the one in PATH. @throws UnderstudyError
+ * POSTGRES_NOT_FOUND.
+ */
 export async function findPsql(from: { binDir: string | null; env: Environment }): Promise<string> {
   const directories = [
     ...(from.binDir === null ? [] : [from.binDir]),
@@ -42,7 +45,10 @@ export async function findPsql(from: { binDir: string | null; env: Environment }
   );
 }
 
-/** The environment of psql: the user's own, pointed at our server. Arguments such as -d still win over it. */
+/**
+ * The environment of psql: the user's own, pointed at our server. Arguments such as -d still win
+ * over it.
+ */
 export function psqlEnvironment(target: SqlTarget, env: Environment): Record<string, string> {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] =>

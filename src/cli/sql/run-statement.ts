@@ -1,5 +1,6 @@
-// Runs what a user typed, as the application's role with its own settings: nothing of the session is changed by us.
-// By the simple protocol, so that several statements may come at once, each with its own result (manual, 55.2.2.1).
+// Runs what a user typed, as the application's role with its own settings: nothing of the session
+// is changed by us. By the simple protocol, so that several statements may come at once, each with
+// its own result (manual, 55.2.2.1).
 import { Client, type Connection } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -37,7 +38,8 @@ const MAX_ROWS = 1_000_000;
 
 /**
  * Results come one by one as they end, so that those before a mistake are seen.
- * @throws UnderstudyError CONNECTION_FAILED; SQL_FAILED with `details.sqlstate` and `details.position`;
+ * @throws UnderstudyError CONNECTION_FAILED; SQL_FAILED with `details.sqlstate` and
+ * `details.position`;
  *   INTERRUPTED when the signal came: the statement is then cancelled on the server.
  */
 export async function runStatement(

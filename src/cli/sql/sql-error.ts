@@ -1,4 +1,5 @@
-// What PostgreSQL said about a statement, as one of our errors: its message, SQLSTATE, and the place of the mistake.
+// What PostgreSQL said about a statement, as one of our errors: its message, SQLSTATE, and the
+// place of the mistake.
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 
 const READ_ONLY_SQL_TRANSACTION = "25006";
@@ -31,7 +32,8 @@ export function sqlError(
 }
 
 /**
- * The line with the mistake and a caret below it, in psql's manner. Positions count characters from 1, not
+ * The line with the mistake and a caret below it, in psql's manner. Positions count characters from
+ * 1, not
  * UTF-16 units.
  */
 export function excerptAt(text: string, position: number): string {
@@ -53,7 +55,8 @@ function hintOf(thrown: unknown, sqlstate: string | null): string {
   if (sqlstate === READ_ONLY_SQL_TRANSACTION)
     return "A standby takes no writes: leave --read and --member away.";
   const parts = [textAt(thrown, "detail"), textAt(thrown, "hint")].filter((part) => part !== "");
-  // The server says so of extensions that are not trusted, and of much else that only a superuser may.
+  // The server says so of extensions that are not trusted, and of much else that only a superuser
+  // may.
   const wantsSuperuser = /\bsuperuser\b/i.test([messageOf(thrown), ...parts].join(" "));
   if (sqlstate === INSUFFICIENT_PRIVILEGE && wantsSuperuser)
     parts.push("To run it as one, add --as-superuser.");
