@@ -17,6 +17,8 @@ export interface ClusterFile {
   readonly installationReason: string;
   /** The account that agents and servers run as when root starts them; null: whoever starts them. */
   readonly osUser: string | null;
+  /** Of each preloaded library, as it was when all members were last started; null: it has none. */
+  readonly preloadVersions: Readonly<Record<string, string | null>>;
 }
 
 export interface ClusterSecrets {
@@ -42,6 +44,7 @@ const fileSchema = v.object({
   }),
   installationReason: v.string(),
   osUser: v.nullable(v.string()),
+  preloadVersions: v.optional(v.record(v.string(), v.nullable(v.string())), {}),
 });
 
 const secretsSchema = v.object({

@@ -10,6 +10,7 @@ import {
   type Operation,
   type Outcome,
 } from "./cluster.ts";
+import { requireItsLibraries, requireSameLibraries } from "./libraries.ts";
 import { askMembers, readClusterStatus } from "./read-status.ts";
 import { announceAndAwaitUptake } from "./uptake.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
@@ -22,7 +23,12 @@ export async function restart(
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const record = await readRecord(cluster);
-  if (request.member !== null) recordMember(record, request.member);
+  if (request.member === null)
+    for (const note of await requireItsLibraries(cluster)) operation.onStep(note);
+  else {
+    recordMember(record, request.member);
+    await requireSameLibraries(cluster, request.member);
+  }
   const status = await readClusterStatus(cluster, operation.signal);
   const order = request.member === null ? restartOrder(status) : [request.member];
   for (const name of order) await restartMember(cluster, { name, operation });

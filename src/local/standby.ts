@@ -17,6 +17,7 @@ import {
   type Operation,
   type Outcome,
 } from "./cluster.ts";
+import { requireSameLibraries } from "./libraries.ts";
 import { findOwner, giveTo } from "./owner.ts";
 import { choosePorts } from "./ports.ts";
 import { readClusterStatus } from "./read-status.ts";
@@ -31,6 +32,7 @@ export async function addStandby(
   const record = await readRecord(cluster);
   const name = checkMemberName(request.name ?? nextName(record));
   await refuseAddition(cluster, { record, name });
+  await requireSameLibraries(cluster, name);
   const taken = new Set(Object.values(record.members).flatMap((each) => [each.port, each.apiPort]));
   const [ports] = (await choosePorts({ first: null, count: 1, avoid: taken })).ports;
   if (ports === undefined)

@@ -15,6 +15,7 @@ import { lockCluster, openCluster, readRecord, type LocalCluster } from "./clust
 import { createCluster, requireRoom } from "./create-cluster.ts";
 import { deleteFiles } from "./delete.ts";
 import { stopCluster } from "./down.ts";
+import { preloadVersionsOf, requireItsLibraries, requireSameLibraries } from "./libraries.ts";
 import { findOwner, type Owner } from "./owner.ts";
 import { binariesHome, type ClusterPlace, type Environment } from "./place.ts";
 import { choosePorts } from "./ports.ts";
@@ -76,6 +77,8 @@ async function upNew(
   const { place } = options;
   const found = await choosePostgres(options, around);
   const count = 1 + (options.standbys ?? DEFAULT_STANDBYS);
+  // One installation serves every member here, so what is checked once, before anything is started, holds for all of them.
+  const libraries = await checkPreload(found.installation, options.preload);
   const specification = await checkedSpecification(options, {
     found,
     count,
@@ -96,6 +99,7 @@ async function upNew(
       installation: found.installation,
       installationReason: found.reason,
       osUser: around.owner?.name ?? null,
+      preloadVersions: preloadVersionsOf(libraries),
     },
   });
   const cluster = await openCluster(place);
@@ -128,6 +132,9 @@ async function upExisting(
     binDir: installation.binDir,
     reason: installationReason,
   });
+  // Opened anew: the binaries may have been noted as upgraded.
+  const opened = await openCluster(options.place);
+  for (const text of await checkItsLibraries(opened, record)) around.onStep({ kind: "note", text });
   try {
     return await bringUp(cluster, options, { ...around, record, isNew: false });
   } catch (thrown) {
@@ -140,6 +147,15 @@ async function upExisting(
       },
     );
   }
+}
+
+/** @returns what changed since the members were last started. */
+async function checkItsLibraries(cluster: LocalCluster, record: ClusterRecord): Promise<string[]> {
+  const members = Object.keys(record.members);
+  const stopped = members.filter((member) => !agentRuns(cluster.paths.root, member));
+  if (stopped.length === members.length) return requireItsLibraries(cluster);
+  for (const member of stopped) await requireSameLibraries(cluster, member);
+  return [];
 }
 
 async function bringUp(
@@ -207,7 +223,6 @@ async function checkedSpecification(
   given: { found: FoundInstallation; count: number; onStep: (step: UpStep) => void },
 ): Promise<ClusterSpec> {
   const { installation } = given.found;
-  await checkPreload(installation, options.preload);
   const checked = await checkParameters({
     installation,
     parameters: options.parameters,

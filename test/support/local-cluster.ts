@@ -68,9 +68,9 @@ export class TestCluster implements AsyncDisposable {
     this.dir = join(of.root, "cluster");
   }
 
-  /** Room and ports for a cluster of this major; `up` makes it. */
-  static async reserve(major: Major): Promise<TestCluster> {
-    const installation = await installationFor(major);
+  /** Room and ports for a cluster of this major, or of one installation; `up` makes it. */
+  static async reserve(of: Major | Installation): Promise<TestCluster> {
+    const installation = typeof of === "number" ? await installationFor(of) : of;
     // Root's clusters belong to another user, who must be able to come here.
     const root = await mkdtemp(join(await realpath(tmpdir()), "understudy-cluster-"));
     await chmod(root, 0o755);
@@ -108,9 +108,16 @@ export class TestCluster implements AsyncDisposable {
 
   /** Begins `understudy ... --json`. */
   begin(args: readonly string[]): RunningCommand {
-    const [command = "", ...rest] = args;
-    const place = ["--dir", this.dir, "--name", this.name, "--json"];
-    const child = spawn(process.execPath, [LAUNCHER, command, ...rest, ...place], {
+    return this.#begin([...args, "--dir", this.dir, "--name", this.name, "--json"]);
+  }
+
+  /** A second agent, as `up` would start it; only its exit status and its words can be seen. */
+  runAgent(member: string): Promise<CommandResult> {
+    return this.#begin(["agent", "--dir", this.dir, "--member", member]).ended;
+  }
+
+  #begin(args: readonly string[]): RunningCommand {
+    const child = spawn(process.execPath, [LAUNCHER, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: "/",
       env: withoutOurs(process.env),

@@ -56,12 +56,16 @@ export function comparePreloadVersions(
 
 /** A path, "$libdir/x" or a comma would reach beyond the directory that is searched (lesson 50). */
 function checkLibraryName(name: string): void {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(name)) return;
+  if (isLibraryName(name)) return;
   throw new UnderstudyError(
     "PRELOAD_MISSING",
     `${JSON.stringify(name)} is no name of a library: it may hold letters, digits, "_" and "-"`,
     { hint: "Give the plain name, as in: --preload pg_stat_statements" },
   );
+}
+
+function isLibraryName(name: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(name);
 }
 
 /** Names without their ending: ".so", and ".dylib" on macOS from 16. */
@@ -86,7 +90,9 @@ function missingError(
   search: { name: string; present: readonly string[] },
 ): UnderstudyError {
   const { name } = search;
-  const available = search.present.filter((library) => !isPartOfTheServer(library));
+  const available = search.present.filter(
+    (library) => isLibraryName(library) && !isPartOfTheServer(library),
+  );
   const nearest = nearestName(name, available);
   return new UnderstudyError(
     "PRELOAD_MISSING",
