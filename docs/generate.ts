@@ -1,5 +1,5 @@
-// `npm run docs`: writes what the documentation shares with the code. test/tidy compares the files with what is made
-// here, so that neither can change alone.
+// `npm run docs`: writes what the documentation shares with the code. test/tidy compares the files
+// with what is made here, so that neither can change alone.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

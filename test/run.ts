@@ -1,6 +1,7 @@
-// `npm test`: type check, lint and format, then every test file: pure ones (beside the source) all in one process,
-// those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (2 where nothing is said).
-// `npm test -- PATTERN` runs what has PATTERN in its path or name. The last line is the result.
+// `npm test`: type check, lint and format, then every test file: pure ones (beside the source) all
+// in one process, those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (2 where
+// nothing is said). `npm test -- PATTERN` runs what has PATTERN in its path or name. The last line
+// is the result.
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { runCheck } from "./support/run/check.ts";

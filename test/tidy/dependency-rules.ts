@@ -1,4 +1,5 @@
-// Rules about package.json: every dependency is pinned to one version and has its reason in docs/decisions.
+// Rules about package.json: every dependency is pinned to one version and has its reason in
+// docs/decisions.
 
 export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
-// What a file imports, read from its text by a regular expression: oxfmt writes every import in one shape.
+// What a file imports, read from its text by a regular expression: oxfmt writes every import in one
+// shape.
 import { posix } from "node:path";
 import type { SourceFile } from "./source-tree.ts";
 
@@ -40,7 +41,9 @@ function importOf(from: string, specifier: string, types: string | undefined): I
   return { specifier, kind: "package", target, typeOnly };
 }
 
-/** Comments that stand on lines of their own or at the end of one; a "//" inside of a string stays. */
+/**
+ * Comments that stand on lines of their own or at the end of one; a "//" inside of a string stays.
+ */
 export function withoutComments(text: string): string {
   return text
     .replaceAll(/^\s*\/\*[^]*?\*\//gm, "")

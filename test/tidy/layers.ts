@@ -1,5 +1,5 @@
-// The house as data: which folder of src may import which other, and which npm packages. docs/architecture.md prints
-// this table; layers.test.ts holds the code to it.
+// The house as data: which folder of src may import which other, and which npm packages.
+// docs/architecture.md prints this table; layers.test.ts holds the code to it.
 import { importsOf } from "./imports.ts";
 import type { SourceFile } from "./source-tree.ts";
 

@@ -1,5 +1,5 @@
-// The project's own files as text, for the rules in this folder: what git knows or would know, so that no rule
-// looks into node_modules or at a stray file of somebody's editor.
+// The project's own files as text, for the rules in this folder: what git knows or would know, so
+// that no rule looks into node_modules or at a stray file of somebody's editor.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// One of the tools that look at the source as a whole (types, lint, format), run as if it were a test.
+// One of the tools that look at the source as a whole (types, lint, format), run as if it were a
+// test.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import type { Tally } from "./tally.ts";

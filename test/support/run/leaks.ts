@@ -1,8 +1,12 @@
-// What a test file left behind: processes that still work inside of its temporary directory (their working
-// directory or an argument is there), and the files in it. Every test file gets such a directory as TMPDIR.
+// What a test file left behind: processes that still work inside of its temporary directory (their
+// working directory or an argument is there), and the files in it. Every test file gets such a
+// directory as TMPDIR.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** One sentence per leak; none when the file tidied up. Linux tells about processes; elsewhere only files are found. */
+/**
+ * One sentence per leak; none when the file tidied up. Linux tells about processes; elsewhere only
+ * files are found.
+ */
 export function leaksIn(directory: string): readonly string[] {
   const files = readdirSync(directory).map((name) => `left behind: the file ${directory}/${name}`);
   return [

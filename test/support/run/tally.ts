@@ -1,5 +1,5 @@
-// What test files said, gathered from the events of Node's test runner: how many tests passed, and the
-// failures in full. A run that holds no test is a failure: it would otherwise pass in silence.
+// What test files said, gathered from the events of Node's test runner: how many tests passed, and
+// the failures in full. A run that holds no test is a failure: it would otherwise pass in silence.
 import { inspect } from "node:util";
 
 /** The part of an event of node:test that is looked at. */

@@ -1,5 +1,5 @@
-// Runs test files with Node's own runner in a child process, with a limit, in a temporary directory of their own
-// (TMPDIR) that must be empty afterwards, with no process left in it.
+// Runs test files with Node's own runner in a child process, with a limit, in a temporary directory
+// of their own (TMPDIR) that must be empty afterwards, with no process left in it.
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
