@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterMember, ClusterStatus } from "../core/cluster-status.ts";
 import { summarize, type MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
+import { parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus, Progress } from "../core/member-status.ts";
 import { lastWordsOf, type StartedAgent } from "./agents.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
@@ -51,6 +52,7 @@ const FAILED_FOR_MS = 15_000;
 export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promise<ClusterStatus> {
   const begun = performance.now();
   const ready = new Set<string>();
+  const goals = new Map<string, Lsn>();
   const failedSince = new Map<string, number>();
   for (;;) {
     watch.signal.throwIfAborted();
@@ -62,7 +64,9 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
       const answer = answers.get(member.name);
       await refuseDeadAgent(cluster, { member, watch });
       refuseLastingFailure(member, { failedSince, watch });
-      report(member, { answer, ready, seconds: (performance.now() - begun) / 1000, watch });
+      const caughtUp = hasCaughtUp(member, { status, goals });
+      const seconds = (performance.now() - begun) / 1000;
+      report(member, { answer, ready, caughtUp, seconds, watch });
     }
     if (watched.every(({ name }) => ready.has(name)))
       return readClusterStatus(cluster, watch.signal);
@@ -80,16 +84,17 @@ function report(
   seen: {
     answer: MemberAnswer | undefined;
     ready: Set<string>;
+    caughtUp: boolean;
     seconds: number;
     watch: Watch;
   },
 ): void {
-  const { answer, ready, seconds, watch } = seen;
+  const { answer, ready, caughtUp, seconds, watch } = seen;
   const { name, host, port } = member;
   if (ready.has(name) || answer === undefined || "unreachable" in answer) return;
   const role = member.role === "primary" || makesTheData(answer) ? "primary" : "standby";
   const named = { name, role, host, port } as const;
-  if (isReady(member, answer)) {
+  if (isReady(member, answer) && caughtUp) {
     ready.add(name);
     watch.onStep({ kind: "member-ready", member: named, seconds, lagBytes: member.replayLagBytes });
   } else
@@ -108,6 +113,23 @@ function report(
 function isReady(member: ClusterMember, answer: MemberStatus): boolean {
   if (member.role === "primary") return member.state === "running" && answer.progress === null;
   return member.state === "streaming";
+}
+
+/**
+ * A standby has come up when it has replayed what the primary had written at the moment when it was first seen streaming; how far ahead
+ * a busy primary is by then does not matter.
+ */
+function hasCaughtUp(
+  member: ClusterMember,
+  of: { status: ClusterStatus; goals: Map<string, Lsn> },
+): boolean {
+  if (member.state !== "streaming") return member.role === "primary";
+  const primary = of.status.members.find(({ name }) => name === of.status.primary);
+  const goal = of.goals.get(member.name) ?? parseLsnOrNull(primary?.writeLsn);
+  const replayed = parseLsnOrNull(member.replayLsn);
+  if (goal === null || replayed === null) return false;
+  of.goals.set(member.name, goal);
+  return replayed >= goal;
 }
 
 function makesTheData(answer: MemberStatus): boolean {

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { newRecord, type ClusterRecord } from "../record.ts";
+import { releaseLease, takeLease } from "../record-changes.ts";
+import { decide } from "./decide.ts";
+import { RULES, TABLE, type RuleName } from "./rules.ts";
+import { GROUNDS, PARTS, partOf, type Ground, type Part } from "./situation.ts";
+
+const SELF = "demo-1";
+
+function record(change: Partial<ClusterRecord> = {}): ClusterRecord {
+  const member = (port: number) => ({ host: "127.0.0.1", port, apiPort: port + 1000, tags: {} });
+  const made = newRecord({
+    cluster: "demo",
+    founder: SELF,
+    ttlMs: 2000,
+    members: { "demo-1": member(6431), "demo-2": member(6432) },
+  });
+  return { ...made, systemId: "7", heir: null, ...change };
+}
+
+const leaderOf = (member: string) => ({ member, renewals: 0, lsn: null, timeline: 2 });
+
+/** A record for each part that a member can have. */
+const AS: Readonly<Record<Part, ClusterRecord | null>> = {
+  unknown: null,
+  leader: record({ leader: leaderOf(SELF) }),
+  heir: record({ heir: SELF }),
+  follower: record({ leader: leaderOf("demo-2") }),
+  waiting: record({ heir: "demo-2" }),
+  removed: record({ members: { "demo-2": { host: "127.0.0.1", port: 1, apiPort: 2, tags: {} } } }),
+};
+
+const cells = PARTS.flatMap((part) => GROUNDS.map((ground) => ({ part, ground })));
+
+test("every part and ground has the rule that the table names, once the cluster has data", () => {
+  for (const { part, ground } of cells) {
+    assert.equal(partOf(AS[part], SELF), part);
+    assert.equal(decide({ self: SELF, record: AS[part], ground }).rule, TABLE[part][ground]);
+  }
+});
+
+test("every rule is used, and every rule has a sentence", () => {
+  const used = new Set<string>(cells.map(({ part, ground }) => TABLE[part][ground]));
+  used.add("found-the-cluster");
+  assert.deepEqual([...used].sort(), Object.keys(RULES).sort());
+  for (const { sentence } of Object.values(RULES)) assert.match(sentence, /^[A-Z].*\.$/);
+});
+
+test("nobody but the leader is ever promoted or made to lead", () => {
+  for (const { part, ground } of cells) {
+    const { effect } = RULES[TABLE[part][ground]];
+    if (effect === "promote" || effect === "lead") assert.equal(part, "leader");
+  }
+});
+
+test("a writable server without the lease is stopped, unless the record is unknown or it is removed", () => {
+  assert.equal(TABLE.follower.primary, "fence-old-primary");
+  assert.equal(TABLE.waiting.primary, "fence-old-primary");
+  assert.equal(TABLE.heir.primary, "fence-old-primary");
+});
+
+test("nothing is started, copied or stopped while the record is unknown", () => {
+  for (const ground of GROUNDS) assert.equal(RULES[TABLE.unknown[ground]].effect, "wait");
+});
+
+test("data of another cluster is never started, copied over or removed", () => {
+  for (const part of PARTS) {
+    const { effect } = RULES[TABLE[part].foreign];
+    assert(["wait", "give-up-lease", "retire"].includes(effect), `${part}: ${effect}`);
+  }
+});
+
+test("only before a system identifier is recorded, and only the founder, makes data", () => {
+  const founding = record({ systemId: null, heir: SELF });
+  assert.equal(
+    decide({ self: SELF, record: founding, ground: "nothing" }).rule,
+    "take-named-lease",
+  );
+  const leading = record({ systemId: null, leader: leaderOf(SELF) });
+  assert.equal(decide({ self: SELF, record: leading, ground: "nothing" }).effect, "bootstrap");
+  assert.equal(decide({ self: "demo-2", record: leading, ground: "nothing" }).effect, "clone");
+  const lost = record({ leader: leaderOf(SELF) });
+  assert.equal(decide({ self: SELF, record: lost, ground: "nothing" }).effect, "give-up-lease");
+});
+
+/** What an effect makes of the part and the ground when it succeeds; null ends it. */
+type Outcome = (at: { part: Part; ground: Ground }) => { part: Part; ground: Ground } | null;
+
+const OUTCOME: Readonly<Record<string, Outcome>> = {
+  "take-lease": ({ ground }) => ({ part: "leader", ground }),
+  bootstrap: ({ part }) => ({ part, ground: "stopped" }),
+  "give-up-lease": ({ ground }) => ({ part: "waiting", ground }),
+  start: ({ part }) => ({ part, ground: "standby" }),
+  promote: ({ part }) => ({ part, ground: "primary" }),
+  clone: ({ part }) => ({ part, ground: "standby" }),
+  rejoin: ({ part }) => ({ part, ground: "standby" }),
+  stop: ({ part }) => ({ part, ground: "stopped" }),
+  retire: () => null,
+};
+
+test("from every part and ground, effects that succeed lead to a state that stays, within six steps", () => {
+  // Where these wait, they wait for somebody else: the store, PostgreSQL itself, another member or a person.
+  const stays: ReadonlySet<RuleName> = new Set([
+    "lead",
+    "follow",
+    "await-a-primary",
+    "await-a-source",
+    "cannot-inherit",
+    "hands-off",
+    "keep-without-record",
+    "await-the-record",
+    "let-it-start",
+    "let-it-stop",
+  ] as const);
+  for (const start of cells) {
+    let at: { part: Part; ground: Ground } | null = start;
+    const path: string[] = [];
+    while (at !== null && !stays.has(TABLE[at.part][at.ground])) {
+      const rule: RuleName = TABLE[at.part][at.ground];
+      path.push(rule);
+      assert(path.length <= 6, `no end from ${start.part}/${start.ground}: ${path.join(", ")}`);
+      const outcome: Outcome | undefined = OUTCOME[RULES[rule].effect];
+      assert(outcome, `${rule} has an outcome`);
+      at = outcome(at);
+    }
+  }
+});
+
+test("a lease that was released and taken again makes its old holder a follower", () => {
+  const held = record({ leader: leaderOf(SELF), term: 3 });
+  const released = releaseLease(held, { member: SELF, term: 3, heir: "demo-2" });
+  assert(released);
+  assert.equal(partOf(released, SELF), "waiting");
+  const position = { lsn: null, timeline: null };
+  const taken = takeLease(released, { member: "demo-2", position, at: "", reason: "test" });
+  assert.equal(partOf(taken, SELF), "follower");
+});

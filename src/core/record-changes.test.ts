@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { newRecord, parseRecord, formatRecord, type ClusterRecord } from "./record.ts";
+import * as changes from "./record-changes.ts";
+
+const MEMBERS = ["demo-1", "demo-2", "demo-3"] as const;
+const NOWHERE = { lsn: null, timeline: null };
+
+function fresh(): ClusterRecord {
+  const members = Object.fromEntries(
+    MEMBERS.map((name, index) => [
+      name,
+      { host: "127.0.0.1", port: 6431 + index, apiPort: 7431 + index, tags: {} },
+    ]),
+  );
+  return newRecord({ cluster: "demo", founder: "demo-1", ttlMs: 2000, members });
+}
+
+function led(): ClusterRecord {
+  const taken = changes.takeLease(fresh(), taker("demo-1"));
+  assert(taken);
+  return taken;
+}
+
+function taker(member: string) {
+  return { member, position: NOWHERE, at: "2026-11-22T12:00:00.000Z", reason: "test" };
+}
+
+test("only the member that is named takes a free lease, and the term rises by one", () => {
+  const record = fresh();
+  assert.equal(changes.takeLease(record, taker("demo-2")), null);
+  const taken = changes.takeLease(record, taker("demo-1"));
+  assert.equal(taken?.term, 1);
+  assert.equal(taken.leader?.member, "demo-1");
+  assert.equal(taken.heir, null);
+  assert.equal(taken.history.at(-1)?.member, "demo-1");
+});
+
+test("nobody takes a lease that is held, its holder included", () => {
+  for (const member of MEMBERS) assert.equal(changes.takeLease(led(), taker(member)), null);
+});
+
+test("a renewal counts for the holder of the present term alone", () => {
+  const holder = { member: "demo-1", term: 1, position: { lsn: "0/3000060", timeline: 2 } };
+  assert.equal(changes.renewLease(led(), holder)?.leader?.renewals, 1);
+  assert.equal(changes.renewLease(led(), { ...holder, term: 0 }), null);
+  assert.equal(changes.renewLease(led(), { ...holder, member: "demo-2" }), null);
+});
+
+test("a hand-over by name lets only that name take the lease", () => {
+  const announced = changes.beginSwitchover(led(), { from: "demo-1", to: "demo-2", term: 1 });
+  assert(announced);
+  const released = changes.releaseLease(announced, { member: "demo-1", term: 1, heir: "demo-2" });
+  assert(released);
+  assert.equal(changes.takeLease(released, taker("demo-3")), null);
+  assert.equal(changes.takeLease(released, taker("demo-1")), null);
+  const taken = changes.takeLease(released, taker("demo-2"));
+  assert.equal(taken?.term, 2);
+  assert.equal(changes.endSwitchover(taken, "demo-2")?.switchover, null);
+});
+
+test("the old primary takes a hand-over back that nobody took up, and only it", () => {
+  const announced = changes.beginSwitchover(led(), { from: "demo-1", to: "demo-2", term: 1 });
+  assert(announced);
+  assert.equal(changes.reclaimHandover(announced, "demo-1"), null);
+  const released = changes.releaseLease(announced, { member: "demo-1", term: 1, heir: "demo-2" });
+  assert(released);
+  assert.equal(changes.reclaimHandover(released, "demo-3"), null);
+  assert.equal(changes.reclaimHandover(released, "demo-1")?.heir, "demo-1");
+});
+
+test("a hand-over that was taken up cannot be taken back", () => {
+  const announced = changes.beginSwitchover(led(), { from: "demo-1", to: "demo-2", term: 1 });
+  assert(announced);
+  const released = changes.releaseLease(announced, { member: "demo-1", term: 1, heir: "demo-2" });
+  assert(released);
+  const taken = changes.takeLease(released, taker("demo-2"));
+  assert(taken);
+  assert.equal(changes.reclaimHandover(taken, "demo-1"), null);
+});
+
+test("a failover by hand is refused once the term or the leader is another than was looked at", () => {
+  const appointment = { member: "demo-2", deadLeader: "demo-1", term: 1 };
+  assert.equal(changes.appointHeir(led(), appointment)?.heir, "demo-2");
+  assert.equal(changes.appointHeir(led(), { ...appointment, term: 0 }), null);
+  assert.equal(changes.appointHeir(led(), { ...appointment, deadLeader: "demo-3" }), null);
+  assert.equal(changes.appointHeir(led(), { ...appointment, member: "demo-9" }), null);
+});
+
+test("the leader and the heir cannot be removed", () => {
+  assert.equal(changes.removeMember(led(), "demo-1"), null);
+  assert.equal(changes.removeMember(fresh(), "demo-1"), null);
+  assert.deepEqual(Object.keys(changes.removeMember(led(), "demo-2")?.members ?? {}), [
+    "demo-1",
+    "demo-3",
+  ]);
+});
+
+test("whatever is asked in whatever order: terms never fall, rise only with a change of hands, and the record stays readable", () => {
+  const member = fc.constantFrom(...MEMBERS, "demo-9");
+  const term = fc.nat(4);
+  const step = fc.oneof(
+    member.map((who) => (record: ClusterRecord) => changes.takeLease(record, taker(who))),
+    fc.tuple(member, term).map(
+      ([who, of]) =>
+        (record: ClusterRecord) =>
+          changes.renewLease(record, { member: who, term: of, position: NOWHERE }),
+    ),
+    fc.tuple(member, term, fc.option(member)).map(
+      ([who, of, heir]) =>
+        (record: ClusterRecord) =>
+          changes.releaseLease(record, { member: who, term: of, heir }),
+    ),
+    fc.tuple(member, member, term).map(
+      ([from, to, of]) =>
+        (record: ClusterRecord) =>
+          changes.beginSwitchover(record, { from, to, term: of }),
+    ),
+    fc.constant(changes.withdrawSwitchover),
+    member.map((who) => (record: ClusterRecord) => changes.reclaimHandover(record, who)),
+    member.map((who) => (record: ClusterRecord) => changes.endSwitchover(record, who)),
+    fc.tuple(member, fc.option(member), term).map(
+      ([who, deadLeader, of]) =>
+        (record: ClusterRecord) =>
+          changes.appointHeir(record, { member: who, deadLeader, term: of }),
+    ),
+    member.map((who) => (record: ClusterRecord) => changes.removeMember(record, who)),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      let record = fresh();
+      for (const change of steps) {
+        const next = change(record);
+        if (next === null) continue;
+        const changedHands = next.term !== record.term;
+        assert(next.term === record.term || next.term === record.term + 1);
+        // A lease is never taken from a living term without that term ending first.
+        if (changedHands) assert.equal(record.leader, null);
+        else if (record.leader !== null && next.leader !== null)
+          assert.equal(next.leader.member, record.leader.member);
+        // Nobody is named to take a lease that somebody holds.
+        if (next.leader !== null) assert.equal(next.heir, null);
+        assert.deepEqual(parseRecord(formatRecord(next)), next);
+        record = next;
+      }
+    }),
+  );
+});
