@@ -11,7 +11,7 @@ import { layersTable } from "../test/tidy/layers.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NOTE = "<!-- Made by `npm run docs` from src/core/errors.ts. -->";
-const LAYERS_BLOCK = /(?<=<!-- layers -->\n)[^]*?(?=\n<!-- \/layers -->)/;
+const LAYERS_BLOCK = /(?<=<!-- layers -->\n)[^]*?(?=<!-- \/layers -->)/;
 
 /** Path from the root -> whole text. */
 export function generatedFiles(): Readonly<Record<string, string>> {
@@ -20,7 +20,7 @@ export function generatedFiles(): Readonly<Record<string, string>> {
     "docs/reference/cli.md": commandsPage(),
     "docs/reference/errors.md": errorsPage(),
     "docs/reference/exit-codes.md": exitStatusPage(),
-    "docs/architecture.md": architecture.replace(LAYERS_BLOCK, () => layersTable()),
+    "docs/architecture.md": architecture.replace(LAYERS_BLOCK, () => `${layersTable()}\n`),
   };
 }
 
