@@ -56,7 +56,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   local: {
     purpose: "a whole cluster on this machine",
     imports: ["core", "postgres", "store", "agent"],
-    packages: ["pg"],
+    packages: ["pg", "valibot"],
   },
   testing: {
     purpose: "a cluster as a fixture for other people's tests",
