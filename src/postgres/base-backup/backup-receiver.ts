@@ -73,7 +73,8 @@ export class BackupReceiver implements BackupHandler {
    * After the last byte: compares with the manifest.
    * @throws UnderstudyError BACKUP_CORRUPT
    */
-  complete(): { start: BackupPosition; end: BackupPosition; verified: boolean } {
+  async complete(): Promise<{ start: BackupPosition; end: BackupPosition; verified: boolean }> {
+    await this.writer.close();
     const { start, end } = { start: this.#start, end: this.#end };
     if (start === null || end === null)
       throw new UnderstudyError("BACKUP_FAILED", "the base backup ended before it was complete");
@@ -81,6 +82,7 @@ export class BackupReceiver implements BackupHandler {
     const manifest = Buffer.concat(this.#manifest);
     verifyManifest(manifest, this.writer.files);
     this.writer.addFile(join(this.#options.stagingDir, "backup_manifest"), manifest);
+    await this.writer.close();
     return { start, end, verified: true };
   }
 

@@ -131,7 +131,7 @@ async function backUp(
     if (options.slot !== undefined)
       attempt.slotMade = await ensureSlot(client, { slot: options.slot, major: source.major });
     const receiver = await receiveBackup(raw, { options, attempt, source, checksums });
-    const { start, end, verified } = receiver.complete();
+    const { start, end, verified } = await receiver.complete();
     return {
       systemId: source.systemId,
       timeline: start.timeline,
@@ -258,7 +258,8 @@ async function explain(
 
 /** Takes back what the attempt made, the marker last. */
 async function discard(options: CloneOptions, attempt: Attempt): Promise<void> {
-  attempt.receiver?.writer.close();
+  // Why it failed is known already.
+  await attempt.receiver?.writer.close().catch(() => {});
   await rm(options.stagingDir, { recursive: true, force: true });
   for (const place of attempt.receiver?.places ?? []) await clearTablespace(place);
   await removeMarker(options.dataDir);
