@@ -30,6 +30,7 @@ function commandsPage(): string {
   const program = buildProgram({
     version: "",
     context: {
+      args: [],
       env: {},
       uid: 1000,
       stdin: stream,

@@ -215,12 +215,23 @@ export class Agent implements AgentRequests {
 
   async shutDown(): Promise<void> {
     this.#job?.controller.abort(new UnderstudyError("INTERRUPTED", "the member is shut down"));
-    await this.#request("shut-down", async (context) => {
-      const { member, record } = context;
+    const member = this.#member;
+    // Without a record nothing was begun, but a server that was there before may run.
+    if (member.keeper.record === null) {
+      await stopServer({ member, signal: new AbortController().signal });
+      this.#ended = true;
+      return this.wake();
+    }
+    return this.#request("shut-down", async (context) => {
       await stopServer(context);
-      const holder = { member: member.name, term: record.term, heir: member.name };
-      // It is named to take the lease again: the cluster comes back as it was.
-      await member.keeper.change((current) => releaseLease(current, holder));
+      const holder = { member: member.name, term: context.record.term, heir: member.name };
+      // It is named to take the lease again: the cluster comes back as it was. A store that does not answer must not keep it
+      // from ending; whose lease it was is then still in the record.
+      await member.keeper
+        .change((current) => releaseLease(current, holder))
+        .catch((thrown: unknown) => {
+          member.log.write({ event: "lease-kept", level: "error", message: messageOf(thrown) });
+        });
       member.event({ event: "stopped", message: `${member.name} was stopped on request.` });
       this.#ended = true;
     });

@@ -111,7 +111,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    if (codeOf(cause) === "ENOENT")
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(cause) ?? ""))
       throw new UnderstudyError(
         "CLUSTER_NOT_FOUND",
         `there is no cluster here: ${path} does not exist`,

@@ -34,6 +34,8 @@ export interface MemberPaths {
   readonly events: string;
   /** The newest term and timeline this member has known. */
   readonly memory: string;
+  /** Where this member was last reached, for when the record cannot be read. */
+  readonly address: string;
   /** Held by the one agent that runs this member. */
   readonly agentLock: string;
 }
@@ -69,6 +71,7 @@ export function memberPaths(clusterRoot: string, name: string): MemberPaths {
     agentOutput: join(logs, "agent.out"),
     events: join(root, "events.jsonl"),
     memory: join(root, "memory.json"),
+    address: join(root, "address.json"),
     agentLock: join(root, "agent.lock"),
   };
 }

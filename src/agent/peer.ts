@@ -106,7 +106,8 @@ function exchange(
 function remoteError(answer: unknown, status: number): UnderstudyError {
   if (typeof answer === "object" && answer !== null && "code" in answer && "message" in answer) {
     const code = String(answer.code);
-    if (isErrorCode(code)) return new UnderstudyError(code, String(answer.message));
+    const hint = "hint" in answer ? { hint: String(answer.hint) } : {};
+    if (isErrorCode(code)) return new UnderstudyError(code, String(answer.message), hint);
   }
   return new UnderstudyError("AGENT_FAILED", `the agent answered with HTTP status ${status}`);
 }

@@ -8,7 +8,7 @@ import { tryLock } from "../store/process-lock.ts";
 import type { Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
-import { readClusterFile, readSecrets } from "./cluster-file.ts";
+import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { Journal } from "./journal.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
@@ -123,6 +123,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     token: secrets.apiToken,
     requests: running,
   });
+  await writeWhole(paths.address, `${JSON.stringify(address)}\n`);
   process.once("SIGTERM", () => void shutDown(running, log));
   log.write({
     event: "agent-started",

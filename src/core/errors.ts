@@ -243,12 +243,14 @@ export const ERRORS = {
   STORE_CORRUPT: {
     exit: 1,
     meaning: "The store's file is damaged.",
-    remedy: "Stop the cluster, move record.db away and run: understudy up --adopt-record",
+    remedy:
+      "Stop the cluster with understudy down, then have its members' data tell: understudy up --adopt-record",
   },
   RECORD_CORRUPT: {
     exit: 1,
     meaning: "The cluster's record cannot be understood.",
-    remedy: "Stop the cluster, move record.db away and run: understudy up --adopt-record",
+    remedy:
+      "Stop the cluster with understudy down, then have its members' data tell: understudy up --adopt-record",
   },
   RECORD_TOO_NEW: {
     exit: 4,

@@ -1,6 +1,6 @@
 // Makes the files of a new cluster. The specification is written last: without it the directory counts as unfinished, and the next
 // `up` begins anew.
-import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { access, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { createSecrets, writeClusterFile, type ClusterFile } from "../agent/cluster-file.ts";
 import { clusterPaths, memberPaths, type ClusterPaths } from "../agent/member-paths.ts";
@@ -14,16 +14,22 @@ import type { ClusterPlace } from "./place.ts";
 
 const HOST = "127.0.0.1";
 /** The agents of one machine never wait for it to run out: the operating system proves who is dead. */
-const LEASE_TTL_MS = 2_000;
+export const LEASE_TTL_MS = 2_000;
 
 /**
- * Whether a cluster can be made there; makes its directory, for its owner alone.
- * @throws UnderstudyError DIRECTORY_NOT_OURS or DIRECTORY_NOT_WRITABLE; a directory that was made is removed again.
+ * Whether a cluster can be made there; makes nothing.
+ * @throws UnderstudyError DIRECTORY_NOT_OURS or DIRECTORY_NOT_WRITABLE.
  */
 export async function requireRoom(place: ClusterPlace, owner: Owner | null): Promise<void> {
   const paths = clusterPaths(place.dir);
   const entries = await readdir(place.dir).catch((thrown: unknown) => {
     if (codeOf(thrown) === "ENOENT") return [];
+    if (codeOf(thrown) === "ENOTDIR")
+      throw new UnderstudyError(
+        "DIRECTORY_NOT_OURS",
+        `cannot keep a cluster in ${place.dir}: that, or something above it, is a file`,
+        { hint: "Choose a directory with --dir." },
+      );
     throw new UnderstudyError(
       "DIRECTORY_NOT_WRITABLE",
       `cannot read ${place.dir}: ${messageOf(thrown)}`,
@@ -36,17 +42,44 @@ export async function requireRoom(place: ClusterPlace, owner: Owner | null): Pro
       `${place.dir} is not empty and holds no cluster: "${stranger}" is in it`,
     );
   await refuseData(paths);
-  if (owner === null) await requireReachable(place.dir, null);
-  await mkdir(dirname(place.dir), { recursive: true, mode: 0o755 });
-  const made = await mkdir(place.dir, { recursive: true, mode: 0o700 });
+  await requireReachable(place.dir, owner);
+}
+
+/** Makes the cluster's directory, for its owner alone. @throws UnderstudyError DIRECTORY_NOT_WRITABLE; then nothing was made. */
+export async function makeRoom(place: ClusterPlace, owner: Owner | null): Promise<void> {
+  const made: string[] = [];
   try {
-    // Root can make it anywhere; whether its owner gets there is another question.
+    await makeDirectory(place.dir, { mode: 0o700, made });
     await giveTo(owner, [place.dir]);
-    await requireReachable(place.dir, owner);
-  } catch (thrown) {
-    if (made !== undefined) await rmdir(place.dir);
-    throw thrown;
+  } catch (cause) {
+    for (const dir of made.toReversed()) await rmdir(dir);
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_WRITABLE",
+      `cannot make ${place.dir}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
+}
+
+/** Level by level: Node's own recursive mkdir tries for ever where the system says that there can be no such directory (/proc). */
+async function makeDirectory(dir: string, how: { mode: number; made: string[] }): Promise<void> {
+  try {
+    await mkdir(dir, how.mode);
+    how.made.push(dir);
+  } catch (thrown) {
+    if (codeOf(thrown) === "EEXIST") return;
+    const above = dirname(dir);
+    if (codeOf(thrown) !== "ENOENT" || (await isThere(above))) throw thrown;
+    await makeDirectory(above, { mode: 0o755, made: how.made });
+    await makeDirectory(dir, how);
+  }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Data without a specification is a cluster whose cluster.json was lost, and nothing to begin anew over. */

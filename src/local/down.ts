@@ -1,6 +1,8 @@
 // Stops a cluster and keeps its data: the primary first, so that its standbys receive everything, then they. The primary is named to lead
 // again.
 import { UnderstudyError } from "../core/errors.ts";
+import type { RecordMember } from "../core/record.ts";
+import { lastAddresses } from "./adopt-record.ts";
 import { stopMember } from "./agents.ts";
 import {
   lockCluster,
@@ -26,18 +28,31 @@ export async function stopCluster(
   cluster: LocalCluster,
   operation: Pick<Operation, "signal" | "timeoutMs">,
 ): Promise<string[]> {
-  const record = await readRecord(cluster);
-  const leader = record.leader?.member ?? record.heir;
-  const others = Object.keys(record.members).filter((name) => name !== leader);
+  const { leader, members } = await whomToStop(cluster);
+  const others = Object.keys(members).filter((name) => name !== leader);
   const order = leader === null ? [others] : [[leader], others];
   for (const names of order)
     await Promise.all(
       names.map((name) => {
-        const address = record.members[name];
+        const address = members[name];
         if (address === undefined)
           throw new UnderstudyError("MEMBER_NOT_FOUND", `${name} is not in the record`);
         return stopMember(cluster, { name, address, operation });
       }),
     );
   return order.flat();
+}
+
+/** A cluster whose record is damaged can be stopped too: its members are asked where they last were. */
+async function whomToStop(
+  cluster: LocalCluster,
+): Promise<{ leader: string | null; members: Readonly<Record<string, RecordMember>> }> {
+  try {
+    const { leader, heir, members } = await readRecord(cluster);
+    return { leader: leader?.member ?? heir, members };
+  } catch (thrown) {
+    const code = thrown instanceof UnderstudyError ? thrown.code : null;
+    if (code !== "RECORD_CORRUPT" && code !== "STORE_CORRUPT") throw thrown;
+    return { leader: null, members: await lastAddresses(cluster) };
+  }
 }

@@ -1,8 +1,9 @@
 // `up`: makes a cluster where there is none, brings the same one back where there is, and returns when every standby streams.
 import type { ClusterStatus } from "../core/cluster-status.ts";
-import { UnderstudyError } from "../core/errors.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { API_VERSION, type ClusterSpec, type Major } from "../core/spec.ts";
+import type { ClusterFile } from "../agent/cluster-file.ts";
 import { clusterPaths } from "../agent/member-paths.ts";
 import {
   findInstallation,
@@ -10,15 +11,16 @@ import {
 } from "../postgres/binaries/find-installation.ts";
 import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import { checkPreload } from "../postgres/settings/check-preload.ts";
+import { adoptRecord } from "./adopt-record.ts";
 import { agentRuns, startAgent, type AgentProgram, type StartedAgent } from "./agents.ts";
 import { lockCluster, openCluster, readRecord, type LocalCluster } from "./cluster.ts";
-import { createCluster, requireRoom } from "./create-cluster.ts";
+import { createCluster, makeRoom, requireRoom } from "./create-cluster.ts";
 import { deleteFiles } from "./delete.ts";
 import { stopCluster } from "./down.ts";
 import { preloadVersionsOf, requireItsLibraries, requireSameLibraries } from "./libraries.ts";
 import { findOwner, type Owner } from "./owner.ts";
 import { binariesHome, type ClusterPlace, type Environment } from "./place.ts";
-import { choosePorts } from "./ports.ts";
+import { choosePorts, describePassedOver, type MemberPorts } from "./ports.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import { refuseOtherShape, requireItsBinaries } from "./existing-cluster.ts";
 
@@ -34,6 +36,8 @@ export interface UpOptions {
   readonly locale: string | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly preload: readonly string[];
+  /** Make the record anew from the members' data: the old one is lost or damaged. */
+  readonly adoptRecord: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -61,20 +65,28 @@ export async function upCluster(options: UpOptions, around: UpSurroundings): Pro
   const existing = await openIfThere(options.place);
   const owner =
     existing === null ? await findOwner(options.user) : await findOwner(existing.file.osUser);
-  if (existing === null) await requireRoom(options.place, owner);
+  const plan = existing === null ? await planNew(options, { ...around, owner }) : null;
+  if (plan !== null) await makeRoom(options.place, owner);
   using _lock = lockCluster({ place: options.place, paths: clusterPaths(options.place.dir) });
   // Another `up` may have made it before the lock was had.
   const cluster = existing ?? (await openIfThere(options.place));
-  return cluster === null
-    ? upNew(options, { ...around, owner })
-    : upExisting(cluster, options, { ...around, owner });
+  return plan !== null && cluster === null
+    ? upNew(options, { ...around, owner, plan })
+    : upExisting(cluster ?? (await openCluster(options.place)), options, { ...around, owner });
 }
 
-async function upNew(
+/** What a new cluster is going to be. */
+interface Plan {
+  readonly file: ClusterFile;
+  readonly ports: readonly MemberPorts[];
+}
+
+/** Everything that can be wrong with the wish is found here, before anything is made. */
+async function planNew(
   options: UpOptions,
   around: UpSurroundings & { owner: Owner | null },
-): Promise<UpResult> {
-  const { place } = options;
+): Promise<Plan> {
+  await requireRoom(options.place, around.owner);
   const found = await choosePostgres(options, around);
   const count = 1 + (options.standbys ?? DEFAULT_STANDBYS);
   // One installation serves every member here, so what is checked once, before anything is started, holds for all of them.
@@ -88,12 +100,10 @@ async function upNew(
   if (chosen.passedOver.length > 0)
     around.onStep({
       kind: "note",
-      text: `port ${chosen.passedOver.join(", ")} is in use, the next free ones are taken`,
+      text: describePassedOver(chosen),
     });
-  await createCluster({
-    place,
+  return {
     ports: chosen.ports,
-    owner: around.owner,
     file: {
       specification,
       installation: found.installation,
@@ -101,20 +111,37 @@ async function upNew(
       osUser: around.owner?.name ?? null,
       preloadVersions: preloadVersionsOf(libraries),
     },
-  });
+  };
+}
+
+async function upNew(
+  options: UpOptions,
+  around: UpSurroundings & { owner: Owner | null; plan: Plan },
+): Promise<UpResult> {
+  const { place } = options;
+  await createCluster({ place, owner: around.owner, ...around.plan });
   const cluster = await openCluster(place);
   try {
     const record = await readRecord(cluster);
     return await bringUp(cluster, options, { ...around, record, isNew: true });
   } catch (thrown) {
-    if (!options.signal.aborted) throw thrown;
+    const { aborted } = options.signal;
+    if (!aborted && !(await isStillborn(cluster, thrown))) throw thrown;
     await stopCluster(cluster, { timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) });
     await deleteFiles(cluster);
-    throw new UnderstudyError(
-      "INTERRUPTED",
-      `up was interrupted; the new cluster ${place.name} was removed again, nothing is left of it`,
-    );
+    const removed = `the new cluster ${place.name} was removed again, nothing is left of it`;
+    if (aborted) throw new UnderstudyError("INTERRUPTED", `up was interrupted; ${removed}`);
+    throw new UnderstudyError("INITDB_FAILED", `${messageOf(thrown)}; ${removed}`, {
+      cause: thrown,
+      hint: "Correct what is named there, then repeat: understudy up",
+    });
   }
+}
+
+/** A new cluster whose data could not be made: a second `up` could not do it either, as its wishes are kept with it. */
+async function isStillborn(cluster: LocalCluster, thrown: unknown): Promise<boolean> {
+  const failed = thrown instanceof UnderstudyError && thrown.code === "START_FAILED";
+  return failed && (await readRecord(cluster)).systemId === null;
 }
 
 async function upExisting(
@@ -122,6 +149,7 @@ async function upExisting(
   options: UpOptions,
   around: UpSurroundings & { owner: Owner | null },
 ): Promise<UpResult> {
+  if (options.adoptRecord) await adoptAndTell(cluster, around);
   const record = await readRecord(cluster);
   refuseOtherShape(cluster, { options, record });
   await requireItsBinaries(cluster, options);
@@ -147,6 +175,17 @@ async function upExisting(
       },
     );
   }
+}
+
+async function adoptAndTell(
+  cluster: LocalCluster,
+  around: UpSurroundings & { owner: Owner | null },
+): Promise<void> {
+  const { heir, term, timeline, endLsn, kept } = await adoptRecord(cluster, around.owner);
+  around.onStep({
+    kind: "note",
+    text: `the record was made anew: ${heir} has the newest WAL (timeline ${timeline}, ${endLsn}) and leads in term ${term}${kept.length === 0 ? "" : `; the damaged one is kept as ${kept[0]}`}`,
+  });
 }
 
 /** @returns what changed since the members were last started. */

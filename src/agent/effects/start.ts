@@ -57,7 +57,10 @@ async function tidyBeforeStart(member: EffectContext["member"]): Promise<void> {
 }
 
 /** Ends a server that must not take writes any longer, or that is to be started anew. */
-export async function stopServer({ member, signal }: Situation): Promise<void> {
+export async function stopServer({
+  member,
+  signal,
+}: Pick<Situation, "member" | "signal">): Promise<void> {
   await member.session.close();
   await member.server.stop({ mode: "fast", timeoutMs: STOP_LIMIT_MS, signal });
 }

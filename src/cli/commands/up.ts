@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Option, type Command } from "commander";
 import {
   parseMajor,
+  parseNotEmpty,
   parseParameter,
   parsePort,
   parsePreload,
@@ -25,6 +26,7 @@ interface Options {
   readonly param?: Record<string, string>;
   readonly preload?: readonly string[];
   readonly foreground?: boolean;
+  readonly adoptRecord?: boolean;
   readonly timeout: number;
 }
 
@@ -62,19 +64,25 @@ function shapeOptions(): Option[] {
     new Option("--preload <library>", "a library to preload; may be repeated").argParser(
       parsePreload,
     ),
-    new Option("--locale <locale>", "locale of a new cluster's databases (C.UTF-8)").env(
-      "UNDERSTUDY_LOCALE",
-    ),
+    new Option("--locale <locale>", "locale of a new cluster's databases (C.UTF-8)")
+      .argParser(parseNotEmpty)
+      .env("UNDERSTUDY_LOCALE"),
   ];
 }
 
 function placeOptions(): Option[] {
   return [
-    new Option("--pg-bin <directory>", "where PostgreSQL's programs are").env("UNDERSTUDY_PG_BIN"),
-    new Option("--user <user>", "when started by root: the account PostgreSQL runs as").env(
-      "UNDERSTUDY_USER",
-    ),
+    new Option("--pg-bin <directory>", "where PostgreSQL's programs are")
+      .argParser(parseNotEmpty)
+      .env("UNDERSTUDY_PG_BIN"),
+    new Option("--user <user>", "when started by root: the account PostgreSQL runs as")
+      .argParser(parseNotEmpty)
+      .env("UNDERSTUDY_USER"),
     new Option("--foreground", "stay, and stop the cluster with Ctrl-C"),
+    new Option(
+      "--adopt-record",
+      "make the cluster's record anew from its members' data, when it is lost or damaged",
+    ),
     timeoutOption("10m"),
   ];
 }
@@ -93,6 +101,7 @@ async function up(session: Session, call: { options: Options }): Promise<void> {
     locale: options.locale ?? null,
     parameters: options.param ?? {},
     preload: options.preload ?? [],
+    adoptRecord: options.adoptRecord === true,
     timeoutMs: options.timeout,
     signal: session.context.signal,
   });

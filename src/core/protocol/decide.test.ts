@@ -8,13 +8,16 @@ import { GROUNDS, PARTS, partOf, type Ground, type Part } from "./situation.ts";
 
 const SELF = "demo-1";
 
+function memberAt(port: number) {
+  return { host: "127.0.0.1", port, apiPort: port + 1000, tags: {} };
+}
+
 function record(change: Partial<ClusterRecord> = {}): ClusterRecord {
-  const member = (port: number) => ({ host: "127.0.0.1", port, apiPort: port + 1000, tags: {} });
   const made = newRecord({
     cluster: "demo",
     founder: SELF,
     ttlMs: 2000,
-    members: { "demo-1": member(6431), "demo-2": member(6432) },
+    members: { "demo-1": memberAt(6431), "demo-2": memberAt(6432) },
   });
   return { ...made, systemId: "7", heir: null, ...change };
 }
