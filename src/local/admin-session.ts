@@ -4,7 +4,7 @@ import { SUPERUSER } from "../agent/member.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { connect } from "../postgres/connect.ts";
 import type { LocalCluster } from "./cluster.ts";
-import { readClusterStatus } from "./read-status.ts";
+import { readClusterStatus, requireRunning } from "./read-status.ts";
 
 /**
  * Of the primary, or of any member that runs where there is none.
@@ -14,12 +14,15 @@ export async function withAdminSession<T>(
   cluster: LocalCluster,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const status = await readClusterStatus(cluster);
+  const status = requireRunning(await readClusterStatus(cluster));
   const member =
     status.members.find(({ name }) => name === status.primary) ??
     status.members.find(({ role }) => role === "standby");
   if (member === undefined)
-    throw new UnderstudyError("CLUSTER_NOT_RUNNING", `no member of ${cluster.place.name} runs`);
+    throw new UnderstudyError(
+      "CONNECTION_FAILED",
+      `no PostgreSQL of ${cluster.place.name} takes connections now, though agents run`,
+    );
   const client = await connect({
     host: member.host,
     port: member.port,

@@ -17,7 +17,7 @@ export function refuseOtherShape(
   wanted: { options: UpOptions; record: ClusterRecord },
 ): void {
   const { options, record } = wanted;
-  const { installation, specification } = cluster.file;
+  const { installation, specification, osUser } = cluster.file;
   const { name } = cluster.place;
   if (options.major !== null && options.major !== installation.major)
     throw new UnderstudyError(
@@ -39,7 +39,19 @@ export function refuseOtherShape(
     throw new UnderstudyError("REFUSED", `${name} has its ports from ${first} on, and keeps them`, {
       hint: "Leave --port away.",
     });
-  const { parameters, preload } = specification.spec.postgres;
+  const { parameters, preload, locale } = specification.spec.postgres;
+  if (options.user !== null && options.user !== osUser)
+    throw new UnderstudyError(
+      "REFUSED",
+      `${name} runs as ${osUser ?? "the user who made it"}, not as ${options.user}, and keeps to that`,
+      { hint: "Leave --user away, or make another cluster with --name." },
+    );
+  if (options.locale !== null && options.locale !== locale)
+    throw new UnderstudyError(
+      "REFUSED",
+      `the data of ${name} was made with the locale ${locale}, not ${options.locale}, and keeps it`,
+      { hint: "Leave --locale away, or make another cluster with --name." },
+    );
   for (const [parameter, value] of Object.entries(options.parameters))
     if (parameters[parameter.toLowerCase()] !== value)
       throw new UnderstudyError(

@@ -17,9 +17,15 @@ export async function findOwner(wanted: string | null): Promise<Owner | null> {
   return findOsUser(wanted === null ? {} : { wanted });
 }
 
-/** @throws UnderstudyError DIRECTORY_NOT_WRITABLE naming the directory in the way. */
+/**
+ * Whether the directory can be used or made; what root makes it hands over to the owner.
+ * @throws UnderstudyError DIRECTORY_NOT_WRITABLE naming the directory in the way.
+ */
 export async function requireReachable(dir: string, owner: Owner | null): Promise<void> {
-  const problem = await checkReachable(dir, owner === null ? null : { home: "/", ...owner });
+  const problem =
+    owner === null
+      ? await checkReachable(dir, null)
+      : await checkReachable(dir, { home: "/", ...owner }, "enter");
   if (problem !== null) throw new UnderstudyError("DIRECTORY_NOT_WRITABLE", problem);
 }
 

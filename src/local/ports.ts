@@ -37,7 +37,7 @@ export async function choosePorts(request: {
     if (port >= LIMIT)
       throw new UnderstudyError(
         "PORT_TAKEN",
-        `there are no ${count} free ports from ${first ?? FIRST_PORT} to ${LIMIT}`,
+        `there are no ${count} free ports from ${first ?? FIRST_PORT} to ${LIMIT - 1}, where outgoing connections and agents begin`,
       );
     const free = avoid?.has(port) !== true && (await isFree(port));
     if (!free && first !== null)
@@ -49,6 +49,13 @@ export async function choosePorts(request: {
     else passedOver.push(port);
   }
   return { ports, passedOver };
+}
+
+/** "ports 6431 and 6432 are in use, the members take 6433 to 6435" */
+export function describePassedOver({ ports, passedOver }: ChosenPorts): string {
+  const taken =
+    passedOver.length === 1 ? `port ${passedOver[0]} is` : `ports ${passedOver.join(", ")} are`;
+  return `${taken} in use, the members take ${ports.map(({ port }) => port).join(", ")}`;
 }
 
 /** People do not type this one, so the next free one will do. */

@@ -2,7 +2,7 @@
 import { askStatus } from "../agent/peer.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { summarize, type ClusterStatus, type MemberAnswer } from "../core/cluster-status.ts";
-import { messageOf } from "../core/errors.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
@@ -19,6 +19,12 @@ export async function readClusterStatus(
   const record = await readRecord(cluster);
   const statuses = await askMembers(cluster, { record, signal });
   return summarize({ record, statuses, extraWarnings: await sharedFate(cluster, record) });
+}
+
+/** @throws UnderstudyError CLUSTER_NOT_RUNNING. */
+export function requireRunning(status: ClusterStatus): ClusterStatus {
+  if (status.members.some(({ state }) => state !== "unreachable")) return status;
+  throw new UnderstudyError("CLUSTER_NOT_RUNNING", `${status.cluster} is not running`);
 }
 
 export async function askMembers(

@@ -11,7 +11,7 @@ import {
   type Outcome,
 } from "./cluster.ts";
 import { requireItsLibraries, requireSameLibraries } from "./libraries.ts";
-import { askMembers, readClusterStatus } from "./read-status.ts";
+import { askMembers, readClusterStatus, requireRunning } from "./read-status.ts";
 import { announceAndAwaitUptake } from "./uptake.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
@@ -29,7 +29,7 @@ export async function restart(
     recordMember(record, request.member);
     await requireSameLibraries(cluster, request.member);
   }
-  const status = await readClusterStatus(cluster, operation.signal);
+  const status = requireRunning(await readClusterStatus(cluster, operation.signal));
   const order = request.member === null ? restartOrder(status) : [request.member];
   for (const name of order) await restartMember(cluster, { name, operation });
   return {
@@ -99,6 +99,7 @@ function pidOf(status: ClusterStatus, name: string): number | null {
 /** Has every member read its settings again. */
 export async function reload(cluster: LocalCluster, operation: Operation): Promise<Outcome> {
   const record = await readRecord(cluster);
+  requireRunning(await readClusterStatus(cluster, operation.signal));
   const members = Object.entries(record.members);
   for (const [name, member] of members) {
     await askAgent(cluster, { member, path: "/reload", operation });
@@ -119,7 +120,7 @@ export async function reclone(
   using _lock = lockCluster(cluster);
   const { member: name } = request;
   const member = recordMember(await readRecord(cluster), name);
-  const before = pidOf(await readClusterStatus(cluster, operation.signal), name);
+  const before = pidOf(requireRunning(await readClusterStatus(cluster, operation.signal)), name);
   await askAgent(cluster, { member, path: "/reclone", operation });
   operation.onStep(`${name} is stopped, its data is set aside`);
   if (operation.wait)

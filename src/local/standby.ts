@@ -20,7 +20,7 @@ import {
 import { requireSameLibraries } from "./libraries.ts";
 import { findOwner, giveTo } from "./owner.ts";
 import { choosePorts } from "./ports.ts";
-import { readClusterStatus } from "./read-status.ts";
+import { readClusterStatus, requireRunning } from "./read-status.ts";
 
 /** @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY, and what waiting may throw. */
 export async function addStandby(
@@ -88,7 +88,7 @@ async function refuseAddition(
     throw new UnderstudyError("DIRECTORY_NOT_OURS", `${data} holds data already`, {
       hint: "Move it away, or choose another name.",
     });
-  const { primary } = await readClusterStatus(cluster);
+  const { primary } = requireRunning(await readClusterStatus(cluster));
   if (primary === null)
     throw new UnderstudyError(
       "NO_PRIMARY",

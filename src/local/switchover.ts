@@ -11,7 +11,7 @@ import {
   type Outcome,
   type Plan,
 } from "./cluster.ts";
-import { readClusterStatus } from "./read-status.ts";
+import { readClusterStatus, requireRunning } from "./read-status.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
 interface SwitchoverRequest {
@@ -94,9 +94,7 @@ async function choose(
   cluster: LocalCluster,
   request: SwitchoverRequest,
 ): Promise<{ from: ClusterMember; to: ClusterMember }> {
-  const status = await readClusterStatus(cluster);
-  if (status.members.every(({ state }) => state === "unreachable"))
-    throw new UnderstudyError("CLUSTER_NOT_RUNNING", `${cluster.place.name} is not running`);
+  const status = requireRunning(await readClusterStatus(cluster));
   const from = status.members.find(({ name }) => name === status.primary);
   if (from === undefined)
     throw new UnderstudyError(

@@ -153,14 +153,19 @@ function canBecomeRoot(): boolean {
 
 /**
  * Tries, as that user (null: ourselves), whether a directory can be used or made: the kernel answers, so access lists,
- * read-only file systems and NFS count. Only the user's first group is tried.
+ * read-only file systems and NFS count. Only the user's first group is tried. Where root makes the directory and hands it over,
+ * it is enough that the user may `enter` what is above it.
  * @returns null when it can, else one sentence that names the directory in the way.
  */
-export async function checkReachable(dir: string, user: OsUser | null): Promise<string | null> {
+export async function checkReachable(
+  dir: string,
+  user: OsUser | null,
+  need: "write" | "enter" = "write",
+): Promise<string | null> {
   const path = realPathOf(dir);
   const { stdout } = await runProgram({
     program: "/bin/sh",
-    args: ["-c", REACH_SCRIPT, "sh", ...ancestorsOf(path)],
+    args: ["-c", REACH_SCRIPT, need, ...ancestorsOf(path)],
     cwd: "/",
     timeoutMs: LOOKUP_TIMEOUT_MS,
     ...(user === null ? {} : { uid: user.uid, gid: user.gid }),
@@ -175,7 +180,7 @@ export async function checkReachable(dir: string, user: OsUser | null): Promise<
   return `${subject}: it may not ${act} ${at}${await modeText(at)}`;
 }
 
-/** Goes down from "/" to the first directory that does not exist; the one above it must be writable. */
+/** Goes down from "/" to the first directory that does not exist; the one above it must be writable where $0 says so. */
 const REACH_SCRIPT = `
 last=/
 for d in "$@"; do
@@ -186,7 +191,7 @@ for d in "$@"; do
   else break
   fi
 done
-[ -w "$last" ] || { echo "write $last"; exit; }
+[ "$0" = enter ] || [ -w "$last" ] || { echo "write $last"; exit; }
 echo ok`;
 
 function ancestorsOf(path: string): string[] {
