@@ -3,7 +3,8 @@
 import { UnderstudyError } from "../core/errors.ts";
 import { MAX_STANDBYS, SUPPORTED_MAJORS, isMajor, type Major } from "../core/spec.ts";
 
-const MAX_PORT = 65_535;
+/** Above it the kernel takes ports for outgoing connections, and agents listen a thousand higher. */
+const MAX_PORT = 31_767;
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 } as const;
 const MAX_DURATION_MS = 7 * 24 * 3_600_000;
 
@@ -68,10 +69,20 @@ export function parseParameter(
 /** "a,b" of a repeated option. @throws UnderstudyError USAGE. */
 export function parsePreload(text: string, earlier: readonly string[] = []): string[] {
   const names = text.split(",").map((name) => name.trim());
-  const strange = names.find((name) => !/^[A-Za-z0-9_$./-]+$/.test(name));
+  const strange = names.find((name) => !/^[A-Za-z0-9_-]+$/.test(name));
   if (strange !== undefined)
-    throw new UnderstudyError("USAGE", `${JSON.stringify(strange)} is no library's name`);
+    throw new UnderstudyError("USAGE", `${JSON.stringify(strange)} is no library's name`, {
+      hint: "Give the plain name, as in: --preload pg_stat_statements",
+    });
   return [...new Set([...earlier, ...names])];
+}
+
+/** For a name or a place: an empty one is an unset variable of the caller's. @throws UnderstudyError USAGE. */
+export function parseNotEmpty(text: string): string {
+  if (text !== "") return text;
+  throw new UnderstudyError("USAGE", "an option's value is empty", {
+    hint: "Is a variable unset? Give a value, or leave the option away.",
+  });
 }
 
 function wholeNumber(text: string, range: { what: string; from: number; to: number }): number {

@@ -8,6 +8,7 @@ import { asUnderstudyError, renderError } from "./output/error-text.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
 import { lookOf } from "./output/look.ts";
 import { buildProgram, usageError } from "./program.ts";
+import { programAsCalled, withProgram } from "./screens/program-name.ts";
 import type { CliContext } from "./session.ts";
 
 const INTERRUPTED = 130;
@@ -16,13 +17,13 @@ const INTERRUPTED = 130;
  * @param args what was typed after the program's name. @returns the exit status; see EXIT_STATUSES.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const world = openWorld();
+  const world = openWorld(args);
   try {
     const program = buildProgram({ context: world.context, version: await ownVersion() });
     await program.parseAsync([...args], { from: "user" });
     return world.exitStatus();
   } catch (thrown) {
-    return report(thrown, { args, context: world.context });
+    return report(thrown, world.context);
   } finally {
     world.close();
   }
@@ -34,7 +35,7 @@ interface World {
   close(): void;
 }
 
-function openWorld(): World {
+function openWorld(args: readonly string[]): World {
   const interrupt = new AbortController();
   const output = new AbortController();
   const uid = process.getuid?.() ?? -1;
@@ -54,6 +55,7 @@ function openWorld(): World {
   process.stdout.on("error", onOutputError);
   process.stderr.on("error", onOutputError);
   const context: CliContext = {
+    args,
     env: process.env,
     uid,
     stdin: process.stdin,
@@ -85,26 +87,38 @@ function openWorld(): World {
   };
 }
 
-function report(thrown: unknown, from: { args: readonly string[]; context: CliContext }): number {
-  const { args, context } = from;
-  const error =
+function report(thrown: unknown, context: CliContext): number {
+  const { args } = context;
+  const found =
     thrown instanceof CommanderError ? usageError(thrown, args) : asUnderstudyError(thrown);
-  if (error === null) return 0;
+  if (found === null) return 0;
+  const error = aboutThisCluster(found, context);
   const colour = args.includes("--no-color") ? false : undefined;
   const look = lookOf(context.stderr, { env: context.env, colour });
   const debug = context.env["UNDERSTUDY_DEBUG"] === "1";
-  context.stderr.write(renderError(error, { format: formatTyped(from), look, debug }));
+  context.stderr.write(renderError(error, { format: formatTyped(context), look, debug }));
   return error.exit;
 }
 
+/** A command in a hint is to be pasted: it must be about the cluster that this one was about. */
+function aboutThisCluster(error: UnderstudyError, context: CliContext): UnderstudyError {
+  const hint = withProgram(error.hint, programAsCalled(context));
+  if (hint === error.hint) return error;
+  return new UnderstudyError(error.code, error.message, {
+    details: error.details,
+    hint,
+    cause: error,
+  });
+}
+
 /** Read off the words themselves, because a mistake among them may be what went wrong. */
-function formatTyped(from: { args: readonly string[]; context: CliContext }): OutputFormat {
-  const end = from.args.indexOf("--");
-  const args = end === -1 ? from.args : from.args.slice(0, end);
+function formatTyped(context: CliContext): OutputFormat {
+  const end = context.args.indexOf("--");
+  const args = end === -1 ? context.args : context.args.slice(0, end);
   if (args.includes("--json")) return "json";
   const at = args.findIndex((each) => each === "-o" || each === "--output");
   const inOne = args.find((each) => each.startsWith("--output="))?.slice("--output=".length);
-  const named = inOne ?? (at === -1 ? from.context.env["UNDERSTUDY_OUTPUT"] : args[at + 1]);
+  const named = inOne ?? (at === -1 ? context.env["UNDERSTUDY_OUTPUT"] : args[at + 1]);
   return OUTPUT_FORMATS.find((each) => each === named) ?? "table";
 }
 

@@ -26,6 +26,7 @@ function programWith(stdout: PassThrough): Command {
     outputClosed: new AbortController().signal,
     loadLocal: () => Promise.reject(new Error("a cluster was asked for")),
     setExitStatus: () => {},
+    args: [],
     handOverTerminal: () => () => {},
   };
   return buildProgram({ context, version: "1.2.3" });

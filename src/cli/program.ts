@@ -2,6 +2,7 @@
 // the command line are answered at once.
 import { Command, CommanderError, Option } from "commander";
 import { EXIT_STATUSES, UnderstudyError } from "../core/errors.ts";
+import { parseNotEmpty } from "./arguments.ts";
 import { OUTPUT_FORMATS, parseOutputFormat } from "./output/document.ts";
 import type { CliContext } from "./session.ts";
 import { register as completion } from "./commands/completion.ts";
@@ -70,7 +71,9 @@ function globalOptions(): Option[] {
   output.argChoices = [...OUTPUT_FORMATS];
   return [
     new Option("--name <cluster>", "which cluster").env("UNDERSTUDY_NAME"),
-    new Option("--dir <directory>", "where the cluster is kept").env("UNDERSTUDY_DIR"),
+    new Option("--dir <directory>", "where the cluster is kept")
+      .argParser(parseNotEmpty)
+      .env("UNDERSTUDY_DIR"),
     output,
     new Option("--json", "short for -o json"),
     new Option("-y, --yes", "answer yes to every question (env: UNDERSTUDY_YES=1)"),

@@ -11,7 +11,7 @@ import { isLive, lookOf, mark, paint, type Environment, type Look } from "./outp
 import type { LocalCluster, Operation } from "../local/cluster.ts";
 import type { localCommands } from "../local/commands.ts";
 import type { ClusterPlace } from "../local/place.ts";
-import { programName } from "./screens/program-name.ts";
+import { programAsCalled } from "./screens/program-name.ts";
 
 export interface TerminalOutput extends Writable {
   readonly isTTY?: boolean | undefined;
@@ -31,6 +31,8 @@ export type LocalCommands = ReturnType<typeof localCommands>;
 
 /** What the world gives to the program; the composition root fills it in. */
 export interface CliContext {
+  /** What was typed after the program's name. */
+  readonly args: readonly string[];
   readonly env: Environment;
   readonly uid: number;
   readonly stdin: TerminalInput;
@@ -83,7 +85,7 @@ export class Session {
   }
 
   get program(): string {
-    return programName(this.context.env);
+    return programAsCalled(this.context);
   }
 
   /** A person reads stdout as well: screens rather than documents. */

@@ -57,8 +57,10 @@ export class LineLog {
 
   paint(text: string): void {
     for (const line of text.split("\n")) {
-      if (line === "" || this.#printed.has(line)) continue;
-      this.#printed.add(line);
+      // A later, longer name may have widened a column: that is the same fact.
+      const fact = line.replaceAll(/ +/g, " ");
+      if (fact === "" || this.#printed.has(fact)) continue;
+      this.#printed.add(fact);
       this.#sink.write(`${line}\n`);
     }
   }

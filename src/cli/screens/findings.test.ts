@@ -4,7 +4,7 @@ import { PLAIN } from "../output/look.ts";
 import type { FindingGroup } from "../../local/doctor.ts";
 import { renderDoctor } from "./doctor.ts";
 import { renderEvents, renderLogLine } from "./events.ts";
-import { programName } from "./program-name.ts";
+import { programAsCalled, programName, withProgram } from "./program-name.ts";
 import { describeProgress } from "./progress.ts";
 
 const GROUPS: readonly FindingGroup[] = [
@@ -90,4 +90,22 @@ describe("small words", () => {
     assert.equal(programName({ npm_lifecycle_event: "start" }), "npx understudy");
     assert.equal(programName({}), "understudy");
   });
+
+  it("name the cluster that was typed in every command that is to be pasted", () => {
+    assert.equal(called("status"), "understudy");
+    assert.equal(called("status", "--dir", "/srv/x"), "understudy --dir /srv/x");
+    assert.equal(
+      called("--name=a", "--dir", "/srv/it's", "--", "--name", "z"),
+      String.raw`understudy --dir '/srv/it'\''s' --name a`,
+    );
+    assert.equal(
+      withProgram("Start it: understudy up, see: understudy status", "understudy --name a"),
+      "Start it: understudy --name a up, see: understudy --name a status",
+    );
+    assert.equal(withProgram("Understudy itself.", "x"), "Understudy itself.");
+  });
 });
+
+function called(...args: string[]): string {
+  return programAsCalled({ env: {}, args });
+}
