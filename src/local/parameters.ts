@@ -6,8 +6,11 @@ import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import {
   SETTINGS_QUERY,
   catalogFromRows,
+  describeRange,
+  type ParameterDescription,
   type SettingsRow,
 } from "../postgres/settings/describe-parameters.ts";
+import { nearestName } from "../postgres/settings/nearest-name.ts";
 import { findManaged } from "../postgres/settings/managed.ts";
 import { withAdminSession } from "./admin-session.ts";
 import {
@@ -30,7 +33,14 @@ export interface ParameterRow {
   readonly source: "user" | "understudy" | "default";
   /** Members on which the new value waits for a restart. */
   readonly pendingRestart: readonly string[];
+  /** Type, range and unit in words: "an integer from 64 to 2147483647 in units of kB". */
+  readonly takes: string;
   readonly description: string | null;
+}
+
+interface ShownRow extends SettingsRow {
+  readonly value: string;
+  readonly description: string;
 }
 
 export interface ParameterChange {
@@ -48,11 +58,13 @@ export async function showParameters(
 ): Promise<ParameterRow[]> {
   const own = cluster.file.specification.spec.postgres.parameters;
   const rows = await withAdminSession(cluster, async (client) => {
-    const answer = await client.query<{ name: string; value: string; description: string }>(
-      "SELECT name, current_setting(name, true) AS value, short_desc AS description FROM pg_settings ORDER BY name",
+    const answer = await client.query<ShownRow>(
+      `SELECT name, vartype, context, unit, min_val, max_val, enumvals, pg_catalog.current_setting(name, true) AS value, short_desc AS description
+         FROM pg_catalog.pg_settings ORDER BY name`,
     );
     return answer.rows;
   });
+  const catalog = catalogFromRows(rows);
   const pending = await pendingRestarts(cluster);
   const shown = rows.filter(({ name }) => isWanted(name, { request, own }));
   const unknown = request.names.find(
@@ -61,7 +73,7 @@ export async function showParameters(
   if (unknown !== undefined)
     throw new UnderstudyError(
       "PARAMETER_UNKNOWN",
-      `the server knows no parameter ${JSON.stringify(unknown)}`,
+      `the server knows no parameter ${JSON.stringify(unknown)}${didYouMean(unknown, catalog.keys())}`,
     );
   return shown.map(({ name, value, description }) => ({
     name,
@@ -72,8 +84,18 @@ export async function showParameters(
         ? "default"
         : "understudy",
     pendingRestart: pending.get(name) ?? [],
+    takes: takesOf(catalog.get(name.toLowerCase())),
     description,
   }));
+}
+
+function takesOf(known: ParameterDescription | undefined): string {
+  return known === undefined ? "unknown" : describeRange(known);
+}
+
+function didYouMean(name: string, names: Iterable<string>): string {
+  const nearest = nearestName(name, names);
+  return nearest === null ? "" : `; did you mean ${nearest}?`;
 }
 
 function isWanted(
@@ -170,7 +192,7 @@ async function checkChange(cluster: LocalCluster, change: ParameterChange) {
   if (unknown !== undefined)
     throw new UnderstudyError(
       "PARAMETER_UNKNOWN",
-      `the server knows no parameter ${JSON.stringify(unknown)}`,
+      `the server knows no parameter ${JSON.stringify(unknown)}${didYouMean(unknown, contexts.keys())}`,
     );
   const gone = new Set(
     [...change.reset, ...Object.keys(change.set)].map((name) => name.toLowerCase()),

@@ -91,5 +91,6 @@ const COLUMNS = [
     text: (row: ParameterRow) => row.pendingRestart.join(",") || "-",
     drop: 1,
   },
-  { header: "MEANING", text: (row: ParameterRow) => row.description ?? "", drop: 2 },
+  { header: "TAKES", text: (row: ParameterRow) => row.takes, drop: 2 },
+  { header: "MEANING", text: (row: ParameterRow) => row.description ?? "", drop: 3 },
 ];

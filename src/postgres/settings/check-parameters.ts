@@ -136,7 +136,7 @@ async function complaintError(refused: Refused): Promise<UnderstudyError> {
         values: description?.values ?? null,
         context: description?.context ?? null,
       },
-      hint: complaint.hint ?? `See its type and range: understudy param show ${name}`,
+      hint: complaint.hint ?? whereToRead(options, name),
     },
   );
 }
@@ -150,8 +150,15 @@ function unknownError(refused: Refused): UnderstudyError {
   return new UnderstudyError(
     "PARAMETER_UNKNOWN",
     `PostgreSQL ${options.installation.major} has no parameter "${name}"${nearest === null ? "" : `; did you mean ${nearest}?`}`,
-    { details: { name, nearest } },
+    { details: { name, nearest }, hint: whereToRead(options, "--all") },
   );
+}
+
+/** Where no server runs yet none can be asked. */
+function whereToRead({ installation, running }: Refused["options"], name: string): string {
+  return running === undefined
+    ? `See the manual: https://www.postgresql.org/docs/${installation.major}/runtime-config.html`
+    : `See names, types and ranges: understudy param show ${name}`;
 }
 
 /**
