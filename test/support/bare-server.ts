@@ -19,7 +19,7 @@ const LIMIT_MS = 60_000;
 export class BareServer {
   readonly installation: Installation;
   readonly dataDir: string;
-  readonly port: number;
+  #port = 0;
   readonly #root: string;
   readonly #user: TestUser | undefined;
   readonly #clients = new Set<Client>();
@@ -28,14 +28,16 @@ export class BareServer {
   private constructor(of: {
     installation: Installation;
     root: string;
-    port: number;
     user: TestUser | undefined;
   }) {
     this.installation = of.installation;
-    this.port = of.port;
     this.#root = of.root;
     this.#user = of.user;
     this.dataDir = join(of.root, "data");
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   /** initdb with trust and checksums. `segmentMb`: from 11 on only. */
@@ -47,10 +49,12 @@ export class BareServer {
     const { installation, settings = {}, segmentMb } = options;
     const user = await testUser();
     const root = await testDirectory(user);
-    const server = new BareServer({ installation, root, port: await freePort(), user });
+    const server = new BareServer({ installation, root, user });
     const sized = segmentMb === undefined ? [] : [`--wal-segsize=${segmentMb}`];
     const made = ["-N", "-k", "-A", "trust", "-U", "postgres", "--locale=C", "-D", server.dataDir];
     await server.#run("initdb", [...made, ...sized]);
+    // As late as can be, or another test takes it in between.
+    server.#port = await freePort();
     const lines = Object.entries({
       listen_addresses: "127.0.0.1",
       unix_socket_directories: "",
