@@ -6,11 +6,13 @@ import { runAgent } from "../agent/run-agent.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
+import { startAgainFromWarmCache } from "./entry.ts";
 
 /** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const { dir, member } = readArguments(args.slice(1));
+    startAgainFromWarmCache();
     const path = clusterPaths(dir).record;
     await runAgent({
       clusterRoot: dir,
