@@ -6,7 +6,12 @@ import { writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { dropUnusedSlots } from "./lead.ts";
 import { historyOf, rememberFollowing } from "./rejoin.ts";
-import { needsRestartToFollow, writeMemberSettings, writeStandbyMode } from "./settings.ts";
+import {
+  followsAnother,
+  needsRestartToFollow,
+  writeMemberSettings,
+  writeStandbyMode,
+} from "./settings.ts";
 import { startAsStandby, stopServer } from "./start.ts";
 
 /** One pass; repeated with each tick and each change of the record. */
@@ -21,11 +26,14 @@ export async function follow(context: EffectContext): Promise<void> {
   }
   const request = { record, upstream: leader.address, asPrimary: false };
   const changed = await writeMemberSettings(member, request);
-  const upstreamChanged = await writeStandbyMode(member, request);
-  if (upstreamChanged && needsRestartToFollow(member)) {
+  const another = await followsAnother(member, request);
+  if (another && needsRestartToFollow(member)) {
     await stopServer(context);
     await startAsStandby(context, leader.address);
-  } else if (changed) await member.server.reload();
+  } else {
+    await writeStandbyMode(member, request);
+    if (changed || another) await member.server.reload();
+  }
   await dropUnusedSlots(member);
 }
 

@@ -1,5 +1,5 @@
 // Brings a member's settings files in line with the specification, the record and the member's part.
-import { mkdir, statfs } from "node:fs/promises";
+import { mkdir, readFile, statfs } from "node:fs/promises";
 import type { ClusterRecord } from "../../core/record.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
@@ -11,6 +11,7 @@ import {
   type Upstream,
 } from "../../postgres/settings/context.ts";
 import { effectiveSettings } from "../../postgres/settings/managed.ts";
+import { renderPrimaryConninfo } from "../../postgres/settings/primary-conninfo.ts";
 import { renderHba } from "../../postgres/settings/render-hba.ts";
 import {
   renderIdent,
@@ -72,11 +73,28 @@ export async function writeMemberSettings(
 /**
  * Writes the file in the data directory that makes the next start one in standby mode; up to 11 it also names whom to follow. Never
  * for a server that is writable now: a restart after a crashed backend would read it.
- * @returns whether it was changed: up to 11 a running standby must then restart.
  */
-export async function writeStandbyMode(member: Member, request: SettingsRequest): Promise<boolean> {
+export async function writeStandbyMode(member: Member, request: SettingsRequest): Promise<void> {
   const context = await settingsContext(member, request);
-  return writeSettingsFile(recoveryFileOf(context), { text: renderRecoveryFile(context) });
+  await writeSettingsFile(recoveryFileOf(context), { text: renderRecoveryFile(context) });
+}
+
+/**
+ * Whether a running standby follows another than `request` says, or nobody: asked of the server itself, because an agent may have died
+ * after it wrote the files. Up to 11 recovery.conf tells, which is only written while the server is stopped.
+ */
+export async function followsAnother(member: Member, request: SettingsRequest): Promise<boolean> {
+  if (request.upstream === null) return false;
+  const context = await settingsContext(member, request);
+  if (factsOf(context.major).recoveryFile === "recovery.conf")
+    return (
+      (await readFile(recoveryFileOf(context), "utf8").catch(() => "")) !==
+      renderRecoveryFile(context)
+    );
+  const [row] = await member.session.query<{ conninfo: string }>(
+    "SELECT current_setting('primary_conninfo') AS conninfo",
+  );
+  return row?.conninfo !== renderPrimaryConninfo(context, request.upstream);
 }
 
 /** Whether a change of the upstream reaches a running server of this major only by a restart. */
