@@ -5,9 +5,10 @@ import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import type { ClusterStatus } from "../../src/core/cluster-status.ts";
 import type { Major } from "../../src/core/spec.ts";
-import { AppWriter, compareRows, withClient } from "../support/app-writer.ts";
+import { AppWriter, withClient } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { assertAllRows, hasNoLag, memberUrl, urlOf, writeUrl } from "./cluster-facts.ts";
 import { assertStatusShape } from "./status-shape.ts";
 
 export function describeMajor(major: Major): void {
@@ -52,17 +53,6 @@ async function comesUp(cluster: TestCluster, major: Major): Promise<void> {
   assert.equal(again.status, 0);
   assert.match(again.stderr, /running already/);
   assert.deepEqual(pidsOf(await cluster.status()), pidsOf(status), "a second up changes nothing");
-}
-
-function hasNoLag({ members }: ClusterStatus): boolean {
-  return members
-    .filter(({ role }) => role === "standby")
-    .every(
-      (member) =>
-        member.receiveLagBytes === 0 &&
-        member.replayLagBytes === 0 &&
-        member.replayLagSeconds === 0,
-    );
 }
 
 function pidsOf({ members }: ClusterStatus): (number | null)[] {
@@ -117,17 +107,6 @@ async function switchTo(
   assert.equal(status.term, term + 1);
   const old = memberOf(status, from);
   assert.deepEqual([old.role, old.state, old.timeline], ["standby", "streaming", status.timeline]);
-}
-
-/** Every member has each acknowledged row, and no row twice. */
-async function assertAllRows(cluster: TestCluster, acknowledged: readonly number[]): Promise<void> {
-  const status = await cluster.until("the standbys have replayed everything", hasNoLag);
-  for (const { name } of status.members)
-    assert.deepEqual(
-      await compareRows(await memberUrl(cluster, name), acknowledged),
-      { missing: [], doubled: [] },
-      `on ${name}`,
-    );
 }
 
 async function addsAndRemoves(cluster: TestCluster): Promise<void> {
@@ -202,17 +181,4 @@ async function assertBack(cluster: TestCluster, earlier: ClusterStatus): Promise
       const { rows } = await client.query("SELECT word FROM seen");
       assert.deepEqual(rows, [{ word: "streamed" }], `on ${name}`);
     });
-}
-
-function writeUrl(cluster: TestCluster): Promise<string> {
-  return urlOf(cluster, ["url", "--write"]);
-}
-
-function memberUrl(cluster: TestCluster, name: string): Promise<string> {
-  return urlOf(cluster, ["url", "--member", name]);
-}
-
-async function urlOf(cluster: TestCluster, args: readonly string[]): Promise<string> {
-  const { url }: { url: string } = JSON.parse(await cluster.ok(args));
-  return url;
 }

@@ -1,0 +1,171 @@
+// Failover by hand: when it is refused, when it is done, what it says of the loss, and how the old primary comes back. For
+// crash-failover-*.test.ts.
+import assert from "node:assert/strict";
+import { readFile, readdir, stat } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import type { Major } from "../../src/core/spec.ts";
+import { AppWriter, compareRows, connectAsLibpq, withClient } from "../support/app-writer.ts";
+import { signal } from "../support/cluster-processes.ts";
+import { eventually } from "../support/eventually.ts";
+import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { assertAllRows, hasNoLag, memberUrl, writeUrl } from "./cluster-facts.ts";
+
+interface FailoverOutcome {
+  readonly summary: string;
+  readonly from: string;
+  readonly to: string;
+  readonly lossBytes: number | null;
+  readonly lossIsExact: boolean;
+}
+
+export function describeFailover(major: Major): void {
+  describe(`PostgreSQL ${major}, failover by hand`, () => {
+    let cluster: TestCluster;
+    before(async () => {
+      cluster = await TestCluster.up(major);
+    });
+    after(() => cluster[Symbol.asyncDispose]());
+
+    it("is refused while the primary lives", () => refusedWhileAlive(cluster));
+    it("is refused while only the primary's agent is dead", () => refusedWithoutAgent(cluster));
+    it("is refused while a backend of the dead primary lives", () => refusedWithOrphan(cluster));
+    it("loses nothing where the standbys had everything, and the old primary follows", () =>
+      withoutLoss(cluster));
+    it("says how many bytes are lost, keeps the old primary's data aside and copies it anew", () =>
+      withLoss(cluster));
+  });
+}
+
+async function refusedWhileAlive(cluster: TestCluster): Promise<void> {
+  const earlier = await cluster.untilHealthy();
+  for (const args of [
+    ["failover", "--yes"],
+    ["failover", "--dry-run"],
+  ]) {
+    const { status, error } = await cluster.fails(args);
+    assert.deepEqual([status, error.code], [4, "FAILOVER_REFUSED"]);
+    assert.match(error.message, /t-1 is the primary and alive/);
+  }
+  assert.equal((await cluster.status()).term, earlier.term);
+}
+
+async function refusedWithoutAgent(cluster: TestCluster): Promise<void> {
+  await cluster.kill(cluster.agentPid("t-1"));
+  const writer = await AppWriter.start(await writeUrl(cluster));
+  const { status, error } = await cluster.fails(["failover", "--yes"]);
+  assert.deepEqual([status, error.code], [4, "FAILOVER_REFUSED"]);
+  assert.match(error.message, /PostgreSQL of t-1 still runs/);
+  await writer.hasWritten(20);
+  const acknowledged = await writer.stop();
+  await cluster.ok(["up"]);
+  await cluster.untilHealthy();
+  await assertAllRows(cluster, acknowledged);
+}
+
+async function refusedWithOrphan(cluster: TestCluster): Promise<void> {
+  const url = await memberUrl(cluster, "t-1");
+  const looping = await connectAsLibpq(url);
+  const lost = looping.query("DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$").catch(() => "lost");
+  await eventually("the backend loops", () =>
+    withClient(url, async (client) => {
+      const { rows } = await client.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DO %'");
+      return rows.length > 0;
+    }),
+  );
+  const { pid } = memberOf(await cluster.status(), "t-1");
+  await cluster.kill(cluster.agentPid("t-1"), pid ?? 0);
+  assert.notDeepEqual(cluster.serverPids("t-1"), [], "the backend outlives its postmaster");
+  const { error } = await cluster.fails(["failover", "--yes"]);
+  assert.equal(error.code, "FAILOVER_REFUSED");
+  assert.match(error.message, /may take writes/);
+  await cluster.ok(["up"]);
+  assert.equal(await lost, "lost");
+  await looping.end().catch(() => {});
+  const status = await cluster.untilHealthy();
+  assert.equal(status.primary, "t-1");
+}
+
+async function withoutLoss(cluster: TestCluster): Promise<void> {
+  const writer = await AppWriter.start(await writeUrl(cluster));
+  await writer.hasWritten(50);
+  const acknowledged = await writer.stop();
+  const earlier = await cluster.until("the standbys have everything", hasNoLag);
+  const inode = (await stat(cluster.paths("t-1").data)).ino;
+  await cluster.killMember("t-1");
+  const dead = await cluster.status();
+  assert.equal(dead.state, "no-primary");
+  assert.equal(dead.primary, null);
+  const outcome = await failOver(cluster);
+  assert.deepEqual([outcome.from, outcome.lossBytes, outcome.lossIsExact], ["t-1", 0, true]);
+  await cluster.until("the new primary leads", ({ primary }) => primary === outcome.to);
+  await cluster.ok(["up"]);
+  const status = await cluster.untilHealthy();
+  assert.equal(status.term, earlier.term + 1);
+  assert.equal(memberOf(status, "t-1").state, "streaming");
+  assert.equal((await stat(cluster.paths("t-1").data)).ino, inode, "it was not copied anew");
+  await assertAllRows(cluster, acknowledged);
+}
+
+async function withLoss(cluster: TestCluster): Promise<void> {
+  const { primary, term } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  const standbys = ["t-1", "t-2", "t-3"].filter((name) => name !== primary);
+  const writer = await AppWriter.start(await writeUrl(cluster));
+  const release = await cutOff(cluster, standbys);
+  const safe = writer.acknowledged.length;
+  await writer.hasWritten(100);
+  await cluster.killMember(primary);
+  const acknowledged = await writer.stop();
+  release();
+  const plan: FailoverOutcome = JSON.parse(await cluster.ok(["failover", "--dry-run"]));
+  const outcome = await failOver(cluster);
+  assert.equal(outcome.lossIsExact, true);
+  assert.ok((outcome.lossBytes ?? 0) > 100 * 50, `${outcome.lossBytes} bytes are too few`);
+  assert.match(outcome.summary, new RegExp(`${outcome.lossBytes} bytes .* are lost`));
+  assert.equal(plan.lossBytes, outcome.lossBytes, "the plan said so before");
+  const lost = await missingRows(cluster, { name: outcome.to, acknowledged });
+  assert.ok(lost.length >= 100 && lost.length <= acknowledged.length - safe + 1);
+  await cluster.ok(["up"]);
+  const status = await cluster.untilHealthy();
+  assert.equal(status.term, term + 1);
+  assert.equal((await readdir(cluster.paths(primary).kept)).length, 1);
+  assert.match(await readFile(cluster.paths(primary).events, "utf8"), /"data-set-aside"/);
+  await cluster.until("the standbys have everything", hasNoLag);
+  for (const { name } of status.members)
+    assert.deepEqual(await missingRows(cluster, { name, acknowledged }), lost, name);
+}
+
+/** Ends the standbys' walreceivers and lets no other begin, so that the primary acknowledges what nobody gets. */
+async function cutOff(cluster: TestCluster, standbys: readonly string[]): Promise<() => void> {
+  const status = await cluster.status();
+  const postmasters = standbys.map((name) => memberOf(status, name).pid ?? 0);
+  for (const pid of postmasters) signal(pid, "SIGSTOP");
+  for (const name of standbys) for (const pid of receivers(cluster, name)) signal(pid, "SIGTERM");
+  await eventually("the walreceivers end", () =>
+    standbys.every((name) => receivers(cluster, name).length === 0),
+  );
+  return () => {
+    for (const pid of postmasters) signal(pid, "SIGCONT");
+  };
+}
+
+function receivers(cluster: TestCluster, name: string): number[] {
+  const own = new Set(cluster.serverPids(name));
+  return cluster
+    .processes()
+    .filter(({ pid, command }) => own.has(pid) && /wal ?receiver/.test(command))
+    .map(({ pid }) => pid);
+}
+
+async function failOver(cluster: TestCluster): Promise<FailoverOutcome> {
+  return JSON.parse(await cluster.ok(["failover", "--yes"]));
+}
+
+async function missingRows(
+  cluster: TestCluster,
+  of: { name: string; acknowledged: readonly number[] },
+): Promise<number[]> {
+  const found = await compareRows(await memberUrl(cluster, of.name), of.acknowledged);
+  assert.deepEqual(found.doubled, []);
+  return found.missing;
+}
