@@ -45,12 +45,13 @@ function failsOnlyWithItsSubtests(error: unknown): boolean {
   return Reflect.get(Object(error), "failureType") === "subtestsFailed";
 }
 
-/** Node wraps what a test threw. */
+/** Node wraps what a test threw; the frames inside of Node tell nothing. */
 function causeText(error: unknown): string {
   const thrown: unknown = Reflect.get(Object(error), "cause") ?? error;
   if (!(thrown instanceof Error)) return inspect(thrown, { depth: 6 });
   const cause = thrown.cause === undefined ? "" : `\ncause: ${inspect(thrown.cause)}`;
-  return `${thrown.stack ?? thrown.message}${cause}`;
+  const stack = (thrown.stack ?? thrown.message).replaceAll(/\n\s+at .*\bnode:.*/g, "");
+  return `${stack}${cause}`;
 }
 
 function indent(text: string): string {
