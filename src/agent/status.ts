@@ -2,6 +2,7 @@
 import { API_VERSION } from "../core/spec.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
+import { lastLeader } from "../core/record.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { inspectStorage, storageOf } from "../postgres/storage.ts";
@@ -95,12 +96,20 @@ function stateOf(
   const { ground, activity, member } = input;
   if (activity.effect === "clone") return "cloning";
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
-  if (ground === "foreign") return "failed";
+  if (ground === "foreign" || cannotLead(input)) return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
   if (ground === "starting" || ground === "closed") return "starting";
   if (ground === "primary") return position === null ? "failed" : "running";
   if (ground !== "standby") return "stopped";
   return isStreaming(member, position) ? "streaming" : "catching-up";
+}
+
+/** Everybody waits for this member, which has nothing to lead with. */
+function cannotLead({ member, ground }: StatusInput): boolean {
+  const { record } = member.keeper;
+  if (ground !== "nothing" && ground !== "half-made") return false;
+  if (record === null || record.systemId === null || record.leader !== null) return false;
+  return lastLeader(record) === member.name;
 }
 
 /**
@@ -120,6 +129,8 @@ async function reasonOf(input: StatusInput, position: Position | null): Promise<
   const { member, ground } = input;
   if (ground === "foreign")
     return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
+  if (cannotLead(input))
+    return `it was the primary, but ${member.paths.data} is ${ground === "nothing" ? "gone" : "half made"}`;
   if (ground === "starting" || ground === "closed")
     return "PostgreSQL is starting or recovering; it is given the time it needs";
   if (ground !== "standby" || isStreaming(member, position)) return null;

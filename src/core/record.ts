@@ -127,6 +127,11 @@ export function formatRecord(record: ClusterRecord): string {
   return JSON.stringify(record);
 }
 
+/** Who leads, or is named to, or led last: where nobody leads, only a person can put another in its place. */
+export function lastLeader(record: ClusterRecord): string | null {
+  return record.leader?.member ?? record.heir ?? record.history.at(-1)?.member ?? null;
+}
+
 /** The history with one entry more, bounded. */
 export function withHistory(
   history: ClusterRecord["history"],

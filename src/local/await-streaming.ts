@@ -6,6 +6,7 @@ import { summarize, type MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus, Progress } from "../core/member-status.ts";
+import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { lastWordsOf, type StartedAgent } from "./agents.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
 import { askMembers, readClusterStatus } from "./read-status.ts";
@@ -59,6 +60,7 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
     const record = await readRecord(cluster);
     const answers = await askMembers(cluster, { record, signal: watch.signal });
     const status = summarize({ record, statuses: answers, extraWarnings: [] });
+    refuseLostPrimary(status, { record, hasWaited: performance.now() - begun > FAILED_FOR_MS });
     const watched = status.members.filter(({ name }) => (watch.only ?? name) === name);
     for (const member of watched) {
       const answer = answers.get(member.name);
@@ -148,6 +150,24 @@ async function refuseDeadAgent(
   throw new UnderstudyError(
     "AGENT_FAILED",
     `the agent of ${name} ${ended}${words === "" ? "" : `: ${words}`}`,
+  );
+}
+
+/**
+ * The member that everybody waits for has no data, so nobody will lead without a person's word. Said as soon as a standby is up that can
+ * take its part.
+ */
+function refuseLostPrimary(
+  status: ClusterStatus,
+  of: { record: ClusterRecord; hasWaited: boolean },
+): void {
+  const { record, hasWaited } = of;
+  const lost = status.members.find(({ name }) => name === lastLeader(record));
+  if (record.systemId === null || record.leader !== null || lost?.state !== "failed") return;
+  if (!hasWaited && !status.members.some(({ role }) => role === "standby")) return;
+  throw new UnderstudyError(
+    "DATA_MISSING",
+    `${lost.name} cannot lead: ${lost.reason ?? "it does not say why"}`,
   );
 }
 

@@ -5,7 +5,7 @@ import type { MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { greatestLsn, lsnDistance, parseLsn, parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
-import type { ClusterRecord } from "../core/record.ts";
+import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { appointHeir } from "../core/record-changes.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
@@ -66,7 +66,8 @@ export async function failover(
   using _lock = lockCluster(cluster);
   const decision = await decideFailover(cluster, request);
   const { record, from, to, lossBytes, isExact } = decision;
-  const appointment = { member: to.name, deadLeader: from, term: record.term };
+  const deadLeader = record.leader?.member ?? null;
+  const appointment = { member: to.name, deadLeader, term: record.term };
   if ((await changeClusterRecord(cluster, (current) => appointHeir(current, appointment))) === null)
     throw new UnderstudyError("FAILOVER_REFUSED", "the record has changed meanwhile; look again");
   operation.onStep(`${to.name} is named to take the lease of term ${record.term + 1}`);
@@ -85,7 +86,7 @@ export async function failover(
 
 async function decideFailover(cluster: LocalCluster, request: FailoverRequest): Promise<Decision> {
   const record = await readRecord(cluster);
-  const from = record.leader?.member ?? record.heir;
+  const from = lastLeader(record);
   const answers = await askMembers(cluster, { record });
   if (from !== null) refuseLivingPrimary(cluster, { from, answers });
   const candidates = candidatesAmong(answers, { record, from });
