@@ -4,8 +4,9 @@ import { flushCompileCache } from "node:module";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
 import { PostgresServer } from "../postgres/server.ts";
+import { moveApi } from "../core/record-changes.ts";
 import { tryLock } from "../store/process-lock.ts";
-import type { Store } from "../store/store.ts";
+import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
@@ -16,6 +17,8 @@ import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
 import { PositionProbe } from "./probe.ts";
 import { Session } from "./session.ts";
+
+const PORT_TRIES = 50;
 
 export interface RunAgentOptions {
   readonly clusterRoot: string;
@@ -117,13 +120,18 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     storeTrouble: () => storeTrouble,
   });
   agent = running;
-  await using _api = await serveApi({
+  await using api = await serveWhereFree({
     host: address.host,
     port: address.apiPort,
     token: secrets.apiToken,
     requests: running,
   });
-  await writeWhole(paths.address, `${JSON.stringify(address)}\n`);
+  if (api.port !== address.apiPort)
+    await changeRecord(store, (record) =>
+      moveApi(record, { name: options.member, apiPort: api.port }),
+    );
+  const reached = { host: address.host, port: address.port, apiPort: api.port };
+  await writeWhole(paths.address, `${JSON.stringify(reached)}\n`);
   process.once("SIGTERM", () => void shutDown(running, log));
   log.write({
     event: "agent-started",
@@ -132,6 +140,20 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   });
   await running.run();
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
+}
+
+/** Another program may have taken the port since the agent last had it; the next ones will do, as the record says which. */
+async function serveWhereFree(
+  options: Parameters<typeof serveApi>[0],
+): Promise<AsyncDisposable & { readonly port: number }> {
+  for (let port = options.port; ; port += 1)
+    try {
+      const served = await serveApi({ ...options, port });
+      return { port, [Symbol.asyncDispose]: () => served[Symbol.asyncDispose]() };
+    } catch (thrown) {
+      const taken = thrown instanceof UnderstudyError && thrown.code === "PORT_TAKEN";
+      if (!taken || port >= options.port + PORT_TRIES) throw thrown;
+    }
 }
 
 /** What is written with each renewal: nothing as long as this member is not writable. */

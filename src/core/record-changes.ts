@@ -128,6 +128,17 @@ export function addMember(
   return { ...record, members, generation: record.generation + 1 };
 }
 
+/** An agent listens elsewhere now. People never name this port, so it may move. */
+export function moveApi(
+  record: ClusterRecord,
+  moved: { name: string; apiPort: number },
+): ClusterRecord | null {
+  const member = record.members[moved.name];
+  if (member === undefined) return null;
+  const members = { ...record.members, [moved.name]: { ...member, apiPort: moved.apiPort } };
+  return { ...record, members };
+}
+
 /** Null for the leader and the heir: they must hand over first. */
 export function removeMember(record: ClusterRecord, name: string): ClusterRecord | null {
   if (!(name in record.members)) return null;

@@ -1,7 +1,7 @@
 // Removes a stopped cluster with all its data. What is removed is named beforehand.
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { UnderstudyError } from "../core/errors.ts";
+import { UnderstudyError, codeOf } from "../core/errors.ts";
 import { agentRuns } from "./agents.ts";
 import { lockCluster, type LocalCluster, type Operation, type Outcome } from "./cluster.ts";
 import { stopCluster } from "./down.ts";
@@ -40,9 +40,15 @@ export async function deleteCluster(cluster: LocalCluster, operation: Operation)
 
 /** The specification goes first: what a crash leaves then counts as nothing. */
 export async function deleteFiles(cluster: LocalCluster): Promise<void> {
-  await rm(cluster.paths.members, { recursive: true, force: true, maxRetries: 5 });
-  await rm(cluster.paths.cluster, { force: true });
-  await rm(cluster.paths.root, { recursive: true, force: true, maxRetries: 5 });
+  const { root, members, cluster: specification } = cluster.paths;
+  await rm(members, { recursive: true, force: true, maxRetries: 5 });
+  await rm(specification, { force: true });
+  for (const entry of await readdir(root))
+    await rm(join(root, entry), { recursive: true, force: true, maxRetries: 5 });
+  // A mount point, or a directory that somebody else made for it, stays behind empty.
+  await rmdir(root).catch((thrown: unknown) => {
+    if (!["EACCES", "EPERM", "EBUSY"].includes(codeOf(thrown) ?? "")) throw thrown;
+  });
 }
 
 /** A record that cannot be read must not keep its cluster from being deleted, as long as nothing of it runs. */

@@ -1,0 +1,110 @@
+// How long `understudy up` takes for one primary and two standbys, beside a bare script that does the same with PostgreSQL's own programs, in
+// turn in the same run: node bench/up.ts [--bin DIR] [--rounds 7] [--port 26431] [--dir /var/tmp]
+// Prints both and the ratio, pair by pair (goal: at most 1.3).
+import { spawnSync } from "node:child_process";
+import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { testUser, type TestUser } from "../test/support/test-user.ts";
+
+const { values } = parseArgs({
+  options: {
+    bin: { type: "string", default: "/usr/lib/postgresql/15/bin" },
+    rounds: { type: "string", default: "7" },
+    port: { type: "string", default: "26431" },
+    dir: { type: "string", default: "/var/tmp" },
+  },
+});
+const LAUNCHER = fileURLToPath(new URL("../bin/understudy.js", import.meta.url));
+const BARE = fileURLToPath(new URL("bare-cluster.sh", import.meta.url));
+
+/* oxlint-disable no-console -- a program that prints. */
+await compare();
+
+async function compare(): Promise<void> {
+  const user = await testUser();
+  const root = await mkdtemp(join(values.dir, "understudy-bench-"));
+  await chmod(root, 0o755);
+  const pairs: { bare: number; ours: number }[] = [];
+  try {
+    await measureOurs(root, user); // Warms the compile cache and the disk's; not counted.
+    for (let round = 1; round <= Number(values.rounds); round += 1) {
+      const bare = await measureBare(root, user);
+      const ours = await measureOurs(root, user);
+      pairs.push({ bare, ours });
+      console.log(
+        `round ${round}: bare script ${bare.toFixed(2)} s, understudy up ${ours.toFixed(2)} s, ratio ${(ours / bare).toFixed(2)}`,
+      );
+    }
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+  const middle = (of: (pair: { bare: number; ours: number }) => number) => median(pairs.map(of));
+  console.log(
+    `median: bare script ${middle(({ bare }) => bare).toFixed(2)} s, understudy up ${middle(({ ours }) => ours).toFixed(2)} s, ` +
+      `ratio ${middle(({ bare, ours }) => ours / bare).toFixed(2)} (goal: at most 1.3)`,
+  );
+}
+
+async function measureBare(root: string, user: TestUser | undefined): Promise<number> {
+  const dir = join(root, "bare");
+  await mkdir(dir, { mode: 0o700 });
+  if (user !== undefined) await chown(dir, user.uid, user.gid);
+  try {
+    return timed(() => run(user, [BARE, values.bin, dir, values.port]));
+  } finally {
+    for (const member of ["2", "3", "1"])
+      spawnSync(join(values.bin, "pg_ctl"), ["-D", join(dir, member), "-m", "immediate", "stop"], {
+        ...user,
+        stdio: "ignore",
+        cwd: "/",
+      });
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function measureOurs(root: string, user: TestUser | undefined): Promise<number> {
+  const dir = join(root, "ours");
+  await mkdir(dir, { mode: 0o700 });
+  if (user !== undefined) await chown(dir, user.uid, user.gid);
+  const own = [process.execPath, LAUNCHER, "--dir", dir, "--name", "bench"];
+  try {
+    return timed(() =>
+      run(user, [...own, "up", "--port", values.port, "--pg-bin", values.bin, "--json"]),
+    );
+  } finally {
+    run(user, [...own, "down", "--delete", "--yes"]);
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Both as the same user, so that neither has to change users. */
+function run(user: TestUser | undefined, command: readonly string[]): void {
+  const [program = "", ...args] = command;
+  const { status, stderr } = spawnSync(program, args, {
+    ...user,
+    cwd: "/",
+    encoding: "utf8",
+    stdio: ["ignore", "ignore", "pipe"],
+    env: {
+      ...process.env,
+      HOME: values.dir,
+      XDG_CACHE_HOME: join(values.dir, "understudy-bench-cache"),
+    },
+  });
+  if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
+}
+
+function timed(action: () => void): number {
+  const begun = performance.now();
+  action();
+  return (performance.now() - begun) / 1000;
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  const [low, high] = [sorted[middle - 1] ?? 0, sorted[middle] ?? 0];
+  return sorted.length % 2 === 1 ? high : (low + high) / 2;
+}
