@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { clusterPaths } from "../agent/member-paths.ts";
+import { UnderstudyError } from "../core/errors.ts";
 import { checkClusterName } from "../core/name.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,7 +22,7 @@ interface Whose {
 
 const DEFAULT_NAME = "demo";
 
-/** A directory that was named says itself which cluster it holds. @throws UnderstudyError NAME_INVALID. */
+/** A directory that was named says itself which cluster it holds. @throws UnderstudyError NAME_INVALID, USAGE. */
 export function resolveClusterPlace(
   from: { name: string | undefined; dir: string | undefined } & Whose,
 ): ClusterPlace {
@@ -50,7 +51,16 @@ function clustersHome(from: Whose): string {
 
 function home({ env, uid }: Whose): string {
   const chosen = env["XDG_DATA_HOME"];
-  if (chosen !== undefined && chosen !== "") return join(chosen, "understudy");
+  if (chosen !== undefined && chosen !== "") {
+    // The rules have it ignored; data in a place that nobody named is the worse surprise.
+    if (!isAbsolute(chosen))
+      throw new UnderstudyError(
+        "USAGE",
+        `XDG_DATA_HOME is ${JSON.stringify(chosen)}, which is no absolute path`,
+        { hint: "Set it to an absolute path, or unset it." },
+      );
+    return join(chosen, "understudy");
+  }
   return uid === 0 ? "/var/lib/understudy" : join(homedir(), ".local", "share", "understudy");
 }
 

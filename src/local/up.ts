@@ -70,9 +70,10 @@ export async function upCluster(options: UpOptions, around: UpSurroundings): Pro
   using _lock = lockCluster({ place: options.place, paths: clusterPaths(options.place.dir) });
   // Another `up` may have made it before the lock was had.
   const cluster = existing ?? (await openIfThere(options.place));
-  return plan !== null && cluster === null
-    ? upNew(options, { ...around, owner, plan })
-    : upExisting(cluster ?? (await openCluster(options.place)), options, { ...around, owner });
+  // Awaited here, because the lock is given back where this function returns.
+  if (plan !== null && cluster === null) return await upNew(options, { ...around, owner, plan });
+  const found = cluster ?? (await openCluster(options.place));
+  return await upExisting(found, options, { ...around, owner });
 }
 
 /** What a new cluster is going to be. */
