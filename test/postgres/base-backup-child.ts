@@ -6,8 +6,8 @@ const given = JSON.parse(process.argv[2] ?? "") as CloneOptions;
 await cloneDataDirectory({
   ...given,
   source: { ...given.source, password: new Secret("unused") },
-  rateLimitBytesPerSecond: 60 << 20,
-  onProgress: ({ bytesDone }) => void process.send?.(bytesDone ?? 0),
+  rateLimitBytesPerSecond: 30 << 20,
+  onProgress: (progress) => void process.send?.(progress),
   signal: AbortSignal.timeout(60_000),
 });
 process.disconnect();
