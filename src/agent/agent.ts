@@ -1,28 +1,23 @@
 // The agent of one member: observes, decides, and carries out one effect at a time. It wakes on events (the record changed, the
 // server's process or connection ended, an effect ended, somebody asks) and every two seconds for what gives no sign.
-import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
-import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
-import type { MemberStatus, Progress } from "../core/member-status.ts";
+import type { Progress } from "../core/member-status.ts";
 import { decide, type Decision } from "../core/protocol/decide.ts";
 import type { EffectKind } from "../core/protocol/rules.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import type { ClusterRecord } from "../core/record.ts";
-import { reclaimHandover, releaseLease } from "../core/record-changes.ts";
-import type { AgentRequests } from "./api.ts";
+import { reclaimHandover } from "../core/record-changes.ts";
 import { bootstrap } from "./effects/bootstrap.ts";
 import { clone } from "./effects/clone.ts";
 import type { Effect, EffectContext } from "./effects/effect.ts";
 import { follow } from "./effects/follow.ts";
-import { handOver, whyNot } from "./effects/hand-over.ts";
 import { lead } from "./effects/lead.ts";
 import { giveUpLease, takeNamedLease } from "./effects/lease.ts";
 import { promote } from "./effects/promote.ts";
-import { rejoin, setDataAside } from "./effects/rejoin.ts";
+import { rejoin } from "./effects/rejoin.ts";
 import { fence, start, stopServer } from "./effects/start.ts";
 import { observeGround } from "./ground.ts";
-import { writableLeader, type Member } from "./member.ts";
-import { readStatus } from "./status.ts";
+import type { Member } from "./member.ts";
 
 const TICK_MS = 2_000;
 /** A steady pass is repeated this often when nothing has changed. */
@@ -52,6 +47,7 @@ interface Job {
   readonly controller: AbortController;
 }
 
+/** A step that somebody asked for; it is done before what the rules say, and to its end. */
 interface Request {
   readonly name: string;
   readonly run: (context: Omit<EffectContext, "decision">) => Promise<void>;
@@ -70,11 +66,9 @@ export interface AgentOptions {
   readonly member: Member;
   /** Reads the specification anew. */
   readonly rereadFile: () => Promise<void>;
-  /** What the store's trouble is, or null. */
-  readonly storeTrouble: () => string | null;
 }
 
-export class Agent implements AgentRequests {
+export class Agent {
   readonly #member: Member;
   readonly #options: AgentOptions;
   #ground: Ground = "nothing";
@@ -85,8 +79,9 @@ export class Agent implements AgentRequests {
   /** Of the specification that was last read, and of the one that the server has been given. */
   #generation: number | null = null;
   #appliedGeneration: number | null = null;
-  /** The last steady pass ("lead", "follow"): not repeated with each tick when nothing has changed. */
-  #steady: { key: string; atMs: number } | null = null;
+  /** What was last done to its end: it is not done again at once where nothing has changed. */
+  #settled: { key: string; untilMs: number } | null = null;
+  #adopted = false;
   #handoverSinceMs: number | null = null;
   #wake: (() => void) | null = null;
   #woken = false;
@@ -125,135 +120,48 @@ export class Agent implements AgentRequests {
     this.#progress = progress;
   }
 
-  // What may be asked of it ------------------------------------------------------------------------------------
-
-  status(): Promise<MemberStatus> {
-    return readStatus({
-      member: this.#member,
-      ground: this.#ground,
-      activity: { effect: this.#job?.name ?? null, failure: this.#failure?.message ?? null },
-      progress: this.#progress,
-      storeTrouble: this.#options.storeTrouble(),
-      generation: this.#appliedGeneration,
-    });
+  get ground(): Ground {
+    return this.#ground;
   }
 
-  role(): "primary" | "standby" | "none" {
-    if (this.#ground === "standby") return "standby";
-    return this.#ground === "primary" && this.#member.keeper.holdsLease ? "primary" : "none";
+  /** The effect or request under way, and why the last effect failed. */
+  get activity(): { readonly effect: string | null; readonly failure: string | null } {
+    return { effect: this.#job?.name ?? null, failure: this.#failure?.message ?? null };
   }
 
-  async switchover({ to, dryRun }: { to: string; dryRun: boolean }): Promise<void> {
-    await this.#request("switchover", async (context) => {
-      this.#mustLead("switch over");
-      const obstacle = dryRun ? await whyNot({ ...context, to }) : null;
-      if (obstacle !== null)
-        throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
-      if (!dryRun) await handOver({ ...context, to });
-    });
+  get progress(): Progress | null {
+    return this.#progress;
   }
 
-  restart(): Promise<void> {
-    return this.#request("restart", async (context) => {
-      this.#member.event({
-        event: "restart",
-        message: `${this.#member.name} restarts on request.`,
-      });
-      await stopServer(context);
-    });
+  /** Of the specification that the server has been given. */
+  get appliedGeneration(): number | null {
+    return this.#appliedGeneration;
   }
 
-  reload(): Promise<void> {
-    return this.#request("reload", async () => {
-      await this.#options.rereadFile();
-      this.#steady = null;
-      await this.#member.server.reload();
-    });
-  }
-
-  reclone(): Promise<void> {
-    return this.#request("reclone", async (context) => {
-      const { member, record } = context;
-      const leader = writableLeader(record);
-      if (leader === null)
-        throw new UnderstudyError(
-          "NO_PRIMARY",
-          `cannot reclone ${member.name}: there is no primary to copy`,
-        );
-      if (leader.name === member.name)
-        throw new UnderstudyError(
-          "PRIMARY_PROTECTED",
-          `cannot reclone ${member.name}: it is the primary of term ${leader.term}`,
-        );
-      await stopServer(context);
-      if (this.#ground !== "nothing" && this.#ground !== "half-made") {
-        const kept = await setDataAside(member);
-        member.event({
-          event: "reclone",
-          message: `${member.name} is copied anew on request; what it had is kept in ${kept}.`,
-        });
-      }
-    });
-  }
-
-  async awaitReplay({ beyond, timeoutMs }: { beyond: string; timeoutMs: number }): Promise<void> {
-    const target = parseLsn(beyond);
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      const { replayLsn } = await this.#member.positions.read();
-      const replayed = parseLsnOrNull(replayLsn);
-      // Beyond, not at: the position is the start of the last record (postgres-facts, "switchover floor").
-      if (replayed !== null && replayed > target) return;
-      if (performance.now() > deadline)
-        throw new UnderstudyError(
-          "TIMED_OUT",
-          `${this.#member.name} has replayed ${replayLsn ?? "nothing"} and not ${beyond} within ${timeoutMs / 1000} s`,
-        );
-      await delay(2);
-    }
-  }
-
-  async shutDown(): Promise<void> {
-    this.#job?.controller.abort(new UnderstudyError("INTERRUPTED", "the member is shut down"));
-    const member = this.#member;
-    // Without a record nothing was begun, but a server that was there before may run.
-    if (member.keeper.record === null) {
-      await stopServer({ member, signal: new AbortController().signal });
-      this.#ended = true;
-      return this.wake();
-    }
-    return this.#request("shut-down", async (context) => {
-      await stopServer(context);
-      const holder = { member: member.name, term: context.record.term, heir: member.name };
-      // It is named to take the lease again: the cluster comes back as it was. A store that does not answer must not keep it
-      // from ending; whose lease it was is then still in the record.
-      await member.keeper
-        .change((current) => releaseLease(current, holder))
-        .catch((thrown: unknown) => {
-          member.log.write({ event: "lease-kept", level: "error", message: messageOf(thrown) });
-        });
-      member.event({ event: "stopped", message: `${member.name} was stopped on request.` });
-      this.#ended = true;
-    });
-  }
-
-  #mustLead(what: string): void {
-    const { record } = this.#member.keeper;
-    if (this.role() === "primary") return;
-    throw new UnderstudyError(
-      "SWITCHOVER_REFUSED",
-      `${this.#member.name} cannot ${what}: it is not the primary, ${record?.leader?.member ?? "nobody"} is`,
-    );
-  }
-
-  #request(name: string, run: Request["run"]): Promise<void> {
+  /** Has a step done between two effects. @throws whatever the step throws. */
+  request(name: string, run: Request["run"]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#requests.push({ name, run, resolve, reject });
       this.wake();
     });
   }
 
-  // The loop ---------------------------------------------------------------------------------------------------
+  /** Cuts off the effect under way, whatever it is. */
+  interrupt(why: string): void {
+    this.#job?.controller.abort(new UnderstudyError("INTERRUPTED", why));
+  }
+
+  /** Has the next steady pass come now. */
+  lookAgain(): void {
+    this.#settled = null;
+    this.wake();
+  }
+
+  /** The loop ends after this step. */
+  end(): void {
+    this.#ended = true;
+    this.wake();
+  }
 
   async #step(): Promise<void> {
     const member = this.#member;
@@ -264,6 +172,7 @@ export class Agent implements AgentRequests {
     this.#ground = await observeGround(member, record);
     const decision = decide({ self: member.name, record, ground: this.#ground });
     const key = keyOf(record);
+    await this.#adopt();
     if (this.#job) return this.#reconsider(this.#job, key);
     // What was seen while a job changed it is out of date when that has ended, and its end wakes the loop again.
     if (wasBusy) return;
@@ -272,6 +181,14 @@ export class Agent implements AgentRequests {
       this.#begin({ name: request.name, key: null, controller: new AbortController() }, request);
     else if (record !== null && decision.effect !== "wait" && this.#isDue(decision, key))
       this.#perform({ decision, key, effect: decision.effect, record });
+  }
+
+  /** A server that was there before this agent may have been left between two settings: it reads them once more. */
+  async #adopt(): Promise<void> {
+    if (this.#adopted) return;
+    this.#adopted = true;
+    if (this.#ground === "primary" || this.#ground === "standby")
+      await this.#member.server.reload();
   }
 
   /** The world has changed under a long step: it is cut off, and its end wakes the loop. */
@@ -284,12 +201,8 @@ export class Agent implements AgentRequests {
 
   #isDue({ rule }: Decision, key: string): boolean {
     if (this.#failure?.rule === rule && performance.now() < this.#failure.retryAtMs) return false;
-    const steady = this.#steady;
-    return (
-      steady === null ||
-      steady.key !== `${rule} ${key}` ||
-      performance.now() - steady.atMs > STEADY_MS
-    );
+    const settled = this.#settled;
+    return settled?.key !== `${rule} ${key}` || performance.now() > settled.untilMs;
   }
 
   #perform(what: {
@@ -309,9 +222,8 @@ export class Agent implements AgentRequests {
         resolve: () => {
           this.#failure = null;
           if (steady) this.#appliedGeneration = generation;
-          this.#steady = steady
-            ? { key: `${decision.rule} ${key}`, atMs: performance.now() }
-            : null;
+          const pause = steady ? STEADY_MS : RETRY_MS.first;
+          this.#settled = { key: `${decision.rule} ${key}`, untilMs: performance.now() + pause };
         },
         reject: (reason) => this.#failed(decision, reason),
       },
@@ -359,7 +271,7 @@ export class Agent implements AgentRequests {
     await this.#options.rereadFile();
     await this.#member.memory.rememberTerm(record.term);
     this.#generation = record.generation;
-    this.#steady = null;
+    this.#settled = null;
   }
 
   /** The successor has not taken the lease that this member handed to it: take it back. */

@@ -15,6 +15,8 @@ export interface Position {
   readonly timeline: number | null;
   /** Null when it cannot be known: the upstream may have more. */
   readonly replayLagSeconds: number | null;
+  /** Changes whenever the server was started or has read its settings. */
+  readonly settingsAsOf: string;
   /** The walreceiver's own word; it proves nothing about divergence (postgres-facts, "rejoin"). */
   readonly receiver: string | null;
 }
@@ -28,6 +30,7 @@ SELECT r AS "inRecovery",
        CASE WHEN r THEN (SELECT received_tli FROM pg_stat_wal_receiver)
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS "timeline",
        (SELECT status FROM pg_stat_wal_receiver) AS "receiver",
+       pg_postmaster_start_time() || ' ' || pg_conf_load_time() AS "settingsAsOf",
        CASE WHEN NOT r THEN NULL
             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN
               CASE WHEN (SELECT status FROM pg_stat_wal_receiver) = 'streaming' THEN 0 END

@@ -16,6 +16,7 @@ import { MemberMemory } from "./memory.ts";
 import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
 import { PositionProbe } from "./probe.ts";
+import { RequestDesk } from "./requests.ts";
 import { Session } from "./session.ts";
 
 const PORT_TRIES = 50;
@@ -112,19 +113,25 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     },
     progress: (progress) => agent?.setProgress(progress),
   };
+  const rereadFile = async () => {
+    file = await readClusterFile(cluster.cluster);
+  };
   const running = new Agent({
     member,
-    rereadFile: async () => {
-      file = await readClusterFile(cluster.cluster);
-    },
-    storeTrouble: () => storeTrouble,
+    rereadFile,
   });
   agent = running;
+  const requests = new RequestDesk({
+    member,
+    agent: running,
+    rereadFile,
+    storeTrouble: () => storeTrouble,
+  });
   await using api = await serveWhereFree({
     host: address.host,
     port: address.apiPort,
     token: secrets.apiToken,
-    requests: running,
+    requests,
   });
   if (api.port !== address.apiPort)
     await changeRecord(store, (record) =>
@@ -132,7 +139,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     );
   const reached = { host: address.host, port: address.port, apiPort: api.port };
   await writeWhole(paths.address, `${JSON.stringify(reached)}\n`);
-  process.once("SIGTERM", () => void shutDown(running, log));
+  process.once("SIGTERM", () => void shutDown(requests, log));
   log.write({
     event: "agent-started",
     message: `The agent of ${options.member} runs.`,
@@ -163,8 +170,8 @@ function leasePosition({ latest }: PositionProbe): { lsn: string | null; timelin
     : { lsn: latest.writeLsn, timeline: latest.timeline };
 }
 
-async function shutDown(agent: Agent, log: Journal): Promise<void> {
-  await agent.shutDown().catch((thrown: unknown) => {
+async function shutDown(requests: RequestDesk, log: Journal): Promise<void> {
+  await requests.shutDown().catch((thrown: unknown) => {
     log.write({ event: "shutdown-failed", level: "error", message: messageOf(thrown) });
   });
 }

@@ -10,7 +10,6 @@ import { writableLeader, type Member } from "./member.ts";
 import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
 
 export interface StatusInput {
-  readonly member: Member;
   readonly ground: Ground;
   /** The effect under way, and why the last one failed. */
   readonly activity: { readonly effect: string | null; readonly failure: string | null };
@@ -24,75 +23,104 @@ export interface StatusInput {
 /** An older complaint is of an earlier trouble. */
 const COMPLAINT_AGE_MS = 5_000;
 
-interface Facts {
-  readonly position: Position | null;
-  readonly replication: MemberStatus["replication"];
+interface SettingTrouble {
   readonly pendingRestart: readonly string[];
   readonly overridden: readonly string[];
 }
 
-export async function readStatus(input: StatusInput): Promise<MemberStatus> {
-  const { member, ground, activity } = input;
-  const { record } = member.keeper;
-  const address = record?.members[member.name];
-  const [facts, server, control] = await Promise.all([
-    readFacts(input),
-    member.server.state(),
-    readControlData(member.paths.data).catch(() => null),
-  ]);
-  const { position } = facts;
-  const upstream = ground === "standby" ? writableLeader(record) : null;
-  return {
-    apiVersion: API_VERSION,
-    kind: "MemberStatus",
-    cluster: member.cluster,
-    name: member.name,
-    role: roleOf(ground),
-    state: stateOf(input, position),
-    reason: activity.failure ?? (await reasonOf(input, position)),
-    agentPid: process.pid,
-    pid: "pid" in server ? server.pid : null,
-    host: address?.host ?? "127.0.0.1",
-    port: address?.port ?? 0,
-    systemId: control?.systemId ?? null,
-    timeline: position?.timeline ?? member.memory.followed?.timeline ?? control?.timeline ?? null,
-    postgresVersion: member.file().installation.version,
-    term: record?.term ?? null,
-    generation: input.generation,
-    writeLsn: position?.writeLsn ?? null,
-    flushLsn: position?.flushLsn ?? null,
-    replayLsn: position?.replayLsn ?? null,
-    replayLagSeconds: position?.replayLagSeconds ?? null,
-    upstream: upstream?.name ?? null,
-    slot: upstream === null ? null : slotNameOf(member.name),
-    replication: facts.replication,
-    progress: input.progress,
-    pendingRestart: facts.pendingRestart,
-    warnings: warningsOf(input, facts),
-    storage: await inspectStorage(member.paths.root).then(storageOf, () => null),
-  };
+interface Facts extends SettingTrouble {
+  readonly position: Position | null;
+  readonly replication: MemberStatus["replication"];
 }
 
-async function readFacts({ member, ground }: StatusInput): Promise<Facts> {
-  if (ground !== "primary" && ground !== "standby")
-    return { position: null, replication: [], pendingRestart: [], overridden: [] };
-  const { session } = member;
-  const [position, replication, trouble] = await Promise.all([
-    member.positions.read().catch(() => null),
-    readReplication(session).catch(() => []),
-    readSettingTrouble(session).catch(() => ({ pendingRestart: [], overridden: [] })),
-  ]);
-  return { position, replication, ...trouble };
+const NO_TROUBLE: SettingTrouble = { pendingRestart: [], overridden: [] };
+
+/** What a status is made of, beside what is read. */
+interface Reading extends StatusInput {
+  readonly member: Member;
+}
+
+/** Everything is read anew but what only changes with the server's settings, and the disk. */
+export class StatusReader {
+  readonly #member: Member;
+  #settings: { readonly as: string; readonly trouble: SettingTrouble } | null = null;
+  #storage: MemberStatus["storage"] = null;
+
+  constructor(member: Member) {
+    this.#member = member;
+  }
+
+  async read(given: StatusInput): Promise<MemberStatus> {
+    const member = this.#member;
+    this.#storage ??= await inspectStorage(member.paths.root).then(storageOf, () => null);
+    const [facts, server, control] = await Promise.all([
+      this.#readFacts(given.ground),
+      member.server.state(),
+      readControlData(member.paths.data).catch(() => null),
+    ]);
+    const input = { ...given, member };
+    const { ground, activity } = given;
+    const { record } = member.keeper;
+    const address = record?.members[member.name];
+    const { position } = facts;
+    const upstream = ground === "standby" ? writableLeader(record) : null;
+    return {
+      apiVersion: API_VERSION,
+      kind: "MemberStatus",
+      cluster: member.cluster,
+      name: member.name,
+      role: roleOf(ground),
+      state: stateOf(input, position),
+      reason: activity.failure ?? (await reasonOf(input, position)),
+      agentPid: process.pid,
+      pid: "pid" in server ? server.pid : null,
+      host: address?.host ?? "127.0.0.1",
+      port: address?.port ?? 0,
+      systemId: control?.systemId ?? null,
+      timeline: position?.timeline ?? member.memory.followed?.timeline ?? control?.timeline ?? null,
+      postgresVersion: member.file().installation.version,
+      term: record?.term ?? null,
+      generation: input.generation,
+      writeLsn: position?.writeLsn ?? null,
+      flushLsn: position?.flushLsn ?? null,
+      replayLsn: position?.replayLsn ?? null,
+      replayLagSeconds: position?.replayLagSeconds ?? null,
+      upstream: upstream?.name ?? null,
+      slot: upstream === null ? null : slotNameOf(member.name),
+      replication: facts.replication,
+      progress: input.progress,
+      pendingRestart: facts.pendingRestart,
+      warnings: warningsOf(input, facts),
+      storage: this.#storage,
+    };
+  }
+
+  async #readFacts(ground: Ground): Promise<Facts> {
+    if (ground !== "primary" && ground !== "standby")
+      return { position: null, replication: [], ...NO_TROUBLE };
+    const { session, positions } = this.#member;
+    const [position, replication] = await Promise.all([
+      positions.read().catch(() => null),
+      readReplication(session).catch(() => []),
+    ]);
+    return { position, replication, ...(await this.#settingTrouble(position)) };
+  }
+
+  /** pg_settings has hundreds of rows; it changes with a start or a reload alone. */
+  async #settingTrouble(position: Position | null): Promise<SettingTrouble> {
+    if (position === null) return NO_TROUBLE;
+    if (this.#settings?.as === position.settingsAsOf) return this.#settings.trouble;
+    const trouble = await readSettingTrouble(this.#member.session).catch(() => null);
+    if (trouble !== null) this.#settings = { as: position.settingsAsOf, trouble };
+    return trouble ?? NO_TROUBLE;
+  }
 }
 
 function roleOf(ground: Ground): MemberStatus["role"] {
   return ground === "primary" || ground === "standby" ? ground : "none";
 }
 
-function stateOf(
-  input: StatusInput,
-  position: Position | null,
-): Exclude<MemberState, "unreachable"> {
+function stateOf(input: Reading, position: Position | null): Exclude<MemberState, "unreachable"> {
   const { ground, activity, member } = input;
   if (activity.effect === "clone") return "cloning";
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
@@ -105,7 +133,7 @@ function stateOf(
 }
 
 /** Everybody waits for this member, which has nothing to lead with. */
-function cannotLead({ member, ground }: StatusInput): boolean {
+function cannotLead({ member, ground }: Reading): boolean {
   const { record } = member.keeper;
   if (ground !== "nothing" && ground !== "half-made") return false;
   if (record === null || record.systemId === null || record.leader !== null) return false;
@@ -125,7 +153,7 @@ function isStreaming(member: Member, position: Position | null): boolean {
   );
 }
 
-async function reasonOf(input: StatusInput, position: Position | null): Promise<string | null> {
+async function reasonOf(input: Reading, position: Position | null): Promise<string | null> {
   const { member, ground } = input;
   if (ground === "foreign")
     return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
@@ -140,7 +168,7 @@ async function reasonOf(input: StatusInput, position: Position | null): Promise<
   return `it does not receive from ${leader.name}${complaint === null ? " yet" : `; PostgreSQL's log has: ${complaint}`}`;
 }
 
-function warningsOf(input: StatusInput, facts: Facts): string[] {
+function warningsOf(input: Reading, facts: Facts): string[] {
   const warnings: string[] = [];
   if (input.storeTrouble !== null)
     warnings.push(`the store does not answer: ${input.storeTrouble}`);

@@ -51,6 +51,20 @@ export async function startAgent(options: {
   }
 }
 
+const END_LIMIT_MS = 60_000;
+
+/**
+ * Ends agents that this process has started, however far they have come: one that does not hold its lock yet is seen by nobody else. They
+ * stop their servers first.
+ */
+export async function endStarted(agents: Iterable<StartedAgent>): Promise<void> {
+  const alive = () => [...agents].filter((agent) => agent.ended() === null);
+  for (const { pid } of alive()) process.kill(pid, "SIGTERM");
+  const deadline = performance.now() + END_LIMIT_MS;
+  while (alive().length > 0 && performance.now() < deadline) await delay(20);
+  for (const { pid } of alive()) process.kill(pid, "SIGKILL");
+}
+
 /** What an agent that ended printed last: the first line is the sentence. */
 export async function lastWordsOf(root: string, member: string): Promise<string> {
   const text = await readFile(memberPaths(root, member).agentOutput, "utf8").catch(() => "");

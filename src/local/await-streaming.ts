@@ -46,7 +46,7 @@ interface Watch {
   readonly onStep: (step: UpStep) => void;
 }
 
-const POLL_MS = 25;
+const POLL_MS = 50;
 /** An agent tries again by itself; a failure that lasts this long is told as one. */
 const FAILED_FOR_MS = 15_000;
 

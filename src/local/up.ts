@@ -1,8 +1,10 @@
 // `up`: makes a cluster where there is none, brings the same one back where there is, and returns when every standby streams.
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
-import type { ClusterRecord } from "../core/record.ts";
+import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import { API_VERSION, type ClusterSpec, type Major } from "../core/spec.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { askStatus } from "../agent/peer.ts";
 import type { ClusterFile } from "../agent/cluster-file.ts";
 import { clusterPaths } from "../agent/member-paths.ts";
 import {
@@ -12,7 +14,13 @@ import {
 import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import { checkPreload } from "../postgres/settings/check-preload.ts";
 import { adoptRecord } from "./adopt-record.ts";
-import { agentRuns, startAgent, type AgentProgram, type StartedAgent } from "./agents.ts";
+import {
+  agentRuns,
+  endStarted,
+  startAgent,
+  type AgentProgram,
+  type StartedAgent,
+} from "./agents.ts";
 import { lockCluster, openCluster, readRecord, type LocalCluster } from "./cluster.ts";
 import { createCluster, makeRoom, requireRoom } from "./create-cluster.ts";
 import { deleteFiles } from "./delete.ts";
@@ -56,6 +64,7 @@ export interface UpSurroundings {
 }
 
 const DEFAULT_STANDBYS = 2;
+const HEAD_START_MS = 1_000;
 
 /**
  * @throws UnderstudyError of every kind that the issue of a bad request calls for, before anything is changed; INTERRUPTED when
@@ -122,12 +131,14 @@ async function upNew(
   const { place } = options;
   await createCluster({ place, owner: around.owner, ...around.plan });
   const cluster = await openCluster(place);
+  const started = new Map<string, StartedAgent>();
   try {
     const record = await readRecord(cluster);
-    return await bringUp(cluster, options, { ...around, record, isNew: true });
+    return await bringUp(cluster, options, { ...around, record, started, isNew: true });
   } catch (thrown) {
     const { aborted } = options.signal;
     if (!aborted && !(await isStillborn(cluster, thrown))) throw thrown;
+    await endStarted(started.values());
     await stopCluster(cluster, { timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) });
     await deleteFiles(cluster);
     const removed = `the new cluster ${place.name} was removed again, nothing is left of it`;
@@ -165,7 +176,7 @@ async function upExisting(
   const opened = await openCluster(options.place);
   for (const text of await checkItsLibraries(opened, record)) around.onStep({ kind: "note", text });
   try {
-    return await bringUp(cluster, options, { ...around, record, isNew: false });
+    return await bringUp(cluster, options, { ...around, record, started: new Map(), isNew: false });
   } catch (thrown) {
     if (!options.signal.aborted) throw thrown;
     throw new UnderstudyError(
@@ -201,14 +212,23 @@ async function checkItsLibraries(cluster: LocalCluster, record: ClusterRecord): 
 async function bringUp(
   cluster: LocalCluster,
   options: UpOptions,
-  around: UpSurroundings & { owner: Owner | null; record: ClusterRecord; isNew: boolean },
+  around: UpSurroundings & {
+    owner: Owner | null;
+    record: ClusterRecord;
+    isNew: boolean;
+    /** Gets the agents as they are started, so that a caller who gives up can end them. */
+    started: Map<string, StartedAgent>;
+  },
 ): Promise<UpResult> {
   const { root } = cluster.paths;
-  const started = new Map<string, StartedAgent>();
-  for (const member of Object.keys(around.record.members)) {
+  const { started } = around;
+  for (const [member, address] of Object.entries(around.record.members)) {
     if (agentRuns(root, member)) continue;
     const { owner, program } = around;
-    started.set(member, await startAgent({ root, member, owner, program }));
+    const agent = await startAgent({ root, member, owner, program });
+    started.set(member, agent);
+    // The one that makes the data comes first: the others load beside its initdb instead of before it.
+    if (around.isNew && member === around.record.heir) await untilAnswering(address, agent);
   }
   const status = await awaitStreaming(cluster, {
     started,
@@ -217,6 +237,19 @@ async function bringUp(
     onStep: around.onStep,
   });
   return { status, alreadyRunning: started.size === 0 };
+}
+
+/** A head start and no condition: whether it comes up is watched for by awaitStreaming. */
+async function untilAnswering(address: RecordMember, agent: StartedAgent): Promise<void> {
+  const deadline = performance.now() + HEAD_START_MS;
+  while (agent.ended() === null && performance.now() < deadline) {
+    const answers = await askStatus(address, { timeoutMs: HEAD_START_MS }).then(
+      () => true,
+      () => false,
+    );
+    if (answers) return;
+    await delay(10);
+  }
 }
 
 async function openIfThere(place: ClusterPlace): Promise<LocalCluster | null> {

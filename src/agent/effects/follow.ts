@@ -11,6 +11,7 @@ import {
   needsRestartToFollow,
   writeMemberSettings,
   writeStandbyMode,
+  reloadSettings,
 } from "./settings.ts";
 import { startAsStandby, stopServer } from "./start.ts";
 
@@ -32,7 +33,7 @@ export async function follow(context: EffectContext): Promise<void> {
     await startAsStandby(context, leader.address);
   } else {
     await writeStandbyMode(member, request);
-    if (changed || another) await member.server.reload();
+    if (changed || another) await reloadSettings(member, context.signal);
   }
   await dropUnusedSlots(member);
 }

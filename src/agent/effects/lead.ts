@@ -8,7 +8,7 @@ import type { Secret } from "../../core/secret.ts";
 import { scramVerifier } from "../../postgres/scram-verifier.ts";
 import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
-import { writeMemberSettings } from "./settings.ts";
+import { reloadSettings, writeMemberSettings } from "./settings.ts";
 
 const CREATE_DATABASE_LIMIT_MS = 120_000;
 
@@ -18,11 +18,11 @@ interface Lead {
 }
 
 /** One pass; repeated with each tick and each change of the record. */
-export async function lead({ member, record }: EffectContext): Promise<void> {
+export async function lead({ member, record, signal }: EffectContext): Promise<void> {
   // A hand-over that was under way when its agent died: nothing is handed over yet, so it never was.
   if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
-    await member.server.reload();
+    await reloadSettings(member, signal);
   await keepInOrder({ member, record });
   await makeApplicationDatabase(member);
 }

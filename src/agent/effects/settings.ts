@@ -1,5 +1,6 @@
 // Brings a member's settings files in line with the specification, the record and the member's part.
 import { mkdir, readFile, statfs } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterRecord } from "../../core/record.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
@@ -28,6 +29,9 @@ import {
 } from "../../postgres/settings/settings-files.ts";
 import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-settings.ts";
 import { REPLICATION_ROLE, SUPERUSER, type Member } from "../member.ts";
+
+const RELOAD_LIMIT_MS = 5_000;
+const RELOAD_POLL_MS = 5;
 
 export interface SettingsRequest {
   readonly record: ClusterRecord;
@@ -95,6 +99,23 @@ export async function followsAnother(member: Member, request: SettingsRequest): 
     "SELECT current_setting('primary_conninfo') AS conninfo",
   );
   return row?.conninfo !== renderPrimaryConninfo(context, request.upstream);
+}
+
+/**
+ * Has the running server read its settings, and waits until it has: what waits for a restart is known only then. A server that cannot
+ * be asked (it takes no connections now) reads them all the same.
+ */
+export async function reloadSettings(member: Member, signal: AbortSignal): Promise<void> {
+  const before = await member.positions.read().catch(() => null);
+  await member.server.reload();
+  if (before === null) return;
+  const deadline = performance.now() + RELOAD_LIMIT_MS;
+  while (performance.now() < deadline) {
+    signal.throwIfAborted();
+    const now = await member.positions.read().catch(() => null);
+    if (now === null || now.settingsAsOf !== before.settingsAsOf) return;
+    await delay(RELOAD_POLL_MS);
+  }
 }
 
 /** Whether a change of the upstream reaches a running server of this major only by a restart. */

@@ -83,8 +83,15 @@ test("only before a system identifier is recorded, and only the founder, makes d
   const leading = record({ systemId: null, leader: leaderOf(SELF) });
   assert.equal(decide({ self: SELF, record: leading, ground: "nothing" }).effect, "bootstrap");
   assert.equal(decide({ self: "demo-2", record: leading, ground: "nothing" }).effect, "clone");
+
   const lost = record({ leader: leaderOf(SELF) });
   assert.equal(decide({ self: SELF, record: lost, ground: "nothing" }).effect, "give-up-lease");
+});
+
+test("a leader that is not writable yet is waited for, not copied", () => {
+  const starting = record({ leader: { member: "demo-2", renewals: 0, lsn: null, timeline: null } });
+  for (const ground of ["nothing", "half-made"] as const)
+    assert.equal(decide({ self: SELF, record: starting, ground }).rule, "await-a-source");
 });
 
 /** What an effect makes of the part and the ground when it succeeds; null ends it. */

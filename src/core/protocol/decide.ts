@@ -28,7 +28,15 @@ function ruleFor({ self, record, ground }: Observation): RuleName {
     record?.systemId === null && (record.leader?.member === self || mayTakeLease(record, self));
   // Making the data is the one case in which a member without data may lead: only ever before a system identifier is
   // recorded, and only by the member named for it.
-  if (founding && (ground === "nothing" || ground === "half-made"))
+  if (founding && isWithoutData(ground))
     return record.leader === null ? "take-named-lease" : "found-the-cluster";
-  return TABLE[partOf(record, self)][ground];
+  const part = partOf(record, self);
+  // A leader that is not writable yet cannot be copied; the record changes when it is.
+  if (part === "follower" && record?.leader?.timeline === null && isWithoutData(ground))
+    return "await-a-source";
+  return TABLE[part][ground];
+}
+
+function isWithoutData(ground: Ground): boolean {
+  return ground === "nothing" || ground === "half-made";
 }

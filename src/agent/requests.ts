@@ -1,0 +1,158 @@
+// What may be asked of an agent over its API, each request in terms of the agent's loop and the effects.
+import { setTimeout as delay } from "node:timers/promises";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
+import type { MemberStatus } from "../core/member-status.ts";
+import { releaseLease } from "../core/record-changes.ts";
+import type { Agent } from "./agent.ts";
+import type { AgentRequests } from "./api.ts";
+import { handOver, whyNot } from "./effects/hand-over.ts";
+import { setDataAside } from "./effects/rejoin.ts";
+import { stopServer } from "./effects/start.ts";
+import { writableLeader, type Member } from "./member.ts";
+import { StatusReader } from "./status.ts";
+
+export interface RequestDeskOptions {
+  readonly member: Member;
+  readonly agent: Agent;
+  /** Reads the specification anew. */
+  readonly rereadFile: () => Promise<void>;
+  /** What the store's trouble is, or null. */
+  readonly storeTrouble: () => string | null;
+}
+
+const REPLAY_POLL_MS = 2;
+
+export class RequestDesk implements AgentRequests {
+  readonly #member: Member;
+  readonly #agent: Agent;
+  readonly #options: RequestDeskOptions;
+  readonly #statusReader: StatusReader;
+
+  constructor(options: RequestDeskOptions) {
+    this.#options = options;
+    this.#member = options.member;
+    this.#agent = options.agent;
+    this.#statusReader = new StatusReader(options.member);
+  }
+
+  status(): Promise<MemberStatus> {
+    const { ground, activity, progress, appliedGeneration } = this.#agent;
+    return this.#statusReader.read({
+      ground,
+      activity,
+      progress,
+      storeTrouble: this.#options.storeTrouble(),
+      generation: appliedGeneration,
+    });
+  }
+
+  role(): "primary" | "standby" | "none" {
+    const { ground } = this.#agent;
+    if (ground === "standby") return "standby";
+    return ground === "primary" && this.#member.keeper.holdsLease ? "primary" : "none";
+  }
+
+  async switchover({ to, dryRun }: { to: string; dryRun: boolean }): Promise<void> {
+    await this.#agent.request("switchover", async (context) => {
+      this.#mustLead("switch over");
+      const obstacle = dryRun ? await whyNot({ ...context, to }) : null;
+      if (obstacle !== null)
+        throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
+      if (!dryRun) await handOver({ ...context, to });
+    });
+  }
+
+  restart(): Promise<void> {
+    return this.#agent.request("restart", async (context) => {
+      this.#member.event({
+        event: "restart",
+        message: `${this.#member.name} restarts on request.`,
+      });
+      await stopServer(context);
+    });
+  }
+
+  reload(): Promise<void> {
+    return this.#agent.request("reload", async () => {
+      await this.#options.rereadFile();
+      this.#agent.lookAgain();
+      await this.#member.server.reload();
+    });
+  }
+
+  reclone(): Promise<void> {
+    return this.#agent.request("reclone", async (context) => {
+      const { member, record } = context;
+      const leader = writableLeader(record);
+      if (leader === null)
+        throw new UnderstudyError(
+          "NO_PRIMARY",
+          `cannot reclone ${member.name}: there is no primary to copy`,
+        );
+      if (leader.name === member.name)
+        throw new UnderstudyError(
+          "PRIMARY_PROTECTED",
+          `cannot reclone ${member.name}: it is the primary of term ${leader.term}`,
+        );
+      await stopServer(context);
+      const { ground } = this.#agent;
+      if (ground !== "nothing" && ground !== "half-made") {
+        const kept = await setDataAside(member);
+        member.event({
+          event: "reclone",
+          message: `${member.name} is copied anew on request; what it had is kept in ${kept}.`,
+        });
+      }
+    });
+  }
+
+  async awaitReplay({ beyond, timeoutMs }: { beyond: string; timeoutMs: number }): Promise<void> {
+    const target = parseLsn(beyond);
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const { replayLsn } = await this.#member.positions.read();
+      const replayed = parseLsnOrNull(replayLsn);
+      // Beyond, not at: the position is the start of the last record (postgres-facts, "switchover floor").
+      if (replayed !== null && replayed > target) return;
+      if (performance.now() > deadline)
+        throw new UnderstudyError(
+          "TIMED_OUT",
+          `${this.#member.name} has replayed ${replayLsn ?? "nothing"} and not ${beyond} within ${timeoutMs / 1000} s`,
+        );
+      await delay(REPLAY_POLL_MS);
+    }
+  }
+
+  async shutDown(): Promise<void> {
+    this.#agent.interrupt("the member is shut down");
+    const member = this.#member;
+    // Without a record nothing was begun, but a server that was there before may run.
+    if (member.keeper.record === null) {
+      await stopServer({ member, signal: new AbortController().signal });
+      return this.#agent.end();
+    }
+    return this.#agent.request("shut-down", async (context) => {
+      await stopServer(context);
+      const holder = { member: member.name, term: context.record.term, heir: member.name };
+      // It is named to take the lease again: the cluster comes back as it was. A store that does not answer must not keep it
+      // from ending; whose lease it was is then still in the record.
+      await member.keeper
+        .change((current) => releaseLease(current, holder))
+        .catch((thrown: unknown) => {
+          member.log.write({ event: "lease-kept", level: "error", message: messageOf(thrown) });
+        });
+      member.event({ event: "stopped", message: `${member.name} was stopped on request.` });
+      this.#agent.end();
+    });
+  }
+
+  #mustLead(what: string): void {
+    const { record } = this.#member.keeper;
+    if (this.role() === "primary") return;
+    throw new UnderstudyError(
+      "SWITCHOVER_REFUSED",
+      `${this.#member.name} cannot ${what}: it is not the primary, ${record?.leader?.member ?? "nobody"} is`,
+    );
+  }
+}
