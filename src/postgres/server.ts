@@ -29,6 +29,7 @@ export type ServerState =
   | { readonly kind: "starting" | "accepting" | "closed" | "stopping"; readonly pid: number };
 
 const POLL_MS = 3;
+const REQUEST_AGAIN_MS = 200;
 const LOG_TAIL_BYTES = 16_384;
 
 export class PostgresServer {
@@ -104,10 +105,15 @@ export class PostgresServer {
     timeoutMs: number;
     signal: AbortSignal;
   }): Promise<void> {
-    await this.requestStop(options.mode);
     const deadline = performance.now() + options.timeoutMs;
+    let requestedMs = -Infinity;
     while ((await this.state()).kind !== "stopped") {
       options.signal.throwIfAborted();
+      // A request that comes before a new server has its postmaster.pid is lost; a second one does no harm.
+      if (performance.now() - requestedMs > REQUEST_AGAIN_MS) {
+        await this.requestStop(options.mode);
+        requestedMs = performance.now();
+      }
       if (performance.now() > deadline)
         throw new UnderstudyError(
           "STOP_FAILED",

@@ -44,7 +44,7 @@ describe("up", () => {
     const { code, message, hint } = errorOf(result);
     assert.equal(code, "INTERRUPTED");
     assert.match(message, /the agents of t that were started go on/);
-    assert.match(hint, /understudy status.*understudy down/);
+    assert.match(hint, /understudy .*status.*understudy .*down/);
     await cluster.ok(["up"]);
     await cluster.untilHealthy();
   });
