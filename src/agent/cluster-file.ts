@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { open, readFile, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
+import { describeIssue } from "../core/describe-issue.ts";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isMajor, parseSpec, type ClusterSpec, type Major } from "../core/spec.ts";
@@ -135,8 +136,5 @@ function checked<Schema extends v.GenericSchema>(file: {
   const parsed = v.safeParse(file.schema, file.document);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new UnderstudyError(
-    "SPEC_CORRUPT",
-    `${file.path} is wrong at "${v.getDotPath(issue) ?? "its root"}": ${issue.message}`,
-  );
+  throw new UnderstudyError("SPEC_CORRUPT", `${file.path} is wrong at ${describeIssue(issue)}`);
 }

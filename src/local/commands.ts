@@ -1,19 +1,10 @@
-// Everything that can be asked of clusters on this machine, as one object: what the command line loads when it needs it.
+// Everything that can be asked of clusters on this machine, as one object for the command line. Each part is loaded when it is first asked
+// for: `status` does not pay for what only `up` needs.
 import { SUPERUSER } from "../agent/member.ts";
 import type { AgentProgram } from "./agents.ts";
 import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
-import { deleteCluster, describeDeletion } from "./delete.ts";
-import { diagnose } from "./doctor.ts";
-import { downCluster } from "./down.ts";
-import { failover, planFailover } from "./failover.ts";
-import { readEvents, readLogs } from "./journals.ts";
-import { planParameters, setParameters, showParameters } from "./parameters.ts";
 import { listClusters, resolveClusterPlace, type Environment } from "./place.ts";
-import { readClusterStatus } from "./read-status.ts";
-import { reclone, reload, restart } from "./restart.ts";
-import { addStandby, removeStandby } from "./standby.ts";
-import { planSwitchover, switchover } from "./switchover.ts";
-import { upCluster, type UpOptions, type UpSurroundings } from "./up.ts";
+import type { UpOptions, UpSurroundings } from "./up.ts";
 
 export function localCommands(around: {
   readonly env: Environment;
@@ -24,12 +15,6 @@ export function localCommands(around: {
     resolveClusterPlace,
     listClusters,
     openCluster,
-    upCluster: (options: UpOptions, onStep: UpSurroundings["onStep"]) =>
-      upCluster(options, { ...around, onStep }),
-    downCluster,
-    describeDeletion,
-    deleteCluster,
-    readClusterStatus,
     memberNames: async (cluster: LocalCluster) => Object.keys((await readRecord(cluster)).members),
     applicationPassword: async (cluster: LocalCluster) => cluster.secrets.application,
     superuserLogin: async (cluster: LocalCluster) => ({
@@ -37,22 +22,49 @@ export function localCommands(around: {
       password: cluster.secrets.superuser,
     }),
     binDirOf: async (cluster: LocalCluster) => cluster.file.installation.binDir,
-    addStandby: (cluster: LocalCluster, request: { name: string | null }, operation: Operation) =>
-      addStandby(cluster, { ...request, program: around.program }, operation),
-    removeStandby,
-    planSwitchover,
-    switchover,
-    planFailover,
-    failover,
-    restart,
-    reload,
-    showParameters,
-    planParameters,
-    setParameters,
-    reclone,
-    readLogs,
-    readEvents,
-    diagnose: (question: Omit<Parameters<typeof diagnose>[0], "uid">) =>
-      diagnose({ ...question, uid: around.uid }),
+    readClusterStatus: onceAsked(async () => (await import("./read-status.ts")).readClusterStatus),
+    upCluster: async (options: UpOptions, onStep: UpSurroundings["onStep"]) =>
+      (await import("./up.ts")).upCluster(options, { ...around, onStep }),
+    downCluster: onceAsked(async () => (await import("./down.ts")).downCluster),
+    describeDeletion: onceAsked(async () => (await import("./delete.ts")).describeDeletion),
+    deleteCluster: onceAsked(async () => (await import("./delete.ts")).deleteCluster),
+    addStandby: async (
+      cluster: LocalCluster,
+      request: { name: string | null },
+      operation: Operation,
+    ) => {
+      const { addStandby } = await import("./standby.ts");
+      return addStandby(cluster, { ...request, program: around.program }, operation);
+    },
+    removeStandby: onceAsked(async () => (await import("./standby.ts")).removeStandby),
+    planSwitchover: onceAsked(async () => (await import("./switchover.ts")).planSwitchover),
+    switchover: onceAsked(async () => (await import("./switchover.ts")).switchover),
+    planFailover: onceAsked(async () => (await import("./failover.ts")).planFailover),
+    failover: onceAsked(async () => (await import("./failover.ts")).failover),
+    restart: onceAsked(async () => (await import("./restart.ts")).restart),
+    reload: onceAsked(async () => (await import("./restart.ts")).reload),
+    reclone: onceAsked(async () => (await import("./restart.ts")).reclone),
+    showParameters: onceAsked(async () => (await import("./parameters.ts")).showParameters),
+    planParameters: onceAsked(async () => (await import("./parameters.ts")).planParameters),
+    setParameters: onceAsked(async () => (await import("./parameters.ts")).setParameters),
+    readEvents: onceAsked(async () => (await import("./journals.ts")).readEvents),
+    readLogs: async function* (
+      cluster: LocalCluster,
+      request: { member: string | null; follow: boolean; lines: number; signal: AbortSignal },
+    ) {
+      yield* (await import("./journals.ts")).readLogs(cluster, request);
+    },
+    diagnose: onceAsked(async () => {
+      const { diagnose } = await import("./doctor.ts");
+      return (question: Omit<Parameters<typeof diagnose>[0], "uid">) =>
+        diagnose({ ...question, uid: around.uid });
+    }),
   };
+}
+
+/** The same function, loaded with its first call. */
+function onceAsked<Arguments extends unknown[], Result>(
+  load: () => Promise<(...args: Arguments) => Promise<Result>>,
+): (...args: Arguments) => Promise<Result> {
+  return async (...args) => (await load())(...args);
 }

@@ -35,13 +35,14 @@ export async function requireRoom(place: ClusterPlace, owner: Owner | null): Pro
       `cannot read ${place.dir}: ${messageOf(thrown)}`,
     );
   });
+  // First, because it tells more: somebody may have moved cluster.json to another name beside it.
+  await refuseData(paths);
   const stranger = entries.find((entry) => !isOurs(paths, entry));
   if (stranger !== undefined)
     throw new UnderstudyError(
       "DIRECTORY_NOT_OURS",
       `${place.dir} is not empty and holds no cluster: "${stranger}" is in it`,
     );
-  await refuseData(paths);
   await requireReachable(place.dir, owner);
 }
 

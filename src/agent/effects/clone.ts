@@ -1,18 +1,20 @@
 // Copies the primary, because this member has no data or only half a copy.
 import { rm } from "node:fs/promises";
+import { codeOf } from "../../core/errors.ts";
 import { slotNameOf } from "../../core/name.ts";
 import { cloneDataDirectory } from "../../postgres/base-backup/clone.ts";
+import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
-import { REPLICATION_ROLE, writableLeader } from "../member.ts";
+import { REPLICATION_ROLE, writableLeader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
+import { setDataAside } from "./rejoin.ts";
 import { startAsStandby } from "./start.ts";
 
 export async function clone(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
   const leader = writableLeader(record);
   if (leader === null || record.systemId === null) return; // Nothing to copy yet; the record changes when there is.
-  // What a copy left that was cut off has never been started, so nothing is lost with it.
-  if (await isHalfMade(member)) await rm(member.paths.data, { recursive: true, force: true });
+  if (await isHalfMade(member)) await clearHalfMade(member);
   const copied = await cloneDataDirectory({
     source: {
       host: leader.address.host,
@@ -41,4 +43,28 @@ export async function clone(context: EffectContext): Promise<void> {
     switchPoint: copied.startLsn,
   });
   await startAsStandby(context, leader.address);
+}
+
+/** What a copy left that was cut off has never been started, so nothing is lost with it. */
+async function clearHalfMade(member: Member): Promise<void> {
+  const { data } = member.paths;
+  if (await isReadable(data)) return rm(data, { recursive: true, force: true });
+  // A marker is written whole or not at all: this one was damaged, and does not tell what there was before.
+  const kept = await setDataAside(member).catch((thrown: unknown) => {
+    if (codeOf(thrown) === "ENOENT") return null;
+    throw thrown;
+  });
+  await removeMarker(data);
+  member.event({
+    event: "marker-damaged",
+    level: "warning",
+    message: `The marker of ${member.name}'s half-made data cannot be read; it is copied anew${kept === null ? "" : `, what was there is kept in ${kept}`}.`,
+  });
+}
+
+function isReadable(dataDir: string): Promise<boolean> {
+  return readMarker(dataDir).then(
+    () => true,
+    () => false,
+  );
 }

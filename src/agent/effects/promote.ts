@@ -14,6 +14,7 @@ import { writeMemberSettings } from "./settings.ts";
 
 const POLL_MS = 2;
 const CHECKPOINT_LIMIT_MS = 300_000;
+const CHECKPOINT_AFTER_MS = 3_000;
 const REQUEST_AGAIN_MS = 200;
 /** Replay may take long; it is given up only when nothing moves for this long. */
 const STALL_LIMIT_MS = 60_000;
@@ -52,10 +53,17 @@ export async function promote(context: EffectContext): Promise<void> {
   // Settings that only a primary has, such as values lower than its standbys still run with.
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await member.server.reload();
-  // pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26); nobody waits for this one.
-  void member.session.query("CHECKPOINT", [], { timeoutMs: CHECKPOINT_LIMIT_MS }).catch(() => {});
+  void checkpointLater(member);
 }
 
+/**
+ * pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26). Nobody waits for this one, and it comes
+ * after those that the standbys' copies begin with.
+ */
+async function checkpointLater({ session }: Member): Promise<void> {
+  await delay(CHECKPOINT_AFTER_MS, undefined, { ref: false });
+  await session.query("CHECKPOINT", [], { timeoutMs: CHECKPOINT_LIMIT_MS }).catch(() => {});
+}
 /** The others begin to follow as soon as the record names the new timeline. */
 async function announce(member: Member): Promise<void> {
   await member.keeper.renew();

@@ -41,6 +41,8 @@ export interface CheckedParameters {
  * PARAMETER_INVALID with type, range and unit; POSTGRES_UNUSABLE when the binaries do not answer.
  */
 export async function checkParameters(options: CheckParametersOptions): Promise<CheckedParameters> {
+  if (Object.keys(options.parameters).length === 0 && options.preload.length === 0)
+    return { parameters: {}, needRestart: [], warnings: [] };
   const described = await describeParameters(options.installation, options);
   const catalog: ParameterCatalog = new Map([...described, ...(options.running ?? [])]);
   const checked = new Map<string, string>();
