@@ -1,6 +1,7 @@
 // The record: the one document that the members of a cluster agree on. A few kilobytes, changed only by
 // compare-and-set. What can be asked of a member directly (LSN, lag, state) is not in it.
 import * as v from "valibot";
+import { describeIssue } from "./describe-issue.ts";
 import { UnderstudyError } from "./errors.ts";
 
 /** Raised when an older Understudy could misunderstand what a newer one writes. */
@@ -119,7 +120,7 @@ export function parseRecord(text: string): ClusterRecord {
   const [issue] = parsed.issues;
   throw new UnderstudyError(
     "RECORD_CORRUPT",
-    `the cluster's record cannot be understood at "${v.getDotPath(issue) ?? "its root"}": ${issue.message}`,
+    `the cluster's record cannot be understood at ${describeIssue(issue)}`,
   );
 }
 

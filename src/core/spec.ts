@@ -1,5 +1,6 @@
 // The specification: what a user wants a cluster to be. The same on one machine, on hosts and on Kubernetes.
 import * as v from "valibot";
+import { describeIssue } from "./describe-issue.ts";
 import { UnderstudyError } from "./errors.ts";
 
 export const API_VERSION = "understudy.dev/v1alpha1";
@@ -41,6 +42,6 @@ export function parseSpec(document: unknown): ClusterSpec {
   const [issue] = parsed.issues;
   throw new UnderstudyError(
     "SPEC_CORRUPT",
-    `the specification is wrong at "${v.getDotPath(issue) ?? "its root"}": ${issue.message}`,
+    `the specification is wrong at ${describeIssue(issue)}`,
   );
 }

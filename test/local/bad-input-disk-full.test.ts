@@ -1,0 +1,81 @@
+// A standby's disk that is too small for the copy: a small tmpfs is its whole directory, so that the primary's disk stays as it is.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chown, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { TestCluster, memberOf } from "../support/local-cluster.ts";
+
+describe("a disk that fills during a base backup", () => {
+  it("is named, leaves the primary alone, and the copy succeeds by itself when there is room", async () => {
+    await using cluster = await TestCluster.up(15, { standbys: 0 });
+    await using disk = await giveSmallDisk(cluster, { member: "t-2", megabytes: 30 });
+    await cluster.ok(["standby", "add", "t-2", "--no-wait"]);
+    const seen = await untilFailed(cluster, "t-2");
+    assert.match(
+      memberOf(seen, "t-2").reason ?? "",
+      new RegExp(
+        `^cannot copy the primary to .*: the file system ${disk.path} \\(tmpfs\\) has \\d+ MiB free, and the copy needs about \\d+ MiB$`,
+      ),
+    );
+    assert.equal(seen.state, "degraded");
+    assert.equal(memberOf(seen, "t-1").state, "running");
+    await cluster.ok(["sql", "CREATE TABLE goes_on AS SELECT 1 AS one"]);
+
+    disk.grow(400);
+    await cluster.untilHealthy();
+    const read = await cluster.ok(["sql", "SELECT one FROM goes_on", "--member", "t-2"]);
+    assert.match(read, /1/);
+  });
+
+  it("is named too where other files take the room, and what was begun is never started", async () => {
+    await using cluster = await TestCluster.up(15, { standbys: 0 });
+    await using disk = await giveSmallDisk(cluster, { member: "t-2", megabytes: 300 });
+    const ballast = join(disk.path, "ballast");
+    await writeFile(ballast, Buffer.alloc(280 * 1024 * 1024));
+    await cluster.ok(["standby", "add", "t-2", "--no-wait"]);
+    const seen = await untilFailed(cluster, "t-2");
+    assert.match(memberOf(seen, "t-2").reason ?? "", /\(tmpfs\) has \d+ MiB free/);
+    assert.deepEqual(cluster.serverPids("t-2"), []);
+    await rm(ballast);
+    await cluster.untilHealthy();
+  });
+});
+
+function untilFailed(cluster: TestCluster, member: string) {
+  return cluster.until(`${member} has failed`, (status) =>
+    status.members.some(({ name, state }) => name === member && state === "failed"),
+  );
+}
+
+interface SmallDisk extends AsyncDisposable {
+  readonly path: string;
+  grow(megabytes: number): void;
+}
+
+/** Needs root: fails with mount's own words where this process may not mount. */
+async function giveSmallDisk(
+  cluster: TestCluster,
+  of: { member: string; megabytes: number },
+): Promise<SmallDisk> {
+  const path = cluster.paths(of.member).root;
+  await mkdir(path, { mode: 0o700 });
+  execFileSync("mount", ["-t", "tmpfs", "-o", size(of.megabytes), "tmpfs", path]);
+  const { uid, gid } = await stat(cluster.dir);
+  await chown(path, uid, gid);
+  return {
+    path,
+    grow: (much) => {
+      execFileSync("mount", ["-o", `remount,${size(much)}`, path]);
+    },
+    [Symbol.asyncDispose]: async () => {
+      // Nothing may live on it when it goes, and a mounted directory cannot be deleted with its cluster.
+      await cluster.run(["down"]);
+      execFileSync("umount", [path]);
+    },
+  };
+}
+
+function size(megabytes: number): string {
+  return `size=${megabytes}m,mode=0700`;
+}
