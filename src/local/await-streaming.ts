@@ -67,7 +67,7 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
       await refuseDeadAgent(cluster, { member, watch });
       refuseLastingFailure(member, { failedSince, watch });
       const caughtUp = hasCaughtUp(member, { status, goals });
-      const seconds = (performance.now() - begun) / 1000;
+      const seconds = watch.started.has(member.name) ? (performance.now() - begun) / 1000 : null;
       report(member, { answer, ready, caughtUp, seconds, watch });
     }
     if (watched.every(({ name }) => ready.has(name)))
@@ -87,7 +87,7 @@ function report(
     answer: MemberAnswer | undefined;
     ready: Set<string>;
     caughtUp: boolean;
-    seconds: number;
+    seconds: number | null;
     watch: Watch;
   },
 ): void {

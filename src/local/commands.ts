@@ -2,6 +2,7 @@
 // for: `status` does not pay for what only `up` needs.
 import { SUPERUSER } from "../agent/member.ts";
 import type { AgentProgram } from "./agents.ts";
+import type { UpStep } from "./await-streaming.ts";
 import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
 import { listClusters, resolveClusterPlace, type Environment } from "./place.ts";
 import type { UpOptions, UpSurroundings } from "./up.ts";
@@ -30,7 +31,7 @@ export function localCommands(around: {
     deleteCluster: onceAsked(async () => (await import("./delete.ts")).deleteCluster),
     addStandby: async (
       cluster: LocalCluster,
-      request: { name: string | null },
+      request: { name: string | null; onStep: (step: UpStep) => void },
       operation: Operation,
     ) => {
       const { addStandby } = await import("./standby.ts");

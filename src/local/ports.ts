@@ -27,17 +27,20 @@ export interface ChosenPorts {
  */
 export async function choosePorts(request: {
   first: number | null;
+  /** Where to begin to look when `first` is null. */
+  from?: number;
   count: number;
   avoid?: ReadonlySet<number>;
 }): Promise<ChosenPorts> {
   const { first, count, avoid } = request;
+  const begin = first ?? request.from ?? FIRST_PORT;
   const ports: MemberPorts[] = [];
   const passedOver: number[] = [];
-  for (let port = first ?? FIRST_PORT; ports.length < count; port += 1) {
+  for (let port = begin; ports.length < count; port += 1) {
     if (port >= LIMIT)
       throw new UnderstudyError(
         "PORT_TAKEN",
-        `there are no ${count} free ports from ${first ?? FIRST_PORT} to ${LIMIT - 1}, where outgoing connections and agents begin`,
+        `there are no ${count} free ports from ${begin} to ${LIMIT - 1}, where outgoing connections and agents begin`,
       );
     const free = avoid?.has(port) !== true && (await isFree(port));
     if (!free && first !== null)

@@ -1,6 +1,7 @@
 // Restarting members, one after the other, so that never two are away at once: standbys first, then the primary; and once more those
 // standbys that wait for a value which had to become lower on the primary first (lesson 30).
 import type { ClusterStatus } from "../core/cluster-status.ts";
+import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import {
   askAgent,
   lockCluster,
@@ -114,20 +115,22 @@ export async function reload(cluster: LocalCluster, operation: Operation): Promi
 /** Throws a standby's data away, unless it holds what the primary does not, and copies the primary. */
 export async function reclone(
   cluster: LocalCluster,
-  request: { member: string },
+  request: { member: string; onStep: (step: UpStep) => void },
   operation: Operation,
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const { member: name } = request;
   const member = recordMember(await readRecord(cluster), name);
-  const before = pidOf(requireRunning(await readClusterStatus(cluster, operation.signal)), name);
+  requireRunning(await readClusterStatus(cluster, operation.signal));
   await askAgent(cluster, { member, path: "/reclone", operation });
   operation.onStep(`${name} is stopped, its data is set aside`);
   if (operation.wait)
-    await waitFor(cluster, {
-      what: `the copy of ${name}`,
-      isSo: (status) => isSettled(status, name) && pidOf(status, name) !== before,
-      operation,
+    await awaitStreaming(cluster, {
+      only: name,
+      started: new Map(),
+      timeoutMs: operation.timeoutMs,
+      signal: operation.signal,
+      onStep: request.onStep,
     });
   return {
     summary: operation.wait

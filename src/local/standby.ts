@@ -7,7 +7,7 @@ import { addMember, removeMember } from "../core/record-changes.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { MAX_STANDBYS } from "../core/spec.ts";
 import { startAgent, stopMember, type AgentProgram } from "./agents.ts";
-import { awaitStreaming } from "./await-streaming.ts";
+import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import {
   changeClusterRecord,
   lockCluster,
@@ -25,7 +25,7 @@ import { readClusterStatus, requireRunning } from "./read-status.ts";
 /** @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY, and what waiting may throw. */
 export async function addStandby(
   cluster: LocalCluster,
-  request: { name: string | null; program: AgentProgram },
+  request: { name: string | null; program: AgentProgram; onStep: (step: UpStep) => void },
   operation: Operation,
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
@@ -34,7 +34,14 @@ export async function addStandby(
   await refuseAddition(cluster, { record, name });
   await requireSameLibraries(cluster, name);
   const taken = new Set(Object.values(record.members).flatMap((each) => [each.port, each.apiPort]));
-  const [ports] = (await choosePorts({ first: null, count: 1, avoid: taken })).ports;
+  const [ports] = (
+    await choosePorts({
+      first: null,
+      from: Math.min(...Object.values(record.members).map(({ port }) => port)),
+      count: 1,
+      avoid: taken,
+    })
+  ).ports;
   if (ports === undefined)
     throw new UnderstudyError("PORT_TAKEN", `there is no free port for ${name}`);
   const { root } = memberPaths(cluster.paths.root, name);
@@ -59,7 +66,7 @@ export async function addStandby(
       started: new Map([[name, agent]]),
       timeoutMs: operation.timeoutMs,
       signal: operation.signal,
-      onStep: () => {},
+      onStep: request.onStep,
     });
   return {
     summary: operation.wait ? `${name} streams from the primary` : `${name} is being made`,

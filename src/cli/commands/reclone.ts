@@ -10,6 +10,7 @@ import {
   type Call,
   type WaitOptions,
 } from "../command.ts";
+import { showingMembers } from "../member-progress.ts";
 import type { CliContext, Session } from "../session.ts";
 
 export function register(program: Command, context: CliContext): void {
@@ -35,5 +36,8 @@ async function reclone(session: Session, call: Call<WaitOptions>): Promise<void>
     flag: "--yes",
   });
   const operation = session.operation(call.options);
-  await answerOutcome(session, await local.reclone(cluster, { member }, operation));
+  const outcome = await showingMembers(session, (onStep) =>
+    local.reclone(cluster, { member, onStep }, operation),
+  );
+  await answerOutcome(session, outcome);
 }

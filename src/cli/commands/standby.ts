@@ -10,6 +10,7 @@ import {
   type Call,
   type WaitOptions,
 } from "../command.ts";
+import { showingMembers } from "../member-progress.ts";
 import type { CliContext, Session } from "../session.ts";
 
 export function register(program: Command, context: CliContext): void {
@@ -35,7 +36,10 @@ async function add(session: Session, call: Call<WaitOptions>): Promise<void> {
   const name = typed === undefined ? null : checkMemberName(typed);
   const { local, cluster } = await session.cluster();
   const operation = session.operation(call.options);
-  await answerOutcome(session, await local.addStandby(cluster, { name }, operation));
+  const outcome = await showingMembers(session, (onStep) =>
+    local.addStandby(cluster, { name, onStep }, operation),
+  );
+  await answerOutcome(session, outcome);
 }
 
 async function remove(session: Session, call: Call<WaitOptions>): Promise<void> {

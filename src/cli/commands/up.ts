@@ -10,10 +10,10 @@ import {
   parseStandbys,
 } from "../arguments.ts";
 import { examples, onRun, timeoutOption } from "../command.ts";
-import type { UpOptions, UpResult } from "../../local/up.ts";
+import { showingMembers } from "../member-progress.ts";
+import type { UpOptions } from "../../local/up.ts";
 import { renderFooter } from "../screens/footer.ts";
-import { EMPTY_UP, advanceUp, renderUp } from "../screens/up.ts";
-import type { CliContext, LocalCommands, Session } from "../session.ts";
+import type { CliContext, Session } from "../session.ts";
 import type { Major } from "../../core/spec.ts";
 
 interface Options {
@@ -91,7 +91,7 @@ async function up(session: Session, call: { options: Options }): Promise<void> {
   const place = await session.place();
   const local = await session.local();
   const { options } = call;
-  const result = await upWithProgress(session, local, {
+  const wish: UpOptions = {
     place,
     standbys: options.standbys ?? null,
     major: options.postgres ?? null,
@@ -104,7 +104,8 @@ async function up(session: Session, call: { options: Options }): Promise<void> {
     adoptRecord: options.adoptRecord === true,
     timeoutMs: options.timeout,
     signal: session.context.signal,
-  });
+  };
+  const result = await showingMembers(session, (onStep) => local.upCluster(wish, onStep));
   if (result.alreadyRunning) session.step(`${place.name} is running already; nothing was changed`);
   await session.answer({
     document: result.status,
@@ -138,22 +139,4 @@ async function stayUntilInterrupted(session: Session, timeoutMs: number): Promis
     signal: new AbortController().signal,
   };
   session.step((await local.downCluster(cluster, operation)).summary);
-}
-
-async function upWithProgress(
-  session: Session,
-  local: LocalCommands,
-  options: UpOptions,
-): Promise<UpResult> {
-  const { live, block } = session.progressBlock();
-  let view = EMPTY_UP;
-  const picture = () => renderUp(view, { look: session.err, live });
-  try {
-    return await local.upCluster(options, (step) => {
-      view = advanceUp(view, step);
-      block.paint(picture());
-    });
-  } finally {
-    block.end(picture());
-  }
 }

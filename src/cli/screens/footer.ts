@@ -16,17 +16,20 @@ export function renderFooter(footer: Footer, look: Look): string {
   const write = shortened(footer.endpoints.write, look);
   const read = shortened(footer.endpoints.read, look);
   const longest = Math.max(displayWidth(write), displayWidth(read));
-  // Eighty columns hold a shortened string only without the indent.
-  const indent = look.width !== null && longest + 9 > look.width ? "" : "  ";
+  // Eighty columns hold a shortened string only without the indent, and with a port of five digits only just.
+  const room = look.width === null ? Infinity : look.width - longest;
+  const indent = room < 9 ? "" : "  ";
+  const gap = room < 7 ? "" : " ";
   return [
-    `${indent}${paint(look, "dim", "write")}  ${write}`,
-    `${indent}${paint(look, "dim", "read")}   ${read}`,
-    `${indent}${paint(look, "dim", "next")}   ${footer.program} ${footer.next.join(` ${dot(look)} `)}`,
+    `${indent}${paint(look, "dim", "write")} ${gap}${write}`,
+    `${indent}${paint(look, "dim", "read")}  ${gap}${read}`,
+    `${indent}${paint(look, "dim", "next")}  ${gap}${footer.program} ${footer.next.join(` ${dot(look)} `)}`,
   ].join("\n");
 }
 
 function shortened(url: string, look: Look): string {
   if (look.width === null || displayWidth(url) + 9 <= look.width) return url;
   const ellipsis = look.unicode ? "…" : "...";
-  return url.replace(/(@[^,/]*),[^/]*\//, `$1,${ellipsis}/`);
+  const first = url.replace(/(@[^,/]*),[^/]*\//, `$1,${ellipsis}/`);
+  return displayWidth(first) + 6 <= look.width ? first : url.replace(/@[^/]*\//, `@${ellipsis}/`);
 }

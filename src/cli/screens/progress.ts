@@ -5,7 +5,9 @@ import { formatBytes, formatSeconds } from "../output/units.ts";
 export function describeProgress(progress: Progress): string {
   const { step, bytesDone, bytesTotal, remainingSeconds } = progress;
   if (bytesDone === null) return step;
-  const left = remainingSeconds === null ? "" : `, ${formatSeconds(remainingSeconds)} left`;
+  // An estimate: tenths would only flicker.
+  const left =
+    remainingSeconds === null ? "" : `, ${formatSeconds(Math.ceil(remainingSeconds))} left`;
   if (bytesTotal === null || bytesTotal === 0) return `${step} ${formatBytes(bytesDone)}${left}`;
   // The total is estimated when a base backup begins and the data may grow: never more than all of
   // it.

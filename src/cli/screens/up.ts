@@ -91,7 +91,7 @@ function memberLine(
 
 function readyText(step: Extract<UpStep, { kind: "member-ready" }>): string {
   const time = step.seconds === null ? null : formatSeconds(step.seconds);
-  if (step.member.role === "primary") return time ?? "";
+  if (step.member.role === "primary") return time ?? "running";
   const behind = step.lagBytes === null ? "" : `, ${formatBytes(step.lagBytes)} behind`;
   return `streaming${behind}`;
 }
