@@ -3,7 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";
-import { LiveBlock } from "./output/live-view.ts";
+import { FullScreen } from "./output/live-view.ts";
 import { dot, isLive, paint } from "./output/look.ts";
 import { cutTo } from "./output/text.ts";
 import { formatSeconds } from "./output/units.ts";
@@ -20,7 +20,7 @@ export async function watchStatus(session: Session, everyMs: number): Promise<vo
   const quit = new AbortController();
   const stop = AbortSignal.any([context.signal, context.outputClosed, quit.signal]);
   const paintedOver = session.forPeople && isLive(context.stdout, context.env);
-  const block = paintedOver ? new LiveBlock(context.stdout) : null;
+  const block = paintedOver ? new FullScreen(context.stdout) : null;
   const releaseKeys = block === null ? () => {} : onQuitKey(session, () => quit.abort());
   let page = "";
   try {
@@ -33,7 +33,7 @@ export async function watchStatus(session: Session, everyMs: number): Promise<vo
     }
   } finally {
     releaseKeys();
-    block?.end(page === "" ? "" : fitted(page, session));
+    block?.end(page.trimEnd());
   }
 }
 

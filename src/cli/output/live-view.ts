@@ -46,6 +46,38 @@ export class LiveBlock {
   }
 }
 
+const ENTER_SCREEN = "\x1b[?1049h";
+const LEAVE_SCREEN = "\x1b[?1049l";
+const TOP_LEFT = "\x1b[H";
+
+/**
+ * A page of its own, as `top` has it: each picture begins at the top left, so that a terminal that
+ * changes its size in between leaves no pieces. What was there before comes back at the end.
+ */
+export class FullScreen {
+  readonly #sink: TextSink;
+  #isOpen = false;
+
+  constructor(sink: TextSink) {
+    this.#sink = sink;
+  }
+
+  paint(text: string): void {
+    const width = this.#sink.columns ?? 80;
+    const lines = text.split("\n").map((line) => cutTo(line, width) + CLEAR_TO_END_OF_LINE);
+    const open = this.#isOpen ? "" : `${ENTER_SCREEN}${HIDE_CURSOR}`;
+    this.#isOpen = true;
+    this.#sink.write(`${open}${TOP_LEFT}${lines.join("\n")}${CLEAR_BELOW}`);
+  }
+
+  /** Leaves the last picture, uncut, below what was there before. */
+  end(text: string): void {
+    const close = this.#isOpen ? `${SHOW_CURSOR}${LEAVE_SCREEN}` : "";
+    this.#sink.write(`${close}${text === "" ? "" : `${text}\n`}`);
+    this.#isOpen = false;
+  }
+}
+
 /** Appends only the lines that were not there before. */
 export class LineLog {
   readonly #sink: TextSink;
