@@ -1,5 +1,6 @@
-// The agent of one member: observes, decides, and carries out one effect at a time. It wakes on events (the record changed, the
-// server's process or connection ended, an effect ended, somebody asks) and every two seconds for what gives no sign.
+// The agent of one member: observes, decides, and carries out one effect at a time. It wakes on
+// events (the record changed, the server's process or connection ended, an effect ended, somebody
+// asks) and every two seconds for what gives no sign.
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { Progress } from "../core/member-status.ts";
 import { decide, type Decision } from "../core/protocol/decide.ts";
@@ -42,7 +43,10 @@ const EFFECTS: Readonly<Record<Exclude<EffectKind, "wait">, Effect>> = {
 
 interface Job {
   readonly name: string;
-  /** The state of the record that it was begun under; it is cut off when that changes. Null: it runs to its end. */
+  /**
+   * The state of the record that it was begun under; it is cut off when that changes. Null: it runs
+   * to its end.
+   */
   readonly key: string | null;
   readonly controller: AbortController;
 }
@@ -174,7 +178,8 @@ export class Agent {
     const key = keyOf(record);
     await this.#adopt();
     if (this.#job) return this.#reconsider(this.#job, key);
-    // What was seen while a job changed it is out of date when that has ended, and its end wakes the loop again.
+    // What was seen while a job changed it is out of date when that has ended, and its end wakes
+    // the loop again.
     if (wasBusy) return;
     const request = this.#requests.shift();
     if (request)
@@ -183,7 +188,10 @@ export class Agent {
       this.#perform({ decision, key, effect: decision.effect, record });
   }
 
-  /** A server that was there before this agent may have been left between two settings: it reads them once more. */
+  /**
+   * A server that was there before this agent may have been left between two settings: it reads
+   * them once more.
+   */
   async #adopt(): Promise<void> {
     if (this.#adopted) return;
     this.#adopted = true;

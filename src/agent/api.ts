@@ -1,4 +1,5 @@
-// The agent's HTTP API, on the member's own address: status and health for everybody, requests for those who have the cluster's token.
+// The agent's HTTP API, on the member's own address: status and health for everybody, requests for
+// those who have the cluster's token.
 import { timingSafeEqual, createHash } from "node:crypto";
 import { serve, type ServerType } from "@hono/node-server";
 import { Hono } from "hono";

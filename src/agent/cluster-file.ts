@@ -1,5 +1,6 @@
-// The two files that a cluster's members share on one machine: the specification with the PostgreSQL that was chosen for it, and the
-// secrets. Written whole (temporary name, fsync, rename), read anew whenever the record's generation has risen.
+// The two files that a cluster's members share on one machine: the specification with the
+// PostgreSQL that was chosen for it, and the secrets. Written whole (temporary name, fsync,
+// rename), read anew whenever the record's generation has risen.
 import { randomBytes } from "node:crypto";
 import { open, readFile, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -16,7 +17,9 @@ export interface ClusterFile {
   readonly installation: Installation;
   /** Why that one, for people. */
   readonly installationReason: string;
-  /** The account that agents and servers run as when root starts them; null: whoever starts them. */
+  /**
+   * The account that agents and servers run as when root starts them; null: whoever starts them.
+   */
   readonly osUser: string | null;
   /** Of each preloaded library, as it was when all members were last started; null: it has none. */
   readonly preloadVersions: Readonly<Record<string, string | null>>;
@@ -88,8 +91,9 @@ export async function createSecrets(path: string): Promise<void> {
 }
 
 /**
- * Replaces a file so that a reader, or a crash, sees the old one or the new one and nothing between. Mode 0600; written by root
- * it belongs to whom its directory belongs, so that the agents can read it.
+ * Replaces a file so that a reader, or a crash, sees the old one or the new one and nothing
+ * between. Mode 0600; written by root it belongs to whom its directory belongs, so that the agents
+ * can read it.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;

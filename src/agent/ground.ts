@@ -1,4 +1,5 @@
-// Observes the ground that a member stands on: its data directory, its processes, and whether its server takes writes.
+// Observes the ground that a member stands on: its data directory, its processes, and whether its
+// server takes writes.
 import type { ClusterRecord } from "../core/record.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
@@ -10,7 +11,8 @@ export async function observeGround(member: Member, record: ClusterRecord | null
   const server = await member.server.state();
   if (server.kind === "accepting") return writability(member);
   if (server.kind !== "stopped" && server.kind !== "orphaned") return server.kind;
-  // Orphans of a dead postmaster are ended before the next start; until then the server counts as stopped.
+  // Orphans of a dead postmaster are ended before the next start; until then the server counts as
+  // stopped.
   return stoppedGround(member, record);
 }
 

@@ -1,5 +1,5 @@
-// Files of JSON lines that an agent appends to: its log, and its events (what was decided and why, kept for people). Bounded: a full
-// file is renamed to ".1" and begun anew.
+// Files of JSON lines that an agent appends to: its log, and its events (what was decided and why,
+// kept for people). Bounded: a full file is renamed to ".1" and begun anew.
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 

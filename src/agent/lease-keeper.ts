@@ -1,5 +1,5 @@
-// What this agent knows of the record, and its changes to it. Renewals run on a timer of their own, so that no long
-// step delays them.
+// What this agent knows of the record, and its changes to it. Renewals run on a timer of their own,
+// so that no long step delays them.
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { holdsLease, renewLease } from "../core/record-changes.ts";
@@ -33,7 +33,9 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
-  /** The newest record that was read; it may be older than the store's while that does not answer. */
+  /**
+   * The newest record that was read; it may be older than the store's while that does not answer.
+   */
   get record(): ClusterRecord | null {
     return this.#known?.record ?? null;
   }
@@ -63,7 +65,9 @@ export class LeaseKeeper {
     }
   }
 
-  /** One change by compare-and-set. @returns the new record, or null when `change` did not allow it. */
+  /**
+   * One change by compare-and-set. @returns the new record, or null when `change` did not allow it.
+   */
   async change(
     change: (record: ClusterRecord) => ClusterRecord | null,
     options: { durable?: boolean } = {},

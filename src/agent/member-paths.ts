@@ -1,5 +1,6 @@
-// Where the files of a cluster and of its members are, on one machine. Everything is below one directory that only its owner can
-// enter; settings and logs are outside of PGDATA, so that no copy carries them along.
+// Where the files of a cluster and of its members are, on one machine. Everything is below one
+// directory that only its owner can enter; settings and logs are outside of PGDATA, so that no copy
+// carries them along.
 import { join } from "node:path";
 
 export interface ClusterPaths {

@@ -1,4 +1,5 @@
-// One member as its agent's effects see it: where its files are, its server, its session, and what it knows.
+// One member as its agent's effects see it: where its files are, its server, its session, and what
+// it knows.
 import type { Entry, Journal } from "./journal.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import type { Progress } from "../core/member-status.ts";

@@ -1,4 +1,5 @@
-// What a member must not forget when its agent restarts: the newest term it has known, and whom it was last proven to follow.
+// What a member must not forget when its agent restarts: the newest term it has known, and whom it
+// was last proven to follow.
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { parseLsn, type Lsn } from "../core/lsn.ts";
@@ -7,8 +8,8 @@ import { writeWhole } from "./cluster-file.ts";
 const memorySchema = v.object({
   term: v.number(),
   /**
-   * The timeline that this member's WAL was proven to lead into, and where that left the one it was on before: beyond
-   * `switchPoint` its WAL is of `timeline`, up to it of `before`.
+   * The timeline that this member's WAL was proven to lead into, and where that left the one it was
+   * on before: beyond `switchPoint` its WAL is of `timeline`, up to it of `before`.
    */
   followed: v.nullable(
     v.object({ timeline: v.number(), before: v.number(), switchPoint: v.string() }),
@@ -41,7 +42,10 @@ export class MemberMemory {
     return this.#remembered.followed;
   }
 
-  /** The timeline of a position that this member's WAL has reached, or null when that was not proven. */
+  /**
+   * The timeline of a position that this member's WAL has reached, or null when that was not
+   * proven.
+   */
   timelineAt(position: Lsn): number | null {
     const { followed } = this;
     if (followed === null) return null;

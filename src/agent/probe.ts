@@ -1,4 +1,5 @@
-// What an agent asks its own server: small enough to be asked each second, the same text on 10 to 18.
+// What an agent asks its own server: small enough to be asked each second, the same text on 10 to
+// 18.
 import { assert } from "../core/errors.ts";
 import type { ReplicationPeer } from "../core/member-status.ts";
 import type { Session } from "./session.ts";
@@ -38,7 +39,10 @@ SELECT r AS "inRecovery",
        END::float8 AS "replayLagSeconds"
   FROM (SELECT pg_is_in_recovery() AS r) AS recovery`;
 
-/** Reads the position and remembers the last one, for renewals and for balancers that ask each second. */
+/**
+ * Reads the position and remembers the last one, for renewals and for balancers that ask each
+ * second.
+ */
 export class PositionProbe {
   readonly #session: Session;
   #latest: Position | null = null;
@@ -79,7 +83,9 @@ SELECT application_name AS "applicationName", state,
   FROM pg_stat_replication WHERE state <> 'backup' ORDER BY application_name`);
 }
 
-/** Names of settings whose new value waits for a restart, and of ours that ALTER SYSTEM overrides. */
+/**
+ * Names of settings whose new value waits for a restart, and of ours that ALTER SYSTEM overrides.
+ */
 export async function readSettingTrouble(
   session: Session,
 ): Promise<{ pendingRestart: string[]; overridden: string[] }> {

@@ -1,4 +1,5 @@
-// What may be asked of an agent over its API, each request in terms of the agent's loop and the effects.
+// What may be asked of an agent over its API, each request in terms of the agent's loop and the
+// effects.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
@@ -7,7 +8,8 @@ import { releaseLease } from "../core/record-changes.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentRequests } from "./api.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
-import { setDataAside } from "./effects/rejoin.ts";
+import { discardData, keepData } from "./effects/data-aside.ts";
+import { compareWith } from "./effects/rejoin.ts";
 import { stopServer } from "./effects/start.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { StatusReader } from "./status.ts";
@@ -97,13 +99,16 @@ export class RequestDesk implements AgentRequests {
         );
       await stopServer(context);
       const { ground } = this.#agent;
-      if (ground !== "nothing" && ground !== "half-made") {
-        const kept = await setDataAside(member);
-        member.event({
-          event: "reclone",
-          message: `${member.name} is copied anew on request; what it had is kept in ${kept}.`,
-        });
-      }
+      if (ground === "nothing" || ground === "half-made") return;
+      const { standing } = await compareWith(member, leader);
+      // A mere copy need not be kept, and there may be no room for it.
+      const kept = standing.kind === "behind" ? null : await keepData(member);
+      if (kept === null) await discardData(member);
+      member.event({
+        event: "reclone",
+        message: `${member.name} is copied anew on request; ${kept === null ? `all that it had is in the history of ${leader.name}` : `what it had is kept in ${kept}`}.`,
+        details: { kept, standing: standing.kind },
+      });
     });
   }
 
@@ -113,7 +118,8 @@ export class RequestDesk implements AgentRequests {
     for (;;) {
       const { replayLsn } = await this.#member.positions.read();
       const replayed = parseLsnOrNull(replayLsn);
-      // Beyond, not at: the position is the start of the last record (postgres-facts, "switchover floor").
+      // Beyond, not at: the position is the start of the last record (postgres-facts, "switchover
+      // floor").
       if (replayed !== null && replayed > target) return;
       if (performance.now() > deadline)
         throw new UnderstudyError(
@@ -135,8 +141,8 @@ export class RequestDesk implements AgentRequests {
     return this.#agent.request("shut-down", async (context) => {
       await stopServer(context);
       const holder = { member: member.name, term: context.record.term, heir: member.name };
-      // It is named to take the lease again: the cluster comes back as it was. A store that does not answer must not keep it
-      // from ending; whose lease it was is then still in the record.
+      // It is named to take the lease again: the cluster comes back as it was. A store that does
+      // not answer must not keep it from ending; whose lease it was is then still in the record.
       await member.keeper
         .change((current) => releaseLease(current, holder))
         .catch((thrown: unknown) => {

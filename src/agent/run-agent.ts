@@ -1,4 +1,5 @@
-// Puts one member's agent together and runs it until it is told to shut down. Started by root it becomes the cluster's user first, for good.
+// Puts one member's agent together and runs it until it is told to shut down. Started by root it
+// becomes the cluster's user first, for good.
 import { mkdir } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
@@ -29,8 +30,8 @@ export interface RunAgentOptions {
 }
 
 /**
- * @throws UnderstudyError MEMBER_IN_USE when another agent runs this member, MEMBER_NOT_FOUND when the record has none of that name,
- * PORT_TAKEN, and whatever reading the cluster's files may throw.
+ * @throws UnderstudyError MEMBER_IN_USE when another agent runs this member, MEMBER_NOT_FOUND when
+ * the record has none of that name, PORT_TAKEN, and whatever reading the cluster's files may throw.
  */
 export async function runAgent(options: RunAgentOptions): Promise<void> {
   const cluster = clusterPaths(options.clusterRoot);
@@ -149,7 +150,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
 }
 
-/** Another program may have taken the port since the agent last had it; the next ones will do, as the record says which. */
+/**
+ * Another program may have taken the port since the agent last had it; the next ones will do, as
+ * the record says which.
+ */
 async function serveWhereFree(
   options: Parameters<typeof serveApi>[0],
 ): Promise<AsyncDisposable & { readonly port: number }> {
@@ -179,8 +183,8 @@ async function shutDown(requests: RequestDesk, log: Journal): Promise<void> {
 async function becomeClusterUser(name: string | null): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const user = await findOsUser(name === null ? {} : { wanted: name });
-  // Node writes its compile cache when the process ends, which that user could not; without it the next agent would strip and
-  // compile everything again, for half a second and 30 MB.
+  // Node writes its compile cache when the process ends, which that user could not; without it the
+  // next agent would strip and compile everything again, for half a second and 30 MB.
   flushCompileCache();
   if (user !== null) dropPrivileges(user);
 }

@@ -1,5 +1,5 @@
-// The agent's own connection to its server: one, kept open, made again when it is lost. Its end is the first sign that the
-// server has gone.
+// The agent's own connection to its server: one, kept open, made again when it is lost. Its end is
+// the first sign that the server has gone.
 import type { Client, QueryConfig, QueryResultRow } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { connect, type ConnectOptions } from "../postgres/connect.ts";
@@ -50,7 +50,8 @@ export class Session {
       const result = await client.query<Row>(query);
       return result.rows;
     } catch (cause) {
-      // Without an SQLSTATE it was a time-out or a broken connection: that one cannot be used again.
+      // Without an SQLSTATE it was a time-out or a broken connection: that one cannot be used
+      // again.
       if (codeOf(cause)?.length !== SQLSTATE_LENGTH) await this.close();
       throw new UnderstudyError("SQL_FAILED", `${firstWords(sql)} failed: ${messageOf(cause)}`, {
         cause,

@@ -1,4 +1,5 @@
-// What this agent answers about its member: read fresh from the server when asked, null where nothing is known.
+// What this agent answers about its member: read fresh from the server when asked, null where
+// nothing is known.
 import { API_VERSION } from "../core/spec.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
@@ -141,7 +142,8 @@ function cannotLead({ member, ground }: Reading): boolean {
 }
 
 /**
- * Streaming is what was proven: it may follow the leader's timeline, and its walreceiver is on that very one.
+ * Streaming is what was proven: it may follow the leader's timeline, and its walreceiver is on that
+ * very one.
  */
 function isStreaming(member: Member, position: Position | null): boolean {
   const leader = writableLeader(member.keeper.record);

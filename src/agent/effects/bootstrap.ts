@@ -1,5 +1,5 @@
-// Makes the data of a new cluster. initData works in a staging directory and renames it whole, so a kill at any moment leaves
-// nothing that could be taken for data.
+// Makes the data of a new cluster. initData works in a staging directory and renames it whole, so a
+// kill at any moment leaves nothing that could be taken for data.
 import { setSystemId } from "../../core/record-changes.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { initData } from "../../postgres/init-data.ts";
@@ -25,7 +25,10 @@ export async function bootstrap({ member, decision, signal }: EffectContext): Pr
   });
 }
 
-/** Idempotent; also run before a promotion, because a crash may have come between initdb and the record. */
+/**
+ * Idempotent; also run before a promotion, because a crash may have come between initdb and the
+ * record.
+ */
 export async function recordSystemId(member: EffectContext["member"]): Promise<void> {
   if (member.keeper.record?.systemId !== null) return;
   const { systemId } = await readControlData(member.paths.data);

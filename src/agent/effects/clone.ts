@@ -7,7 +7,7 @@ import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
 import { REPLICATION_ROLE, writableLeader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
-import { setDataAside } from "./rejoin.ts";
+import { keepData } from "./data-aside.ts";
 import { startAsStandby } from "./start.ts";
 
 export async function clone(context: EffectContext): Promise<void> {
@@ -49,8 +49,9 @@ export async function clone(context: EffectContext): Promise<void> {
 async function clearHalfMade(member: Member): Promise<void> {
   const { data } = member.paths;
   if (await isReadable(data)) return rm(data, { recursive: true, force: true });
-  // A marker is written whole or not at all: this one was damaged, and does not tell what there was before.
-  const kept = await setDataAside(member).catch((thrown: unknown) => {
+  // A marker is written whole or not at all: this one was damaged, and does not tell what there was
+  // before.
+  const kept = await keepData(member).catch((thrown: unknown) => {
     if (codeOf(thrown) === "ENOENT") return null;
     throw thrown;
   });

@@ -1,5 +1,5 @@
-// Keeps a running standby behind the present primary. Before it is pointed at a new one it is proven that it may follow:
-// afterwards nothing would tell (a diverged member shows "streaming").
+// Keeps a running standby behind the present primary. Before it is pointed at a new one it is
+// proven that it may follow: afterwards nothing would tell (a diverged member shows "streaming").
 import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import { relationTo } from "../../core/timeline.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
@@ -21,7 +21,8 @@ export async function follow(context: EffectContext): Promise<void> {
   const leader = writableLeader(record);
   if (leader === null) return; // It is being promoted; the record changes when it has been.
   if (member.memory.followed?.timeline !== leader.timeline && !(await mayFollow(member, leader))) {
-    // Its position cannot be vouched for while it runs: stopped, its disk tells exactly (rule "rejoin").
+    // Its position cannot be vouched for while it runs: stopped, its disk tells exactly (rule
+    // "rejoin").
     await stopServer(context);
     return;
   }
@@ -38,7 +39,10 @@ export async function follow(context: EffectContext): Promise<void> {
   await dropUnusedSlots(member);
 }
 
-/** Whether all that it has received and replayed is in the primary's history; if so that is remembered. */
+/**
+ * Whether all that it has received and replayed is in the primary's history; if so that is
+ * remembered.
+ */
 async function mayFollow(member: Member, leader: Leader): Promise<boolean> {
   const { receiveLsn, replayLsn } = await member.positions.read();
   const endLsn = greatestLsn(parseLsnOrNull(receiveLsn), parseLsnOrNull(replayLsn));

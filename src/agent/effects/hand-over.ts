@@ -1,5 +1,6 @@
-// A switchover, from the old primary's side: checkpoint, announce, shut down, prove that the successor has everything, hand the lease over
-// by name. Refused beforehand when it cannot end well; undone when the successor does not get there.
+// A switchover, from the old primary's side: checkpoint, announce, shut down, prove that the
+// successor has everything, hand the lease over by name. Refused beforehand when it cannot end
+// well; undone when the successor does not get there.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
@@ -48,8 +49,8 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
 }
 
 /**
- * @throws UnderstudyError SWITCHOVER_REFUSED (nothing changed) or SWITCHOVER_FAILED (undone: this member
- * leads on).
+ * @throws UnderstudyError SWITCHOVER_REFUSED (nothing changed) or SWITCHOVER_FAILED (undone: this
+ * member leads on).
  */
 export async function handOver(situation: Situation & { to: string }): Promise<void> {
   const { member, record, to } = situation;
@@ -88,8 +89,8 @@ async function shutDown({ member, to, signal }: Situation & { to: string }): Pro
   await cutOffOthers(member, to);
   await member.session.close();
   await member.server.requestStop("fast");
-  // Not until its processes are gone: they wait for the archiver, and nothing can be written any more
-  // (postgres-facts, "switchover floor").
+  // Not until its processes are gone: they wait for the archiver, and nothing can be written any
+  // more (postgres-facts, "switchover floor").
   const deadline = performance.now() + SHUTDOWN_LIMIT_MS;
   for (;;) {
     signal.throwIfAborted();
@@ -107,7 +108,9 @@ async function shutDown({ member, to, signal }: Situation & { to: string }): Pro
   }
 }
 
-/** The shutdown waits for every connected standby, so one that lags or is silent would hold it up. */
+/**
+ * The shutdown waits for every connected standby, so one that lags or is silent would hold it up.
+ */
 async function cutOffOthers({ session }: Member, to: string): Promise<void> {
   await session.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_replication

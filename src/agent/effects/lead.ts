@@ -1,4 +1,5 @@
-// What a primary keeps in order for its cluster: the members' slots, the roles, the applications' database, and its own settings.
+// What a primary keeps in order for its cluster: the members' slots, the roles, the applications'
+// database, and its own settings.
 import { escapeIdentifier, escapeLiteral } from "pg";
 import { APPLICATION_DATABASE, APPLICATION_ROLE } from "../../core/connection-url.ts";
 import { slotNameOf } from "../../core/name.ts";
@@ -19,7 +20,8 @@ interface Lead {
 
 /** One pass; repeated with each tick and each change of the record. */
 export async function lead({ member, record, signal }: EffectContext): Promise<void> {
-  // A hand-over that was under way when its agent died: nothing is handed over yet, so it never was.
+  // A hand-over that was under way when its agent died: nothing is handed over yet, so it never
+  // was.
   if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await reloadSettings(member, signal);
@@ -33,7 +35,10 @@ export async function keepInOrder(context: Lead): Promise<void> {
   await keepRoles(context.member);
 }
 
-/** Every other member has a slot that holds WAL from now on, even before it first connects (lesson 33). */
+/**
+ * Every other member has a slot that holds WAL from now on, even before it first connects (lesson
+ * 33).
+ */
 async function keepSlots({ member, record }: Lead): Promise<void> {
   const wanted = new Set(
     Object.keys(record.members)

@@ -1,4 +1,5 @@
-// Taking the lease that is free for this member, and giving it up when there is no data to lead with.
+// Taking the lease that is free for this member, and giving it up when there is no data to lead
+// with.
 import { UnderstudyError } from "../../core/errors.ts";
 import { releaseLease, takeLease } from "../../core/record-changes.ts";
 import type { EffectContext } from "./effect.ts";

@@ -1,5 +1,6 @@
-// Makes this member the primary, under its lease: by signal, which works on all majors and where no connection is possible, and watching
-// for the moment itself instead of polling as pg_promote() does (postgres-facts, "from promote request to first write").
+// Makes this member the primary, under its lease: by signal, which works on all majors and where no
+// connection is possible, and watching for the moment itself instead of polling as pg_promote()
+// does (postgres-facts, "from promote request to first write").
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
@@ -57,8 +58,8 @@ export async function promote(context: EffectContext): Promise<void> {
 }
 
 /**
- * pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26). Nobody waits for this one, and it comes
- * after those that the standbys' copies begin with.
+ * pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26). Nobody
+ * waits for this one, and it comes after those that the standbys' copies begin with.
  */
 async function checkpointLater({ session }: Member): Promise<void> {
   await delay(CHECKPOINT_AFTER_MS, undefined, { ref: false });
@@ -71,8 +72,9 @@ async function announce(member: Member): Promise<void> {
 }
 
 /**
- * A reader that conflicts with replay would hold the promotion up for as long as max_standby_streaming_delay, and on 10 to 12 a paused replay for
- * ever. Readers are only cut where replay is behind: otherwise nothing holds it.
+ * A reader that conflicts with replay would hold the promotion up for as long as
+ * max_standby_streaming_delay, and on 10 to 12 a paused replay for ever. Readers are only cut where
+ * replay is behind: otherwise nothing holds it.
  */
 async function clearTheWay(
   member: Member,
@@ -100,7 +102,8 @@ async function becomeWritable(member: Member, signal: AbortSignal): Promise<void
   let requestedMs = -Infinity;
   for (;;) {
     signal.throwIfAborted();
-    // A request that comes before the startup process lives is lost, so it is repeated; a second one does no harm.
+    // A request that comes before the startup process lives is lost, so it is repeated; a second
+    // one does no harm.
     if (performance.now() - requestedMs > REQUEST_AGAIN_MS) {
       await requestPromotion(member);
       requestedMs = performance.now();

@@ -1,4 +1,5 @@
-// Brings a member's settings files in line with the specification, the record and the member's part.
+// Brings a member's settings files in line with the specification, the record and the member's
+// part.
 import { mkdir, readFile, statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterRecord } from "../../core/record.ts";
@@ -37,11 +38,17 @@ export interface SettingsRequest {
   readonly record: ClusterRecord;
   /** Whom to follow; null for nobody, and for a primary. */
   readonly upstream: Upstream | null;
-  /** The leader may be given lower values than its standbys have; everybody else never goes below pg_control (lesson 30). */
+  /**
+   * The leader may be given lower values than its standbys have; everybody else never goes below
+   * pg_control (lesson 30).
+   */
   readonly asPrimary: boolean;
 }
 
-/** Writes the files outside of the data directory. @returns whether any was changed: a running server must then reload. */
+/**
+ * Writes the files outside of the data directory. @returns whether any was changed: a running
+ * server must then reload.
+ */
 export async function writeMemberSettings(
   member: Member,
   request: SettingsRequest,
@@ -75,8 +82,9 @@ export async function writeMemberSettings(
 }
 
 /**
- * Writes the file in the data directory that makes the next start one in standby mode; up to 11 it also names whom to follow. Never
- * for a server that is writable now: a restart after a crashed backend would read it.
+ * Writes the file in the data directory that makes the next start one in standby mode; up to 11 it
+ * also names whom to follow. Never for a server that is writable now: a restart after a crashed
+ * backend would read it.
  */
 export async function writeStandbyMode(member: Member, request: SettingsRequest): Promise<void> {
   const context = await settingsContext(member, request);
@@ -84,8 +92,9 @@ export async function writeStandbyMode(member: Member, request: SettingsRequest)
 }
 
 /**
- * Whether a running standby follows another than `request` says, or nobody: asked of the server itself, because an agent may have died
- * after it wrote the files. Up to 11 recovery.conf tells, which is only written while the server is stopped.
+ * Whether a running standby follows another than `request` says, or nobody: asked of the server
+ * itself, because an agent may have died after it wrote the files. Up to 11 recovery.conf tells,
+ * which is only written while the server is stopped.
  */
 export async function followsAnother(member: Member, request: SettingsRequest): Promise<boolean> {
   if (request.upstream === null) return false;
@@ -102,8 +111,9 @@ export async function followsAnother(member: Member, request: SettingsRequest): 
 }
 
 /**
- * Has the running server read its settings, and waits until it has: what waits for a restart is known only then. A server that cannot
- * be asked (it takes no connections now) reads them all the same.
+ * Has the running server read its settings, and waits until it has: what waits for a restart is
+ * known only then. A server that cannot be asked (it takes no connections now) reads them all the
+ * same.
  */
 export async function reloadSettings(member: Member, signal: AbortSignal): Promise<void> {
   const before = await member.positions.read().catch(() => null);
@@ -124,8 +134,8 @@ export function needsRestartToFollow(member: Member): boolean {
 }
 
 /**
- * Whether the leader is to run with less than what its WAL was written with. In recovery a server refuses that, unless it takes
- * no readers (manual, 26.4.3).
+ * Whether the leader is to run with less than what its WAL was written with. In recovery a server
+ * refuses that, unless it takes no readers (manual, 26.4.3).
  */
 export async function lowersStandbySettings(
   member: Member,

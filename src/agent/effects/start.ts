@@ -1,5 +1,5 @@
-// Starts and stops the server. Every start is one as a standby: a member becomes writable by promotion alone, whatever its
-// disk says (lesson 3).
+// Starts and stops the server. Every start is one as a standby: a member becomes writable by
+// promotion alone, whatever its disk says (lesson 3).
 import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
 import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
@@ -36,7 +36,8 @@ export async function startAsStandby(
   member.progress({ step: "starting", bytesDone: null, bytesTotal: null, remainingSeconds: null });
   const withoutReaders = asPrimary && (await lowersStandbySettings(member, request));
   // The leader need not wait until it takes connections, which it may never do before its promotion
-  // (postgres-facts, "crashed former primary"): it is promoted by signal as soon as the server lives.
+  // (postgres-facts, "crashed former primary"): it is promoted by signal as soon as the server
+  // lives.
   await member.server.start({
     until: asPrimary ? "running" : "accepting",
     arguments: withoutReaders ? ["-c", "hot_standby=off"] : [],
@@ -44,7 +45,9 @@ export async function startAsStandby(
   });
 }
 
-/** What ALTER SYSTEM may have put in the way of what we render, and logs that would grow for ever. */
+/**
+ * What ALTER SYSTEM may have put in the way of what we render, and logs that would grow for ever.
+ */
 async function tidyBeforeStart(member: EffectContext["member"]): Promise<void> {
   const removed = await clearManagedAutoConf(member.paths.data);
   if (removed.length > 0)
