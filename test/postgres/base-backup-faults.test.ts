@@ -1,19 +1,20 @@
-// What a base backup does when something goes wrong at any byte: nothing is left that could be started, nothing of
-// anybody else's is touched, and the next attempt succeeds.
+// What a base backup does when something goes wrong at any byte: nothing is left that could be
+// started, nothing of anybody else's is touched, and the next attempt succeeds.
 import assert from "node:assert/strict";
 import { execFileSync, fork } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
 import { access, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { UnderstudyError, codeOf, type ErrorCode } from "../../src/core/errors.ts";
+import { UnderstudyError, type ErrorCode } from "../../src/core/errors.ts";
 import type { Progress } from "../../src/core/member-status.ts";
 import { type CloneOptions, cloneDataDirectory } from "../../src/postgres/base-backup/clone.ts";
 import { markerPath, readMarker, writeMarker } from "../../src/postgres/base-backup/marker.ts";
 import type { Installation } from "../../src/postgres/installation.ts";
+import { runProgram } from "../../src/postgres/run-program.ts";
 import { installationFor } from "../support/installations.ts";
 import { faultyProxy } from "./base-backup-proxy.ts";
 import { type TestServer, eventually, startPrimary, workDirectory } from "./base-backup-server.ts";
+import type { SmallDiskOutcome } from "./base-backup-small-disk-child.ts";
 
 const NEEDLE = "a row that travels in the base backup";
 
@@ -221,32 +222,43 @@ describe("a base backup that goes wrong", () => {
     assert.ok((await readdir(dataDir)).includes("PG_VERSION"));
   });
 
+  /** Copies onto a new tmpfs of so many megabytes, in a process that alone sees it. */
+  async function cloneOntoSmallDisk(
+    megabytes: number,
+    { fillUp }: { fillUp: boolean },
+  ): Promise<SmallDiskOutcome & { readonly disk: string }> {
+    const disk = dirname(await place("small"));
+    const { source, ...plain } = optionsFor(join(disk, "data"));
+    const { host, port, user } = source;
+    const given = JSON.stringify({ ...plain, source: { host, port, user }, fillUp });
+    const mount = `mount -t tmpfs -o size=${megabytes}m tmpfs "$1" && exec "$2" "$3" "$4"`;
+    // A mount namespace of its own; who is not root makes it inside of a user namespace.
+    const namespace = process.getuid?.() === 0 ? ["--mount"] : ["--mount", "--map-root-user"];
+    const child = join(import.meta.dirname, "base-backup-small-disk-child.ts");
+    const { status, stdout, stderr } = await runProgram({
+      program: "unshare",
+      args: [...namespace, "sh", "-c", mount, "sh", disk, process.execPath, child, given],
+      timeoutMs: 60_000,
+    });
+    assert.equal(status, 0, stderr);
+    return { ...(JSON.parse(stdout) as SmallDiskOutcome), disk };
+  }
+
   test("a file system that is too small is refused before a byte is written", async () => {
-    await using mount = await smallFileSystem(work.path, 50);
-    const dataDir = join(mount.path, "data");
-    const error = await failure(cloneDataDirectory(optionsFor(dataDir)), "DISK_FULL");
-    assert.match(
-      error.message,
-      new RegExp(`${mount.path} \\(tmpfs\\) has \\d+ MiB free, .*about \\d+ MiB`),
-    );
-    assert.deepEqual(await readdir(mount.path), []);
+    const outcome = await cloneOntoSmallDisk(50, { fillUp: false });
+    assert.equal(outcome.code, "DISK_FULL", outcome.message);
+    const named = `${outcome.disk} \\(tmpfs\\) has \\d+ MiB free, .*about \\d+ MiB`;
+    assert.match(outcome.message, new RegExp(named));
+    assert.equal(outcome.bytesDone, 0);
+    assert.deepEqual(outcome.left, []);
   });
 
   test("a file system that fills up on the way is named, and given back", async () => {
-    await using mount = await smallFileSystem(work.path, 160);
-    const dataDir = join(mount.path, "data");
-    const other = join(mount.path, "somebody-else");
-    const copying = cloneDataDirectory(
-      optionsFor(dataDir, {
-        rateLimitBytesPerSecond: 40 << 20,
-        onProgress: ({ bytesDone }) => {
-          if ((bytesDone ?? 0) > 0) fill(other);
-        },
-      }),
-    );
-    const error = await failure(copying, "DISK_FULL");
-    assert.match(error.message, /\(tmpfs\) has \d+ MiB free/);
-    assert.deepEqual(await readdir(mount.path), ["somebody-else"]);
+    const outcome = await cloneOntoSmallDisk(160, { fillUp: true });
+    assert.equal(outcome.code, "DISK_FULL", outcome.message);
+    assert.match(outcome.message, /\(tmpfs\) has \d+ MiB free/);
+    assert.ok(outcome.bytesDone > 0);
+    assert.deepEqual(outcome.left, ["somebody-else"]);
   });
 
   test("a slot that reserves WAL is kept, one that does not is made to", async () => {
@@ -303,42 +315,4 @@ async function failure(copying: Promise<unknown>, code: ErrorCode): Promise<Unde
     return error;
   }
   throw new assert.AssertionError({ message: `the copy succeeded instead of ending in ${code}` });
-}
-
-/** Until the file system is full. */
-function fill(path: string): void {
-  const file = openSync(path, "a");
-  try {
-    for (;;) writeSync(file, Buffer.alloc(1 << 20));
-  } catch (error) {
-    assert.equal(codeOf(error), "ENOSPC");
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** A tmpfs of so many megabytes; needs root, and fails with mount's own words without it. */
-async function smallFileSystem(
-  parent: string,
-  megabytes: number,
-): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = join(parent, "small");
-  await mkdir(path);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path], {
-      stdio: "pipe",
-    });
-  } catch (cause) {
-    await rm(path, { recursive: true });
-    throw new Error("this test mounts a small tmpfs, which needs root and CAP_SYS_ADMIN", {
-      cause,
-    });
-  }
-  return {
-    path,
-    [Symbol.asyncDispose]: async () => {
-      execFileSync("umount", [path]);
-      await rm(path, { recursive: true });
-    },
-  };
 }
