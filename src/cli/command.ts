@@ -4,6 +4,7 @@ import { Option, type Command } from "commander";
 import { parseDuration } from "./arguments.ts";
 import type { Outcome, Plan } from "../local/cluster.ts";
 import { dot, mark, paint } from "./output/look.ts";
+import { wrap } from "./output/text.ts";
 import { Session, type CliContext } from "./session.ts";
 
 export interface Call<Options> {
@@ -62,8 +63,10 @@ export async function answerPlan(session: Session, plan: Plan): Promise<void> {
     document: { dryRun: true, summary: plan.summary, steps: plan.steps, ...plan.facts },
     table: (look) =>
       [
-        paint(look, "strong", plan.summary),
-        ...plan.steps.map((step, at) => `  ${at + 1}. ${step}`),
+        paint(look, "strong", wrap(plan.summary, { width: look.width, indent: "" })),
+        ...plan.steps.map((step, at) =>
+          wrap(`  ${at + 1}. ${step}`, { width: look.width, indent: "     " }),
+        ),
         paint(look, "dim", `  ${dot(look)} nothing was changed: this is a dry run`),
       ].join("\n"),
     names: () => plan.steps,

@@ -40,7 +40,12 @@ export function buildProgram(dependencies: { context: CliContext; version: strin
     .usage("COMMAND [options]")
     .version(version, "--version", "print the version")
     .helpOption("-h, --help", "how to use it")
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({
+      showGlobalOptions: true,
+      sortSubcommands: false,
+      // Lines are broken where the terminal ends, not where the source does.
+      commandDescription: (command) => command.description().replaceAll("\n", " "),
+    })
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),
       writeErr: () => {},

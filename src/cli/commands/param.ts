@@ -76,18 +76,22 @@ async function show(session: Session, call: Call<{ readonly all?: boolean }>): P
     document: rows,
     table: (look) => {
       if (rows.length === 0) return "no parameter was set";
-      return renderTable({ columns: COLUMNS, rows }, look);
+      const isWaiting = rows.some((row) => row.pendingRestart.length > 0);
+      const columns = COLUMNS.filter(({ header }) => isWaiting || header !== WAITS);
+      return renderTable({ columns, rows }, look);
     },
     names: () => rows.map((row) => row.name),
   });
 }
+
+const WAITS = "WAITS FOR RESTART";
 
 const COLUMNS = [
   { header: "PARAMETER", text: (row: ParameterRow) => row.name },
   { header: "VALUE", text: (row: ParameterRow) => harmless(row.value ?? "unknown") },
   { header: "SET BY", text: (row: ParameterRow) => row.source },
   {
-    header: "WAITS FOR RESTART",
+    header: WAITS,
     text: (row: ParameterRow) => row.pendingRestart.join(",") || "-",
     drop: 1,
   },

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { isForPrograms, type OutputFormat } from "./document.ts";
 import { mark, paint, type Look } from "./look.ts";
-import { harmless } from "./text.ts";
+import { harmless, wrap } from "./text.ts";
 
 /** Everything that was thrown as one of our errors; what is not ours is our own mistake. */
 export function asUnderstudyError(thrown: unknown): UnderstudyError {
@@ -28,9 +28,14 @@ export function renderError(
   }
   const { look } = to;
   const lines = [
-    `${paint(look, "bad", `${mark(look, "cross")} error`)}: ${visible(error.message)}`,
+    wrapped(
+      `${paint(look, "bad", `${mark(look, "cross")} error`)}: ${visible(error.message)}`,
+      look,
+    ),
     ...excerptLines(error),
-    ...(error.hint === "" ? [] : [`  ${paint(look, "dim", "hint:")} ${visible(error.hint)}`]),
+    ...(error.hint === ""
+      ? []
+      : [wrapped(`  ${paint(look, "dim", "hint:")} ${visible(error.hint)}`, look)]),
     ...(to.debug ? ["", inspect(error, { colors: look.colour })] : []),
   ];
   return `${lines.join("\n")}\n`;
@@ -40,6 +45,14 @@ export function renderError(
 function excerptLines(error: UnderstudyError): string[] {
   const { excerpt } = error.details;
   return typeof excerpt === "string" ? [`  ${visible(excerpt)}`] : [];
+}
+
+/** Between words on a terminal; the statement and its caret keep their columns. */
+function wrapped(text: string, look: Look): string {
+  return text
+    .split("\n")
+    .map((line) => wrap(line, { width: look.width, indent: "    " }))
+    .join("\n");
 }
 
 /** A server's message may hold anything: only its line breaks are kept. */

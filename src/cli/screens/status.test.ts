@@ -114,7 +114,7 @@ demo-3  standby  ◐ cloning    127.0.0.1:6433         -   unknown     unknown  
 
   write  postgresql://app@127.0.0.1:6431,127.0.0.1:6432,127.0.0.1:6433/app?target_session_attrs=read-write
   read   postgresql://app@127.0.0.1:6431,127.0.0.1:6432,127.0.0.1:6433/app?target_session_attrs=prefer-standby
-  next   understudy events · logs · doctor · up`,
+  next   understudy events · logs · doctor`,
     );
   });
 

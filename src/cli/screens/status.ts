@@ -168,9 +168,11 @@ function warningLines(status: ClusterStatus, look: Look): string[] {
 
 function nextOf(status: ClusterStatus): readonly string[] {
   const well = status.state === "healthy" || status.state === "paused";
-  return well
-    ? ["status --watch", "psql", "switchover", "down"]
-    : ["events", "logs", "doctor", "up"];
+  if (well) return ["status --watch", "psql", "switchover", "down"];
+  // What is gone comes back by itself only where its agent lives.
+  if (status.members.some(({ state }) => state === "unreachable"))
+    return ["up", ...(status.primary === null ? ["failover --dry-run"] : []), "events", "logs"];
+  return ["events", "logs", "doctor"];
 }
 
 function signOf(member: ClusterMember): { symbol: Mark; tone: Tone } {
