@@ -49,7 +49,8 @@ function jobs(wanted: (name: string) => boolean): Job[] {
     name,
     run: (signal: AbortSignal) => runCheck({ command, root: ROOT, signal }),
   }));
-  const pure = filesOf("src/**/*.test.ts").filter(wanted);
+  const beside = filesOf("src/**/*.test.ts");
+  const pure = wanted("pure test files") ? beside : beside.filter(wanted);
   const together = {
     name: `${pure.length} pure test files`,
     run: (signal: AbortSignal) =>
