@@ -1,7 +1,9 @@
 // Makes many files durable. Several at a time, so that a journalling file system writes them in common commits.
-import { syncDirectory } from "./marker.ts";
+import { closeSync, fsync, openSync } from "node:fs";
+import { promisify } from "node:util";
 
 const AT_A_TIME = 4;
+const fsyncInBackground = promisify(fsync);
 
 /** fsync of each path, in any order. @throws the signal's reason, or the system's error. */
 export async function syncPaths(paths: readonly string[], signal: AbortSignal): Promise<void> {
@@ -10,8 +12,21 @@ export async function syncPaths(paths: readonly string[], signal: AbortSignal): 
     // One iterator for all workers: each takes the next path that nobody has taken.
     for (const path of rest) {
       signal.throwIfAborted();
-      await syncDirectory(path);
+      await syncPath(path);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+}
+
+/**
+ * Only the wait for the disk is given to another thread: with opening and closing there as well, a small cluster's thousand files cost
+ * twice the processor time of the whole copy.
+ */
+async function syncPath(path: string): Promise<void> {
+  const descriptor = openSync(path, "r");
+  try {
+    await fsyncInBackground(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
