@@ -11,6 +11,9 @@ import { tryLock } from "../store/process-lock.ts";
 import { askAgent, type LocalCluster, type Operation } from "./cluster.ts";
 import { giveTo, type Owner } from "./owner.ts";
 
+/** An agent that closes its API has this long until it is gone. */
+const END_GRACE_MS = 500;
+
 /** How this program is started again: the file, and what comes before "agent". */
 export interface AgentProgram {
   readonly file: string;
@@ -88,7 +91,15 @@ export async function stopMember(
   const { name, address, operation } = of;
   const { root } = cluster.paths;
   if (!agentRuns(root, name)) return stopServerWithoutAgent(cluster, { name, operation });
-  await askAgent(cluster, { member: address, path: "/shut-down", operation });
+  try {
+    await askAgent(cluster, { member: address, path: "/shut-down", operation });
+  } catch (thrown) {
+    // It may have ended, as it was asked to or otherwise, before its answer was out: what counts is what is left.
+    if (!(thrown instanceof UnderstudyError) || thrown.code !== "MEMBER_UNREACHABLE") throw thrown;
+    await delay(END_GRACE_MS, undefined, { signal: operation.signal });
+    if (agentRuns(root, name)) throw thrown;
+    return stopServerWithoutAgent(cluster, { name, operation });
+  }
   const deadline = performance.now() + operation.timeoutMs;
   while (agentRuns(root, name)) {
     operation.signal.throwIfAborted();

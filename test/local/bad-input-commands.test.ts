@@ -275,6 +275,21 @@ describe("of a cluster", () => {
     });
   });
 
+  it("a failover names what would be lost before it asks, and is not done where nobody can be asked", async () => {
+    await cluster.killMember("t-1");
+    const plan = JSON.parse(await cluster.ok(["failover", "--dry-run"]));
+    assert.equal(plan.lossBytes, 0);
+    const { term } = await cluster.status();
+    await refuses("failover", {
+      code: "CONFIRMATION_NEEDED",
+      says: /^this would promote a standby without the old primary, and there is no terminal/,
+      hint: /--yes/,
+    });
+    assert.equal((await cluster.status()).term, term);
+    await cluster.ok(["up"]);
+    await cluster.untilHealthy();
+  });
+
   it("a directory that another member's name would take is not touched", async () => {
     const { data } = cluster.paths("t-7");
     await mkdir(data, { recursive: true });
