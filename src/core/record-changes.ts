@@ -1,6 +1,7 @@
 // Every change that anyone may make to the record, as pure functions: old record in, new record out, or null when
 // the change is not allowed in that state. The caller writes the result by compare-and-set, so that of two who
 // change at once one is told to look again.
+import type { Fork } from "./fork.ts";
 import { withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
 
 interface Position {
@@ -49,6 +50,24 @@ export function renewLease(
   if (!holdsLease(record, holder)) return null;
   const renewals = (record.leader?.renewals ?? 0) + 1;
   return { ...record, leader: { member: holder.member, renewals, ...holder.position } };
+}
+
+/**
+ * The leader is writable: others may follow it from now on. Ends the switchover that made it the leader. Null when the lease is no longer
+ * this member's, in this term.
+ */
+export function announcePrimary(
+  record: ClusterRecord,
+  primary: { member: string; term: number; position: Position; forks: readonly Fork[] },
+): ClusterRecord | null {
+  const renewed = renewLease(record, primary);
+  if (renewed === null) return null;
+  const isEnd = renewed.switchover?.to === primary.member;
+  return {
+    ...renewed,
+    forks: [...primary.forks],
+    switchover: isEnd ? null : renewed.switchover,
+  };
 }
 
 export function holdsLease(

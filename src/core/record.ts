@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { describeIssue } from "./describe-issue.ts";
 import { UnderstudyError } from "./errors.ts";
+import { forkSchema } from "./fork.ts";
 
 /** Raised when an older Understudy could misunderstand what a newer one writes. */
 export const RECORD_VERSION = 1;
@@ -43,6 +44,8 @@ const recordSchema = v.object({
   ),
   /** The only member that may take a free lease without being asked: named at bootstrap and at a hand-over. */
   heir: v.nullable(v.string()),
+  /** Of the leader's history, oldest first: which term began which timeline. */
+  forks: v.optional(v.array(forkSchema), []),
   ttlMs: v.number(),
   members: v.record(v.string(), memberSchema),
   sync: v.object({
@@ -85,6 +88,7 @@ export function newRecord(from: {
     term: 0,
     leader: null,
     heir: from.founder,
+    forks: [],
     ttlMs: from.ttlMs,
     members: from.members,
     sync: { mode: "off", required: 0, members: [] },
