@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -166,20 +167,22 @@ test("signals reach the postmaster: a fast shutdown ends it", async () => {
   assert.equal(isAlive(identity), false);
 });
 
-test("a zombie and a process that took over a number are not alive", async () => {
-  // The shell never asks for its child's end, so the child stays a zombie.
-  const shell = spawn("sh", ["-c", "true & echo $!; exec sleep 300"], {
+test("a zombie and a process that took over a number are not alive", async (t) => {
+  // What the shell becomes never asks for its child's end, so the child stays a zombie.
+  const shell = spawn("sh", ["-c", "sleep 300 & echo $!; exec sleep 300"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
+  t.after(() => end(shell));
   const [text] = await once(shell.stdout, "data");
   const zombie = Number(String(text).trim());
+  await until(() => readFileSync(`/proc/${shell.pid}/comm`, "utf8") === "sleep\n");
+  process.kill(zombie, "SIGKILL");
   await until(() => identityOf(zombie) === null);
-  assert.match(await readFile(`/proc/${zombie}/stat`, "utf8"), /\) Z /);
+  assert.match(readFileSync(`/proc/${zombie}/stat`, "utf8"), /\) Z /);
   const own = identityOf();
   assert.ok(own && isAlive(own));
   assert.equal(isAlive({ ...own, startTicks: own.startTicks - 1 }), false);
   assert.equal(isAlive({ ...own, bootId: "another boot" }), false);
-  await end(shell);
 });
 
 test("an abort before the first signal kills nothing", async () => {

@@ -74,7 +74,8 @@ async function run(
     return await runProgram({
       program: npm.program,
       args: [...npm.args, ...args],
-      env: { ...options.env, npm_config_update_notifier: "false" },
+      // npm would leave the code that Node has compiled of it in the temporary directory.
+      env: { ...options.env, npm_config_update_notifier: "false", NODE_DISABLE_COMPILE_CACHE: "1" },
       timeoutMs: options.timeoutMs ?? 900_000,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
