@@ -39,6 +39,8 @@ const NO_TROUBLE: SettingTrouble = { pendingRestart: [], overridden: [] };
 /** What a status is made of, beside what is read. */
 interface Reading extends StatusInput {
   readonly member: Member;
+  /** An agent that has just begun has not looked at its ground yet. */
+  readonly hasData: boolean;
 }
 
 /** Everything is read anew but what only changes with the server's settings, and the disk. */
@@ -59,7 +61,7 @@ export class StatusReader {
       member.server.state(),
       readControlData(member.paths.data).catch(() => null),
     ]);
-    const input = { ...given, member };
+    const input = { ...given, member, hasData: control !== null };
     const { ground, activity } = given;
     const { record } = member.keeper;
     const address = record?.members[member.name];
@@ -134,9 +136,9 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
 }
 
 /** Everybody waits for this member, which has nothing to lead with. */
-function cannotLead({ member, ground }: Reading): boolean {
+function cannotLead({ member, ground, hasData }: Reading): boolean {
   const { record } = member.keeper;
-  if (ground !== "nothing" && ground !== "half-made") return false;
+  if (ground !== "half-made" && (ground !== "nothing" || hasData)) return false;
   if (record === null || record.systemId === null || record.leader !== null) return false;
   return lastLeader(record) === member.name;
 }

@@ -1,5 +1,7 @@
 // A lock between processes of one machine that cannot be left behind: it is held by an open SQLite transaction, and the operating
 // system drops it when the holder dies, however it dies.
+import { accessSync, chownSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 
@@ -13,6 +15,7 @@ export function tryLock(path: string): ProcessLock | null {
   try {
     database = new DatabaseSync(path, { timeout: 0 });
     database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    requireWritable(path);
     const held = database;
     return { path, [Symbol.dispose]: () => held.close() };
   } catch (cause) {
@@ -22,4 +25,16 @@ export function tryLock(path: string): ProcessLock | null {
       cause,
     });
   }
+}
+
+/**
+ * On a file that may only be read SQLite takes a shared lock and calls it an exclusive one. Root, who
+ * may come first, leaves the file to whom its directory belongs.
+ */
+function requireWritable(path: string): void {
+  if (process.getuid?.() === 0) {
+    const { uid, gid } = statSync(dirname(path));
+    chownSync(path, uid, gid);
+  }
+  accessSync(path, constants.W_OK);
 }
