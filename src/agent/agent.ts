@@ -25,6 +25,8 @@ const TICK_MS = 2_000;
 const STEADY_MS = 10_000;
 /** How long a successor may take before the old primary takes the lease back. */
 const HANDOVER_LIMIT_MS = 5_000;
+/** After this whoever asked has most likely given up. */
+const REQUEST_WAIT_MS = 30_000;
 const RETRY_MS = { first: 500, longest: 15_000 };
 
 const EFFECTS: Readonly<Record<Exclude<EffectKind, "wait">, Effect>> = {
@@ -57,6 +59,7 @@ interface Request {
   readonly run: (context: Omit<EffectContext, "decision">) => Promise<void>;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
+  readonly beginByMs: number;
 }
 
 interface Failure {
@@ -110,6 +113,8 @@ export class Agent {
       });
       await this.#untilWoken();
     }
+    for (const { reject } of this.#requests.splice(0))
+      reject(new UnderstudyError("INTERRUPTED", `the agent of ${this.#member.name} has ended`));
     this.#member.keeper[Symbol.dispose]();
     await this.#member.session.close();
   }
@@ -145,7 +150,8 @@ export class Agent {
   /** Has a step done between two effects. @throws whatever the step throws. */
   request(name: string, run: Request["run"]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#requests.push({ name, run, resolve, reject });
+      const beginByMs = performance.now() + REQUEST_WAIT_MS;
+      this.#requests.push({ name, run, resolve, reject, beginByMs });
       this.wake();
     });
   }
@@ -171,6 +177,7 @@ export class Agent {
     const member = this.#member;
     const { record } = member.keeper;
     const wasBusy = this.#job !== null;
+    if (record !== null) await member.memory.rememberTerm(record.term);
     await this.#takeUpGeneration(record);
     await this.#overseeHandover(record);
     this.#ground = await observeGround(member, record);
@@ -181,11 +188,25 @@ export class Agent {
     // What was seen while a job changed it is out of date when that has ended, and its end wakes
     // the loop again.
     if (wasBusy) return;
-    const request = this.#requests.shift();
-    if (request)
+    const request = this.#nextRequest();
+    if (request !== null)
       this.#begin({ name: request.name, key: null, controller: new AbortController() }, request);
     else if (record !== null && decision.effect !== "wait" && this.#isDue(decision, key))
       this.#perform({ decision, key, effect: decision.effect, record });
+  }
+
+  /** One that nobody waits for any longer must not be carried out on a cluster that has moved on. */
+  #nextRequest(): Request | null {
+    for (let request = this.#requests.shift(); request; request = this.#requests.shift()) {
+      if (performance.now() < request.beginByMs) return request;
+      request.reject(
+        new UnderstudyError(
+          "TIMED_OUT",
+          `${this.#member.name} was busy for ${REQUEST_WAIT_MS / 1000} s and did not begin with: ${request.name}`,
+        ),
+      );
+    }
+    return null;
   }
 
   /**
@@ -229,6 +250,8 @@ export class Agent {
         run: ({ member, record, signal }) => EFFECTS[effect]({ member, record, decision, signal }),
         resolve: () => {
           this.#failure = null;
+          // It is not in the record any more: there is nothing left to do for it.
+          if (effect === "retire") this.end();
           if (steady) this.#appliedGeneration = generation;
           const pause = steady ? STEADY_MS : RETRY_MS.first;
           this.#settled = { key: `${decision.rule} ${key}`, untilMs: performance.now() + pause };
@@ -277,7 +300,6 @@ export class Agent {
   async #takeUpGeneration(record: ClusterRecord | null): Promise<void> {
     if (record === null || record.generation === this.#generation) return;
     await this.#options.rereadFile();
-    await this.#member.memory.rememberTerm(record.term);
     this.#generation = record.generation;
     this.#settled = null;
   }

@@ -21,7 +21,7 @@ export interface AgentRequests {
   /** Throws this standby's data away and copies the primary. */
   reclone(): Promise<void>;
   /** Waits until this standby has replayed beyond a position. */
-  awaitReplay(request: { beyond: string; timeoutMs: number }): Promise<void>;
+  awaitReplay(request: { member: string; beyond: string; timeoutMs: number }): Promise<void>;
   /** Stops PostgreSQL, gives up the lease and ends the agent. */
   shutDown(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface AgentRequests {
 const ANSWER_LIMIT_MS = 500;
 
 const switchoverBody = v.object({ to: v.string(), dryRun: v.optional(v.boolean(), false) });
-const awaitReplayBody = v.object({ beyond: v.string(), timeoutMs: v.number() });
+const awaitReplayBody = v.object({ member: v.string(), beyond: v.string(), timeoutMs: v.number() });
 
 /** Listens until it is closed. @throws UnderstudyError PORT_TAKEN. */
 export async function serveApi(options: {

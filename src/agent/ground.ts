@@ -10,6 +10,8 @@ import type { Member } from "./member.ts";
 export async function observeGround(member: Member, record: ClusterRecord | null): Promise<Ground> {
   const server = await member.server.state();
   if (server.kind === "accepting") return writability(member);
+  // One read that fails is no sign of an end; this is.
+  member.positions.forget();
   if (server.kind !== "stopped" && server.kind !== "orphaned") return server.kind;
   // Orphans of a dead postmaster are ended before the next start; until then the server counts as
   // stopped.

@@ -13,6 +13,8 @@ export interface LeasePosition {
 export interface LeaseKeeperOptions {
   readonly store: Store;
   readonly member: string;
+  /** The newest term that this member has known: an older record is a copy that somebody put back. */
+  readonly oldestTerm: () => number;
   /** The primary's present position, written with each renewal. */
   readonly position: () => LeasePosition;
   /** Called after the record was found changed. */
@@ -111,6 +113,13 @@ export class LeaseKeeper {
 
   #learn(read: Versioned | null): void {
     if (read === null || read.revision === this.#known?.revision) return;
+    const { term } = read.record;
+    // Terms rise; whoever acted on an older one could lead beside the real leader.
+    if (term < Math.max(this.#options.oldestTerm(), this.#known?.record.term ?? 0))
+      throw new UnderstudyError(
+        "RECORD_CORRUPT",
+        `the cluster's record is of term ${term}, and this member has known term ${this.#options.oldestTerm()}: it is an older copy, and is not obeyed`,
+      );
     const before = this.#known?.record;
     this.#known = read;
     // A renewal alone is no news for anybody but a candidate.

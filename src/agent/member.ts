@@ -23,6 +23,8 @@ export interface Member {
   readonly secrets: ClusterSecrets;
   readonly server: PostgresServer;
   readonly session: Session;
+  /** For statements that take long, so that nothing waits behind them. */
+  readonly longSession: Session;
   readonly positions: PositionProbe;
   readonly keeper: LeaseKeeper;
   readonly memory: MemberMemory;

@@ -2,6 +2,7 @@
 // was last proven to follow.
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
+import { forkSchema, type Fork } from "../core/fork.ts";
 import { parseLsn, type Lsn } from "../core/lsn.ts";
 import { writeWhole } from "./cluster-file.ts";
 
@@ -12,8 +13,16 @@ const memorySchema = v.object({
    * on before: beyond `switchPoint` its WAL is of `timeline`, up to it of `before`.
    */
   followed: v.nullable(
-    v.object({ timeline: v.number(), before: v.number(), switchPoint: v.string() }),
+    v.object({
+      /** Whom. */
+      leader: v.string(),
+      timeline: v.number(),
+      before: v.number(),
+      switchPoint: v.string(),
+    }),
   ),
+  /** Which term began which timeline of its history, oldest first. */
+  forks: v.array(forkSchema),
 });
 
 type Remembered = v.InferOutput<typeof memorySchema>;
@@ -31,11 +40,18 @@ export class MemberMemory {
   static async load(path: string): Promise<MemberMemory> {
     const text = await readFile(path, "utf8").catch(() => "null");
     const parsed = v.safeParse(memorySchema, parseOrNull(text));
-    return new MemberMemory(path, parsed.success ? parsed.output : { term: 0, followed: null });
+    return new MemberMemory(
+      path,
+      parsed.success ? parsed.output : { term: 0, followed: null, forks: [] },
+    );
   }
 
   get term(): number {
     return this.#remembered.term;
+  }
+
+  get forks(): readonly Fork[] {
+    return this.#remembered.forks;
   }
 
   get followed(): Remembered["followed"] {
@@ -57,8 +73,9 @@ export class MemberMemory {
     await this.#save({ ...this.#remembered, term });
   }
 
-  async rememberFollowed(followed: Remembered["followed"]): Promise<void> {
-    await this.#save({ ...this.#remembered, followed });
+  /** Both in one: whom it follows, and which forks its WAL then leads through. */
+  async rememberPath(path: Pick<Remembered, "followed" | "forks">): Promise<void> {
+    await this.#save({ ...this.#remembered, ...path });
   }
 
   async #save(remembered: Remembered): Promise<void> {

@@ -58,15 +58,10 @@ export class PositionProbe {
 
   /** @throws UnderstudyError CONNECTION_FAILED or SQL_FAILED. */
   async read(): Promise<Position> {
-    try {
-      const [row] = await this.#session.query<Position & Record<string, unknown>>(POSITION);
-      assert(row !== undefined, "a query that always has a row had one");
-      this.#latest = row;
-      return row;
-    } catch (thrown) {
-      this.#latest = null;
-      throw thrown;
-    }
+    const [row] = await this.#session.query<Position & Record<string, unknown>>(POSITION);
+    assert(row !== undefined, "a query that always has a row had one");
+    this.#latest = row;
+    return row;
   }
 
   forget(): void {

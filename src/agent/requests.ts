@@ -8,8 +8,8 @@ import { releaseLease } from "../core/record-changes.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentRequests } from "./api.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
-import { discardData, keepData } from "./effects/data-aside.ts";
-import { compareWith } from "./effects/rejoin.ts";
+import { keepData, setCopyAside } from "./effects/data-aside.ts";
+import { compareWith, historyOf } from "./effects/rejoin.ts";
 import { stopServer } from "./effects/start.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { StatusReader } from "./status.ts";
@@ -66,6 +66,8 @@ export class RequestDesk implements AgentRequests {
   }
 
   restart(): Promise<void> {
+    // A start that does not end must not keep it from being asked for again.
+    this.#agent.interrupt("a restart was asked for");
     return this.#agent.request("restart", async (context) => {
       this.#member.event({
         event: "restart",
@@ -84,6 +86,7 @@ export class RequestDesk implements AgentRequests {
   }
 
   reclone(): Promise<void> {
+    this.#agent.interrupt("a reclone was asked for");
     return this.#agent.request("reclone", async (context) => {
       const { member, record } = context;
       const leader = writableLeader(record);
@@ -97,13 +100,15 @@ export class RequestDesk implements AgentRequests {
           "PRIMARY_PROTECTED",
           `cannot reclone ${member.name}: it is the primary of term ${leader.term}`,
         );
+      // The primary must answer before anything is taken away.
+      await historyOf(member, leader);
       await stopServer(context);
       const { ground } = this.#agent;
       if (ground === "nothing" || ground === "half-made") return;
-      const { standing } = await compareWith(member, leader);
-      // A mere copy need not be kept, and there may be no room for it.
+      const { standing } = await compareWith(member, { leader, record });
+      // A mere copy is removed when the new one is whole (effects/clone.ts).
       const kept = standing.kind === "behind" ? null : await keepData(member);
-      if (kept === null) await discardData(member);
+      if (kept === null) await setCopyAside(member);
       member.event({
         event: "reclone",
         message: `${member.name} is copied anew on request; ${kept === null ? `all that it had is in the history of ${leader.name}` : `what it had is kept in ${kept}`}.`,
@@ -112,7 +117,11 @@ export class RequestDesk implements AgentRequests {
     });
   }
 
-  async awaitReplay({ beyond, timeoutMs }: { beyond: string; timeoutMs: number }): Promise<void> {
+  async awaitReplay(request: { member: string; beyond: string; timeoutMs: number }): Promise<void> {
+    const { member, beyond, timeoutMs } = request;
+    // A port may have changed hands: the proof must be this member's own.
+    if (member !== this.#member.name)
+      throw new UnderstudyError("REFUSED", `this is ${this.#member.name} and not ${member}`);
     const target = parseLsn(beyond);
     const deadline = performance.now() + timeoutMs;
     for (;;) {

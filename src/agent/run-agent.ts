@@ -1,12 +1,13 @@
 // Puts one member's agent together and runs it until it is told to shut down. Started by root it
 // becomes the cluster's user first, for good.
 import { mkdir } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { flushCompileCache } from "node:module";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
 import { PostgresServer } from "../postgres/server.ts";
 import { moveApi } from "../core/record-changes.ts";
-import { tryLock } from "../store/process-lock.ts";
+import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
@@ -21,6 +22,8 @@ import { RequestDesk } from "./requests.ts";
 import { Session } from "./session.ts";
 
 const PORT_TRIES = 50;
+const LOCK_TRIES = 20;
+const LOCK_PAUSE_MS = 50;
 
 export interface RunAgentOptions {
   readonly clusterRoot: string;
@@ -40,7 +43,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   await becomeClusterUser(file.osUser);
   const secrets = await readSecrets(cluster.secrets);
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
-  using lock = tryLock(paths.agentLock);
+  using lock = await lockMember(paths.agentLock);
   if (lock === null)
     throw new UnderstudyError(
       "MEMBER_IN_USE",
@@ -60,16 +63,15 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   let agent: Agent | null = null;
   let storeTrouble: string | null = null;
   const wake = () => agent?.wake();
-  const session = new Session({
-    target: {
-      host: address.host,
-      port: address.port,
-      user: SUPERUSER,
-      password: secrets.superuser,
-      applicationName: `understudy ${options.member}`,
-    },
-    onLost: wake,
-  });
+  const target = {
+    host: address.host,
+    port: address.port,
+    user: SUPERUSER,
+    password: secrets.superuser,
+    applicationName: `understudy ${options.member}`,
+  };
+  const session = new Session({ target, onLost: wake });
+  const longSession = new Session({ target, onLost: () => {} });
   const positions = new PositionProbe(session);
   const server = new PostgresServer({
     installation: file.installation,
@@ -81,8 +83,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       wake();
     },
   });
+  const memory = await MemberMemory.load(paths.memory);
   const keeper = new LeaseKeeper({
     store,
+    oldestTerm: () => memory.term,
     member: options.member,
     position: () => leasePosition(positions),
     onChange: wake,
@@ -103,9 +107,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     secrets,
     server,
     session,
+    longSession,
     positions,
     keeper,
-    memory: await MemberMemory.load(paths.memory),
+    memory,
     log,
     file: () => file,
     event: (entry) => {
@@ -148,6 +153,15 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   });
   await running.run();
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
+}
+
+/** Tries for a moment: a command that only looks whether an agent runs holds the lock for as long as it looks. */
+async function lockMember(path: string): Promise<ProcessLock | null> {
+  for (let attempt = 1; ; attempt += 1) {
+    const lock = tryLock(path);
+    if (lock !== null || attempt === LOCK_TRIES) return lock;
+    await delay(LOCK_PAUSE_MS);
+  }
 }
 
 /**

@@ -60,6 +60,15 @@ export class Session {
     }
   }
 
+  /** One statement that takes long, on a connection of its own that ends with it. */
+  async once(sql: string, options: { timeoutMs: number }): Promise<void> {
+    try {
+      await this.query(sql, [], options);
+    } finally {
+      await this.close();
+    }
+  }
+
   /** Ends the connection; the next query makes a new one. */
   async close(): Promise<void> {
     const client = this.#client;

@@ -43,7 +43,10 @@ test("nobody takes a lease that is held, its holder included", () => {
 
 test("a renewal counts for the holder of the present term alone", () => {
   const holder = { member: "demo-1", term: 1, position: { lsn: "0/3000060", timeline: 2 } };
-  assert.equal(changes.renewLease(led(), holder)?.leader?.renewals, 1);
+  const renewed = changes.renewLease(led(), holder);
+  assert.equal(renewed?.leader?.renewals, 1);
+  // Nobody may follow a timeline before it is known which term began it.
+  assert.equal(renewed.leader?.timeline, null);
   assert.equal(changes.renewLease(led(), { ...holder, term: 0 }), null);
   assert.equal(changes.renewLease(led(), { ...holder, member: "demo-2" }), null);
 });
@@ -57,7 +60,11 @@ test("a hand-over by name lets only that name take the lease", () => {
   assert.equal(changes.takeLease(released, taker("demo-1")), null);
   const taken = changes.takeLease(released, taker("demo-2"));
   assert.equal(taken?.term, 2);
-  assert.equal(changes.endSwitchover(taken, "demo-2")?.switchover, null);
+  const forks = [{ timeline: 3, term: 2 }];
+  const position = { lsn: "0/3000060", timeline: 3 };
+  const announced2 = changes.announcePrimary(taken, { member: "demo-2", term: 2, position, forks });
+  assert.equal(announced2?.switchover, null);
+  assert.equal(announced2?.leader?.timeline, 3);
 });
 
 test("the old primary takes a hand-over back that nobody took up, and only it", () => {
@@ -119,7 +126,11 @@ test("whatever is asked in whatever order: terms never fall, rise only with a ch
     ),
     fc.constant(changes.withdrawSwitchover),
     member.map((who) => (record: ClusterRecord) => changes.reclaimHandover(record, who)),
-    member.map((who) => (record: ClusterRecord) => changes.endSwitchover(record, who)),
+    fc.tuple(member, term).map(([who, of]) => (record: ClusterRecord) => {
+      const forks = [{ timeline: of + 2, term: of }];
+      const position = { lsn: null, timeline: of + 2 };
+      return changes.announcePrimary(record, { member: who, term: of, position, forks });
+    }),
     fc.tuple(member, fc.option(member), term).map(
       ([who, deadLeader, of]) =>
         (record: ClusterRecord) =>

@@ -49,7 +49,13 @@ export function renewLease(
 ): ClusterRecord | null {
   if (!holdsLease(record, holder)) return null;
   const renewals = (record.leader?.renewals ?? 0) + 1;
-  return { ...record, leader: { member: holder.member, renewals, ...holder.position } };
+  const { lsn, timeline } = holder.position;
+  // A timeline is only named once its fork is: whoever sees it begins to follow.
+  const isAnnounced = record.forks.some(
+    (fork) => fork.timeline === timeline && fork.term === record.term,
+  );
+  const leader = { member: holder.member, renewals, lsn, timeline: isAnnounced ? timeline : null };
+  return { ...record, leader };
 }
 
 /**
@@ -60,14 +66,9 @@ export function announcePrimary(
   record: ClusterRecord,
   primary: { member: string; term: number; position: Position; forks: readonly Fork[] },
 ): ClusterRecord | null {
-  const renewed = renewLease(record, primary);
-  if (renewed === null) return null;
-  const isEnd = renewed.switchover?.to === primary.member;
-  return {
-    ...renewed,
-    forks: [...primary.forks],
-    switchover: isEnd ? null : renewed.switchover,
-  };
+  const isEnd = record.switchover?.to === primary.member;
+  const switchover = isEnd ? null : record.switchover;
+  return renewLease({ ...record, forks: [...primary.forks], switchover }, primary);
 }
 
 export function holdsLease(
@@ -112,10 +113,16 @@ export function reclaimHandover(record: ClusterRecord, member: string): ClusterR
   return { ...record, heir: member, switchover: null };
 }
 
-/** The successor is writable: the switchover has ended. */
-export function endSwitchover(record: ClusterRecord, member: string): ClusterRecord | null {
-  if (record.switchover === null || record.leader?.member !== member) return null;
-  return { ...record, switchover: null };
+/**
+ * A person takes the lease from a leader that is lost, before anyone else may have it: with no heir, nobody takes it until one is named.
+ * Null when the record is another by now.
+ */
+export function revokeLease(
+  record: ClusterRecord,
+  of: { deadLeader: string | null; term: number },
+): ClusterRecord | null {
+  if (record.term !== of.term || (record.leader?.member ?? null) !== of.deadLeader) return null;
+  return { ...record, leader: null, heir: null, switchover: null };
 }
 
 /** A person names a new primary after the old one is proven dead: only then may the lease be taken from it. */

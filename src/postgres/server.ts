@@ -29,6 +29,8 @@ export type ServerState =
   | { readonly kind: "starting" | "accepting" | "closed" | "stopping"; readonly pid: number };
 
 const POLL_MS = 3;
+/** Recovery may go on for hours; whoever started it has other things to do. */
+const START_WAIT_MS = 30_000;
 const REQUEST_AGAIN_MS = 200;
 const LOG_TAIL_BYTES = 16_384;
 
@@ -51,7 +53,10 @@ export class PostgresServer {
     const file = await readPostmasterPid(dataDir);
     if (file !== null && isServerProcess({ pid: file.pid, dataDir }))
       return { kind: stateWord(file.status), pid: file.pid };
-    if (this.#childPid !== null) return { kind: "starting", pid: this.#childPid };
+    // Its end may be seen here before it is reported.
+    const child = this.#childPid;
+    if (child !== null && isServerProcess({ pid: child, dataDir }))
+      return { kind: "starting", pid: child };
     // Only now the whole process table is walked, which costs milliseconds.
     const processes = findServerProcesses(dataDir);
     return processes.length > 0
@@ -72,7 +77,8 @@ export class PostgresServer {
   }): Promise<void> {
     await this.killOrphans(options.signal);
     const exited = this.#spawn(options.arguments ?? []);
-    for (;;) {
+    const deadline = performance.now() + START_WAIT_MS;
+    while (performance.now() < deadline) {
       options.signal.throwIfAborted();
       const file = await readPostmasterPid(this.#options.dataDir);
       const mine = file !== null && file.pid === this.#childPid ? file.status : null;

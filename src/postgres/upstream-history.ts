@@ -17,6 +17,7 @@ export async function fetchUpstreamHistory(
 ): Promise<UpstreamHistory> {
   const client = await connect({ ...target, replication: true });
   try {
+    await refuseRecovery(client, target);
     const identity = await client.query("IDENTIFY_SYSTEM");
     const row: Record<string, unknown> | undefined = identity.rows[0];
     if (row === undefined)
@@ -30,6 +31,20 @@ export async function fetchUpstreamHistory(
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/** In recovery its position is what it has replayed, which says nothing about its end. */
+async function refuseRecovery(
+  client: Awaited<ReturnType<typeof connect>>,
+  target: { host: string; port: number },
+): Promise<void> {
+  const answer = await client.query("SHOW transaction_read_only");
+  const row: Record<string, unknown> | undefined = answer.rows[0];
+  if (row?.["transaction_read_only"] === "off") return;
+  throw new UnderstudyError(
+    "CONNECTION_FAILED",
+    `the server at ${target.host}:${target.port} is in recovery and no primary yet`,
+  );
 }
 
 async function fetchTimeline(

@@ -7,7 +7,7 @@ import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
 import { REPLICATION_ROLE, writableLeader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
-import { keepData } from "./data-aside.ts";
+import { keepData, removeCopiesAside } from "./data-aside.ts";
 import { startAsStandby } from "./start.ts";
 
 export async function clone(context: EffectContext): Promise<void> {
@@ -37,12 +37,13 @@ export async function clone(context: EffectContext): Promise<void> {
     message: `${member.name} copied ${leader.name}: ${copied.files} files, ${copied.bytes} bytes in ${copied.seconds.toFixed(1)} s${copied.manifestVerified ? ", every checksum of the manifest verified" : ""}.`,
     details: { ...copied },
   });
-  await member.memory.rememberFollowed({
-    timeline: copied.timeline,
-    before: copied.timeline,
-    switchPoint: copied.startLsn,
+  const { timeline } = copied;
+  await member.memory.rememberPath({
+    followed: { leader: leader.name, timeline, before: timeline, switchPoint: copied.startLsn },
+    forks: record.forks,
   });
   await startAsStandby(context, leader.address);
+  await removeCopiesAside(member);
 }
 
 /** What a copy left that was cut off has never been started, so nothing is lost with it. */

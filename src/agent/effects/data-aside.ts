@@ -8,7 +8,7 @@ import type { Member } from "../member.ts";
 
 /** Newest first; older ones give way, and an event says so. */
 const KEPT_LIMIT = 3;
-const REMOVED_PREFIX = "removed-";
+const REMOVED_PREFIX = "replaced-";
 
 /**
  * Its tablespaces go with it: the next copy needs their place.
@@ -18,18 +18,25 @@ export async function keepData(member: Member): Promise<string> {
   const { kept, data, tablespaces } = member.paths;
   const place = join(kept, stamp());
   await mkdir(place, { recursive: true, mode: 0o700 });
-  await rename(data, join(place, "data"));
+  // The tablespaces first: a copy that begins between the two would clear them.
   await renameIfThere(tablespaces, join(place, "tablespaces"));
+  await rename(data, join(place, "data"));
   await removeOldest(member);
   return place;
 }
 
-/** For a directory of which everything is known to be in the primary's history. */
-export async function discardData(member: Member): Promise<void> {
+/**
+ * For a directory of which everything is known to be in the primary's history. It stays until the next copy is whole: until then it
+ * may be the only one beside the primary.
+ */
+export async function setCopyAside(member: Member): Promise<void> {
   const { root, data } = member.paths;
-  const place = join(root, `${REMOVED_PREFIX}${stamp()}`);
-  await renameIfThere(data, place);
-  // A crash may have left others.
+  await renameIfThere(data, join(root, `${REMOVED_PREFIX}${stamp()}`));
+}
+
+/** Once this member streams again. */
+export async function removeCopiesAside(member: Member): Promise<void> {
+  const { root } = member.paths;
   for (const name of await readdir(root))
     if (name.startsWith(REMOVED_PREFIX))
       await rm(join(root, name), { recursive: true, force: true });

@@ -1,11 +1,14 @@
 // Keeps a running standby behind the present primary. Before it is pointed at a new one it is
 // proven that it may follow: afterwards nothing would tell (a diverged member shows "streaming").
 import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
-import { relationTo } from "../../core/timeline.ts";
+import { isSameFork } from "../../core/fork.ts";
+import type { ClusterRecord } from "../../core/record.ts";
+import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
+import type { Position } from "../probe.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { dropUnusedSlots } from "./lead.ts";
-import { historyOf, rememberFollowing } from "./rejoin.ts";
+import { historyOf, rememberFollowing, standingOf } from "./rejoin.ts";
 import {
   followsAnother,
   needsRestartToFollow,
@@ -20,7 +23,10 @@ export async function follow(context: EffectContext): Promise<void> {
   const { member, record } = context;
   const leader = writableLeader(record);
   if (leader === null) return; // It is being promoted; the record changes when it has been.
-  if (member.memory.followed?.timeline !== leader.timeline && !(await mayFollow(member, leader))) {
+  if (
+    !isKnownToFollow(member, { leader, record }) &&
+    !(await mayFollow(member, { leader, record }))
+  ) {
     // Its position cannot be vouched for while it runs: stopped, its disk tells exactly (rule
     // "rejoin").
     await stopServer(context);
@@ -39,17 +45,62 @@ export async function follow(context: EffectContext): Promise<void> {
   await dropUnusedSlots(member);
 }
 
-/**
- * Whether all that it has received and replayed is in the primary's history; if so that is
- * remembered.
- */
-async function mayFollow(member: Member, leader: Leader): Promise<boolean> {
-  const { receiveLsn, replayLsn } = await member.positions.read();
-  const endLsn = greatestLsn(parseLsnOrNull(receiveLsn), parseLsnOrNull(replayLsn));
+/** It was proven for this very timeline, which is of the term that the record says. */
+export function isKnownToFollow(
+  member: Member,
+  primary: { leader: Leader; record: ClusterRecord },
+): boolean {
+  const { timeline } = primary.leader;
+  const forks = { member: member.memory.forks, primary: primary.record.forks };
+  return member.memory.followed?.timeline === timeline && isSameFork(timeline, forks);
+}
+
+/** Whether all that it has received and replayed is in the primary's history; if so that is remembered. */
+async function mayFollow(
+  member: Member,
+  primary: { leader: Leader; record: ClusterRecord },
+): Promise<boolean> {
+  const { leader, record } = primary;
+  const position = await member.positions.read();
+  const endLsn = greatestLsn(
+    parseLsnOrNull(position.receiveLsn),
+    parseLsnOrNull(position.replayLsn),
+  );
   const timeline = endLsn === null ? null : member.memory.timelineAt(endLsn);
   if (endLsn === null || timeline === null) return false;
   const upstream = await historyOf(member, leader);
-  if (relationTo(upstream, { timeline, endLsn }).kind !== "behind") return false;
-  await rememberFollowing(member, { upstream, end: { timeline } });
+  const standing = standingOf(member, { end: { timeline, endLsn }, upstream, record });
+  const proof = { upstream, end: { timeline }, leader, record };
+  if (standing.kind !== "behind" && !hasSwitched(member, { position, ...proof })) return false;
+  await rememberFollowing(member, proof);
   return true;
+}
+
+/**
+ * PostgreSQL itself may have followed its primary's restart before the agent looks: its walreceiver is then on the new timeline, which a
+ * diverged member's never is (postgres-facts, "telling divergence"), and replay is beyond the switch point.
+ */
+function hasSwitched(
+  member: Member,
+  seen: {
+    position: Position;
+    upstream: UpstreamHistory;
+    end: { timeline: number };
+    leader: Leader;
+    record: ClusterRecord;
+  },
+): boolean {
+  const { position, upstream, end, leader } = seen;
+  const left = upstream.history.ancestors.find(({ timeline }) => timeline === end.timeline);
+  const replayed = parseLsnOrNull(position.replayLsn);
+  const forks = { member: member.memory.forks, primary: seen.record.forks };
+  return (
+    member.memory.followed?.leader === leader.name &&
+    isSameFork(end.timeline, forks) &&
+    position.receiver === "streaming" &&
+    position.timeline === leader.timeline &&
+    left !== undefined &&
+    replayed !== null &&
+    replayed >= left.switchPoint
+  );
 }

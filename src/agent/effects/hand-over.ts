@@ -33,6 +33,8 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
     messageOf(thrown),
   );
   if (typeof status === "string") return `the agent of ${to} does not answer (${status})`;
+  if (status.cluster !== member.cluster || status.name !== to)
+    return `the agent at the address of ${to} is that of ${status.name} of ${status.cluster}`;
   if (status.role !== "standby" || status.state !== "streaming")
     return `${to} is ${status.state}${status.reason === null ? "" : ` (${status.reason})`}, it must be streaming`;
   const peers = await readReplication(member.session);
@@ -58,7 +60,7 @@ export async function handOver(situation: Situation & { to: string }): Promise<v
   if (obstacle !== null)
     throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
   // Writes go on while the dirty pages are written; the shutdown's own checkpoint is then short.
-  await member.session.query("CHECKPOINT", [], { timeoutMs: CHECKPOINT_LIMIT_MS });
+  await member.longSession.once("CHECKPOINT", { timeoutMs: CHECKPOINT_LIMIT_MS });
   const plan = { from: member.name, to, term: record.term };
   if ((await member.keeper.change((current) => beginSwitchover(current, plan))) === null)
     throw new UnderstudyError(
@@ -94,8 +96,15 @@ async function shutDown({ member, to, signal }: Situation & { to: string }): Pro
   const deadline = performance.now() + SHUTDOWN_LIMIT_MS;
   for (;;) {
     signal.throwIfAborted();
+    // Asked first: what its end left on disk is read after it.
+    const isGone = await hasEnded(member);
     const control = await readControlData(member.paths.data);
     if (control.state === "shut down") return control.checkpointLsn;
+    if (isGone)
+      throw new UnderstudyError(
+        "SWITCHOVER_FAILED",
+        `PostgreSQL of ${member.name} ended without a clean shutdown`,
+      );
     if (performance.now() > deadline) {
       // The record still names this member: what it does next is to start and be promoted again.
       await member.server.requestStop("immediate");
@@ -106,6 +115,11 @@ async function shutDown({ member, to, signal }: Situation & { to: string }): Pro
     }
     await delay(POLL_MS);
   }
+}
+
+async function hasEnded(member: Member): Promise<boolean> {
+  const { kind } = await member.server.state();
+  return kind === "stopped" || kind === "orphaned";
 }
 
 /**
@@ -130,7 +144,7 @@ async function successorHasAll(
     throw new UnderstudyError("MEMBER_NOT_FOUND", `${to} is not in the record`);
   await postToAgent(address, {
     path: "/await-replay",
-    body: { beyond: formatLsn(end), timeoutMs: REPLAY_LIMIT_MS },
+    body: { member: to, beyond: formatLsn(end), timeoutMs: REPLAY_LIMIT_MS },
     token: member.secrets.apiToken,
     timeoutMs: REPLAY_LIMIT_MS + 1_000,
     signal,

@@ -2,12 +2,14 @@
 // database, and its own settings.
 import { escapeIdentifier, escapeLiteral } from "pg";
 import { APPLICATION_DATABASE, APPLICATION_ROLE } from "../../core/connection-url.ts";
+import { withFork } from "../../core/fork.ts";
 import { slotNameOf } from "../../core/name.ts";
 import type { ClusterRecord } from "../../core/record.ts";
-import { withdrawSwitchover } from "../../core/record-changes.ts";
+import { announcePrimary, withdrawSwitchover } from "../../core/record-changes.ts";
 import type { Secret } from "../../core/secret.ts";
 import { scramVerifier } from "../../postgres/scram-verifier.ts";
 import { REPLICATION_ROLE, type Member } from "../member.ts";
+import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
 
@@ -26,7 +28,36 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await reloadSettings(member, signal);
   await keepInOrder({ member, record });
+  // Promoted by an agent that ended before it could say so.
+  await announce({ member, record, position: await member.positions.read() });
   await makeApplicationDatabase(member);
+}
+
+/**
+ * Has the others follow: first this member remembers which term began its timeline, then the record names both. Does nothing when it
+ * does already.
+ */
+export async function announce({
+  member,
+  record,
+  position,
+}: Lead & { position: Position }): Promise<void> {
+  const { timeline, writeLsn } = position;
+  if (timeline === null || writeLsn === null || position.inRecovery) return;
+  const begun = { timeline, term: record.term };
+  const known = member.keeper.record;
+  const isNamed =
+    known?.leader?.timeline === timeline &&
+    known.switchover?.to !== member.name &&
+    known.forks.some((fork) => fork.timeline === timeline && fork.term === record.term);
+  if (isNamed) return;
+  const forks = withFork(member.memory.forks, begun);
+  const followed = { leader: member.name, timeline, before: timeline, switchPoint: writeLsn };
+  await member.memory.rememberPath({ followed, forks });
+  const primary = { member: member.name, term: record.term, forks };
+  await member.keeper.change((current) =>
+    announcePrimary(current, { ...primary, position: { lsn: writeLsn, timeline } }),
+  );
 }
 
 /** What a standby needs before it can stream from this member. */
@@ -94,13 +125,13 @@ function createRole(role: string, password: Secret): string {
 }
 
 /** Not before standbys may follow: up to 14 it takes two checkpoints. */
-export async function makeApplicationDatabase({ session }: Member): Promise<void> {
+export async function makeApplicationDatabase({ session, longSession }: Member): Promise<void> {
   const [present] = await session.query("SELECT 1 FROM pg_database WHERE datname = $1", [
     APPLICATION_DATABASE,
   ]);
   if (present !== undefined) return;
   const [database, owner] = [APPLICATION_DATABASE, APPLICATION_ROLE].map(escapeIdentifier);
-  await session.query(`CREATE DATABASE ${database} OWNER ${owner}`, [], {
+  await longSession.once(`CREATE DATABASE ${database} OWNER ${owner}`, {
     timeoutMs: CREATE_DATABASE_LIMIT_MS,
   });
 }

@@ -4,13 +4,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
-import { endSwitchover } from "../../core/record-changes.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
 import type { EffectContext } from "./effect.ts";
-import { keepInOrder } from "./lead.ts";
+import { announce, keepInOrder } from "./lead.ts";
 import { writeMemberSettings } from "./settings.ts";
 
 const POLL_MS = 2;
@@ -33,7 +32,7 @@ export async function promote(context: EffectContext): Promise<void> {
   const position = await member.positions.read();
   member.progress(null);
   await keepInOrder({ member, record });
-  await announce(member);
+  await announce({ member, record, position });
   member.event({
     event: "promoted",
     rule: decision.rule,
@@ -45,12 +44,6 @@ export async function promote(context: EffectContext): Promise<void> {
       milliseconds: Math.round(performance.now() - begun),
     },
   });
-  if (position.timeline !== null && position.writeLsn !== null)
-    await member.memory.rememberFollowed({
-      timeline: position.timeline,
-      before: position.timeline,
-      switchPoint: position.writeLsn,
-    });
   // Settings that only a primary has, such as values lower than its standbys still run with.
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await member.server.reload();
@@ -61,14 +54,9 @@ export async function promote(context: EffectContext): Promise<void> {
  * pg_control lags behind until the next checkpoint, and pg_rewind reads it (lesson 26). Nobody
  * waits for this one, and it comes after those that the standbys' copies begin with.
  */
-async function checkpointLater({ session }: Member): Promise<void> {
+async function checkpointLater({ longSession }: Member): Promise<void> {
   await delay(CHECKPOINT_AFTER_MS, undefined, { ref: false });
-  await session.query("CHECKPOINT", [], { timeoutMs: CHECKPOINT_LIMIT_MS }).catch(() => {});
-}
-/** The others begin to follow as soon as the record names the new timeline. */
-async function announce(member: Member): Promise<void> {
-  await member.keeper.renew();
-  await member.keeper.change((record) => endSwitchover(record, member.name));
+  await longSession.once("CHECKPOINT", { timeoutMs: CHECKPOINT_LIMIT_MS }).catch(() => {});
 }
 
 /**

@@ -2,6 +2,8 @@
 // started, by comparing the end of its WAL with the primary's history (postgres-facts, "rejoin
 // without rewind, and telling divergence").
 import { UnderstudyError } from "../../core/errors.ts";
+import { isSameFork } from "../../core/fork.ts";
+import type { ClusterRecord } from "../../core/record.ts";
 import { formatLsn, formatLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { relationTo, type Relation } from "../../core/timeline.ts";
 import { inspectDataDirectory } from "../../postgres/data-directory.ts";
@@ -22,9 +24,9 @@ export async function rejoin(context: EffectContext): Promise<void> {
   // reads and follows nobody.
   if (leader === null) return startAsStandby(context, null);
   await member.server.killOrphans(signal);
-  const { standing, end, upstream } = await compareWith(member, leader);
+  const { standing, end, upstream } = await compareWith(member, { leader, record });
   if (standing.kind === "behind" && end !== null) {
-    await rememberFollowing(member, { upstream, end });
+    await rememberFollowing(member, { upstream, end, leader, record });
     await startAsStandby(context, leader.address);
     return;
   }
@@ -50,16 +52,31 @@ export async function rejoin(context: EffectContext): Promise<void> {
  */
 export async function compareWith(
   member: Member,
-  leader: Leader,
+  primary: { leader: Leader; record: ClusterRecord },
 ): Promise<{ standing: Standing; end: WalPosition | null; upstream: UpstreamHistory }> {
-  const upstream = await historyOf(member, leader);
+  const upstream = await historyOf(member, primary.leader);
   try {
     const end = await endOfData(member, upstream);
-    return { standing: relationTo(upstream, end), end, upstream };
+    return {
+      standing: standingOf(member, { end, upstream, record: primary.record }),
+      end,
+      upstream,
+    };
   } catch (thrown) {
     if (!(thrown instanceof UnderstudyError) || thrown.code !== "DATA_UNREADABLE") throw thrown;
     return { standing: { kind: "unreadable", why: thrown.message }, end: null, upstream };
   }
+}
+
+/** Positions only compare on the same fork: two may have the same number (lesson 19). */
+export function standingOf(
+  member: Member,
+  of: { end: WalPosition; upstream: UpstreamHistory; record: ClusterRecord },
+): Relation {
+  const forks = { member: member.memory.forks, primary: of.record.forks };
+  return isSameFork(of.end.timeline, forks)
+    ? relationTo(of.upstream, of.end)
+    : { kind: "unrelated" };
 }
 
 interface WalPosition {
@@ -67,35 +84,54 @@ interface WalPosition {
   readonly endLsn: Lsn;
 }
 
-export function historyOf(member: Member, leader: Leader): Promise<UpstreamHistory> {
-  return fetchUpstreamHistory({
+/** @throws UnderstudyError CONNECTION_FAILED, also while it is not on the timeline that it leads. */
+export async function historyOf(member: Member, leader: Leader): Promise<UpstreamHistory> {
+  const upstream = await fetchUpstreamHistory({
     host: leader.address.host,
     port: leader.address.port,
     user: REPLICATION_ROLE,
     password: member.secrets.replication,
     applicationName: `${member.name} history`,
   });
+  if (upstream.history.timeline === leader.timeline) return upstream;
+  throw new UnderstudyError(
+    "CONNECTION_FAILED",
+    `${leader.name} is on timeline ${upstream.history.timeline} and not yet on ${leader.timeline}`,
+  );
 }
 
 /** From now on its WAL leads into the primary's timeline, wherever it left the one it was on. */
 export async function rememberFollowing(
   member: Member,
-  proof: { upstream: UpstreamHistory; end: { timeline: number } },
+  proof: {
+    upstream: UpstreamHistory;
+    end: { timeline: number };
+    leader: Leader;
+    record: ClusterRecord;
+  },
 ): Promise<void> {
   const { history } = proof.upstream;
   const left = history.ancestors.find((ancestor) => ancestor.timeline === proof.end.timeline);
-  await member.memory.rememberFollowed({
-    timeline: history.timeline,
-    before: proof.end.timeline,
-    switchPoint: formatLsn(left?.switchPoint ?? (0n as Lsn)),
+  await member.memory.rememberPath({
+    followed: {
+      leader: proof.leader.name,
+      timeline: history.timeline,
+      before: proof.end.timeline,
+      switchPoint: formatLsn(left?.switchPoint ?? (0n as Lsn)),
+    },
+    forks: proof.record.forks,
   });
 }
 
 /** A base backup that was never started has no WAL of its own: it stands where its copy began. */
 async function endOfData(member: Member, upstream: UpstreamHistory): Promise<WalPosition> {
   const data = await inspectDataDirectory(member.paths.data);
-  if (data.kind === "data" && data.hasBackupLabel && data.control !== null) {
-    const { timeline, checkpointLsn } = data.control;
+  const control = data.kind === "data" ? data.control : null;
+  // The label goes with the first start; pg_control tells until the copy is consistent.
+  const isFreshCopy =
+    data.kind === "data" && (data.hasBackupLabel || (control?.backupStartLsn ?? 0n) > 0n);
+  if (isFreshCopy && control !== null) {
+    const { timeline, checkpointLsn } = control;
     // Only its copy's own timeline is safe to go on from: how far the copied pages reach is not in
     // pg_control.
     const endLsn = timeline === upstream.history.timeline ? checkpointLsn : ((1n << 63n) as Lsn);
