@@ -158,3 +158,17 @@ test("whatever is asked in whatever order: terms never fall, rise only with a ch
     }),
   );
 });
+
+test("a revoked lease is nobody's until an heir is named, and only the looked-at record's is revoked", () => {
+  const of = { deadLeader: "demo-1", term: 1 };
+  const revoked = changes.revokeLease(led(), of);
+  assert(revoked);
+  assert.deepEqual([revoked.leader, revoked.heir, revoked.term], [null, null, 1]);
+  for (const member of MEMBERS) assert.equal(changes.takeLease(revoked, taker(member)), null);
+  const appointment = { member: "demo-2", deadLeader: null, term: 1 };
+  const named = changes.appointHeir(revoked, appointment);
+  assert.equal(named && changes.takeLease(named, taker("demo-2"))?.term, 2);
+  assert.equal(changes.revokeLease(led(), { ...of, term: 0 }), null);
+  assert.equal(changes.revokeLease(led(), { ...of, deadLeader: "demo-2" }), null);
+  assert.equal(changes.revokeLease(led(), { ...of, deadLeader: null }), null);
+});

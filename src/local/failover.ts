@@ -1,17 +1,17 @@
 // A failover by hand, when the primary is gone: the operating system proves that it is, the standby with the most WAL is named, and what may
 // be lost is said in bytes before anything changes.
 import { memberPaths } from "../agent/member-paths.ts";
+import { MemberMemory } from "../agent/memory.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
-import { greatestLsn, lsnDistance, parseLsn, parseLsnOrNull, type Lsn } from "../core/lsn.ts";
-import type { MemberStatus } from "../core/member-status.ts";
+import { lsnDistance, parseLsn } from "../core/lsn.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
-import { appointHeir } from "../core/record-changes.ts";
-import { findServerProcesses } from "../postgres/processes.ts";
-import { findWalEnd } from "../postgres/wal-end.ts";
+import { readControlData } from "../postgres/control-data.ts";
+import { findServerProcesses, surveyServer } from "../postgres/processes.ts";
+import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
 import { agentRuns } from "./agents.ts";
+import { chooseCandidate, type Candidate } from "./candidates.ts";
 import {
-  changeClusterRecord,
   lockCluster,
   readRecord,
   type LocalCluster,
@@ -20,27 +20,28 @@ import {
   type Plan,
 } from "./cluster.ts";
 import { askMembers } from "./read-status.ts";
+import { revoke } from "./revocation.ts";
 import { waitFor } from "./wait-for.ts";
+import { lossOf } from "./wal-loss.ts";
 
 interface FailoverRequest {
   /** Null: the candidate that has the most WAL. */
   readonly to: string | null;
 }
 
-interface Candidate {
-  readonly name: string;
-  readonly timeline: number | null;
-  readonly lsn: Lsn;
+interface Loss {
+  /** Null when nothing tells. */
+  readonly lossBytes: number | null;
+  /** Whether it is exact: read from the dead primary's WAL, on a history that the candidate is proven to share. */
+  readonly isExact: boolean;
+  /** Why it is not. */
+  readonly doubt: string | null;
 }
 
-interface Decision {
+interface Decision extends Loss {
   readonly record: ClusterRecord;
   readonly from: string | null;
   readonly to: Candidate;
-  /** Null when the dead primary's disk does not tell and its last renewal is not known. */
-  readonly lossBytes: number | null;
-  /** Whether the loss is exact: read from the dead primary's WAL. */
-  readonly isExact: boolean;
 }
 
 /** @throws UnderstudyError FAILOVER_REFUSED with the reason, MEMBER_NOT_FOUND. */
@@ -50,6 +51,9 @@ export async function planFailover(cluster: LocalCluster, request: FailoverReque
   return {
     summary: `${to.name} becomes the primary in place of ${from ?? "nobody"}; ${describeLoss(decision)}`,
     steps: [
+      ...(from === null
+        ? []
+        : [`take the lease from ${from}, which can take no writes from then on`]),
       `give the lease of term ${record.term + 1} to ${to.name}, which is promoted`,
       "the other members follow it; the old primary is compared with it before it may rejoin",
     ],
@@ -65,15 +69,22 @@ export async function failover(
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const decision = await decideFailover(cluster, request);
-  const { record, from, to, lossBytes, isExact } = decision;
-  const deadLeader = record.leader?.member ?? null;
-  const appointment = { member: to.name, deadLeader, term: record.term };
-  if ((await changeClusterRecord(cluster, (current) => appointHeir(current, appointment))) === null)
-    throw new UnderstudyError("FAILOVER_REFUSED", "the record has changed meanwhile; look again");
+  const { record, from, to } = decision;
+  const revocation = await revoke(cluster, { record, operation });
+  let loss: Loss = decision;
+  try {
+    // It may have come back and taken writes between the look at it and the revocation.
+    loss = await estimateLoss(cluster, decision);
+    refuseGreaterLoss(decision, loss);
+    await revocation.appoint(to.name);
+  } catch (thrown) {
+    await revocation.undo();
+    throw thrown;
+  }
   operation.onStep(`${to.name} is named to take the lease of term ${record.term + 1}`);
   const outcome = {
-    summary: `${to.name} is the primary now; ${describeLoss(decision)}`,
-    facts: { from, to: to.name, lossBytes, lossIsExact: isExact },
+    summary: `${to.name} is the primary now; ${describeLoss({ ...decision, ...loss })}`,
+    facts: { from, to: to.name, lossBytes: loss.lossBytes, lossIsExact: loss.isExact },
   };
   if (!operation.wait) return outcome;
   await waitFor(cluster, {
@@ -86,133 +97,133 @@ export async function failover(
 
 async function decideFailover(cluster: LocalCluster, request: FailoverRequest): Promise<Decision> {
   const record = await readRecord(cluster);
-  const from = lastLeader(record);
   const answers = await askMembers(cluster, { record });
-  if (from !== null) refuseLivingPrimary(cluster, { from, answers });
-  const candidates = candidatesAmong(answers, { record, from });
-  const to = chosen(cluster, { candidates, request, answers });
+  await refuseWriters(cluster, answers);
+  const named = record.leader?.member ?? record.heir;
+  if (named !== null) refuseReturning(cluster, { named, answers });
+  const wanted = request.to;
+  const to = await chooseCandidate(cluster, { record, from: named, wanted, answers });
+  const from = lastLeader(record);
   return { record, from, to, ...(await estimateLoss(cluster, { record, from, to })) };
 }
 
-/** Both must be gone: a server without its agent still takes writes, an agent without its server brings that back. */
-function refuseLivingPrimary(
+/** Whoever takes writes, or may, is a primary: also one that the record does not name any more. */
+async function refuseWriters(
   cluster: LocalCluster,
-  of: { from: string; answers: ReadonlyMap<string, MemberAnswer> },
+  answers: ReadonlyMap<string, MemberAnswer>,
+): Promise<void> {
+  for (const [name, answer] of answers) {
+    if (!("unreachable" in answer)) {
+      if (answer.role !== "primary") continue;
+      throw new UnderstudyError(
+        "FAILOVER_REFUSED",
+        `${name} is the primary and alive; nothing was changed`,
+        { hint: "For a planned change: understudy switchover" },
+      );
+    }
+    const { data } = memberPaths(cluster.paths.root, name);
+    const [first] = findServerProcesses(data);
+    if (first === undefined) continue;
+    const control = await readControlData(data).catch(() => null);
+    if (control === null || control.state === "in production")
+      throw new UnderstudyError(
+        "FAILOVER_REFUSED",
+        `PostgreSQL of ${name} still runs (process ${first.pid}) and may take writes; nothing was changed`,
+        { hint: "Bring its agent back: understudy up" },
+      );
+  }
+}
+
+/**
+ * The one that leads, or is named to, must be unable to: a server without its agent may take writes, and an agent brings its server back.
+ * One whose agent says that it failed cannot: what runs of it is a standby, as every start is one, until the lease is taken from it.
+ */
+function refuseReturning(
+  cluster: LocalCluster,
+  of: { named: string; answers: ReadonlyMap<string, MemberAnswer> },
 ): void {
-  const { from } = of;
-  const answer = of.answers.get(from);
+  const { named } = of;
   const { root } = cluster.paths;
-  if (answer !== undefined && !("unreachable" in answer) && answer.role === "primary")
+  const { postmaster, processes } = surveyServer(memberPaths(root, named).data);
+  const failed = hasFailed(of.answers.get(named));
+  if (processes.length > 0 && !(failed && postmaster !== null))
     throw new UnderstudyError(
       "FAILOVER_REFUSED",
-      `${from} is the primary and alive; nothing was changed`,
-      {
-        hint: "For a planned change: understudy switchover",
-      },
-    );
-  const processes = findServerProcesses(memberPaths(root, from).data);
-  if (processes.length > 0)
-    throw new UnderstudyError(
-      "FAILOVER_REFUSED",
-      `PostgreSQL of ${from} still runs (process ${processes[0]?.pid ?? "unknown"}) and may take writes; nothing was changed`,
+      `PostgreSQL of ${named} still runs (process ${processes[0]?.pid ?? "unknown"}) and may take writes; nothing was changed`,
       { hint: "Bring its agent back: understudy up" },
     );
-  if (agentRuns(root, from) && !holdsNothing(answer))
+  if (agentRuns(root, named) && !failed)
     throw new UnderstudyError(
       "FAILOVER_REFUSED",
-      `the agent of ${from} is alive and is bringing its PostgreSQL back; nothing was changed`,
-      {
-        hint: "See how far it is: understudy status --watch",
-      },
+      `the agent of ${named} is alive and is bringing its PostgreSQL back; nothing was changed`,
+      { hint: "See how far it is: understudy status --watch" },
     );
 }
 
-/** The agent lives, but says that it cannot lead: its data is gone, or its server does not start. */
-function holdsNothing(answer: MemberAnswer | undefined): boolean {
+/** The agent lives, but says that it cannot lead: its data is gone, or its server does not start or is not promoted. */
+function hasFailed(answer: MemberAnswer | undefined): boolean {
   return answer !== undefined && !("unreachable" in answer) && answer.state === "failed";
-}
-
-function candidatesAmong(
-  answers: ReadonlyMap<string, MemberAnswer>,
-  of: { record: ClusterRecord; from: string | null },
-): Candidate[] {
-  const candidates: Candidate[] = [];
-  for (const [name, answer] of answers) {
-    const lsn = "unreachable" in answer ? null : positionOf(answer);
-    const barred = of.record.members[name]?.tags.nofailover === true;
-    if (lsn === null || name === of.from || barred || "unreachable" in answer) continue;
-    if (answer.role === "standby") candidates.push({ name, timeline: answer.timeline, lsn });
-  }
-  return candidates.sort(
-    (one, other) =>
-      (other.timeline ?? 0) - (one.timeline ?? 0) ||
-      (one.lsn === other.lsn ? one.name.localeCompare(other.name) : one.lsn > other.lsn ? -1 : 1),
-  );
-}
-
-function positionOf(status: MemberStatus): Lsn | null {
-  return greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
-}
-
-function chosen(
-  cluster: LocalCluster,
-  of: {
-    candidates: readonly Candidate[];
-    request: FailoverRequest;
-    answers: ReadonlyMap<string, MemberAnswer>;
-  },
-): Candidate {
-  const { candidates, request, answers } = of;
-  const [best] = candidates;
-  if (best === undefined)
-    throw new UnderstudyError(
-      "FAILOVER_REFUSED",
-      `no standby of ${cluster.place.name} is up that could become the primary`,
-      {
-        hint: "Bring the members back: understudy up",
-      },
-    );
-  if (request.to === null) return best;
-  if (!answers.has(request.to))
-    throw new UnderstudyError(
-      "MEMBER_NOT_FOUND",
-      `the cluster has no member ${JSON.stringify(request.to)}`,
-      {
-        hint: `Its members: ${[...answers.keys()].join(", ")}.`,
-      },
-    );
-  const wanted = candidates.find(({ name }) => name === request.to);
-  if (wanted === undefined)
-    throw new UnderstudyError("FAILOVER_REFUSED", `${request.to} is not a standby that is up`);
-  if (wanted.timeline !== best.timeline || wanted.lsn < best.lsn)
-    throw new UnderstudyError(
-      "FAILOVER_REFUSED",
-      `${wanted.name} has ${lsnDistance({ from: wanted.lsn, to: best.lsn })} bytes less than ${best.name}; they would be lost`,
-      { hint: `Fail over to ${best.name}, then switch over to ${wanted.name}.` },
-    );
-  return wanted;
 }
 
 async function estimateLoss(
   cluster: LocalCluster,
   of: { record: ClusterRecord; from: string | null; to: Candidate },
-): Promise<{ lossBytes: number | null; isExact: boolean }> {
-  if (of.from === null) return { lossBytes: null, isExact: false };
-  const { data } = memberPaths(cluster.paths.root, of.from);
-  const end = await findWalEnd(data).catch(() => null);
-  if (end !== null)
-    return { lossBytes: lsnDistance({ from: of.to.lsn, to: end.endLsn }), isExact: true };
-  const renewed = of.record.leader?.lsn ?? null;
-  if (renewed === null) return { lossBytes: null, isExact: false };
-  return { lossBytes: lsnDistance({ from: of.to.lsn, to: parseLsn(renewed) }), isExact: false };
+): Promise<Loss> {
+  const { from, to, record } = of;
+  if (from === null) return unknownLoss("nobody has led yet");
+  if (from === to.name) return { lossBytes: 0, isExact: true, doubt: null };
+  const { root } = cluster.paths;
+  const dead = memberPaths(root, from);
+  const end = await findWalEnd(dead.data).catch(() => null);
+  if (end === null) return lossFromRenewals({ record, to });
+  const { forks } = await MemberMemory.load(dead.memory);
+  const lossBytes =
+    to.timeline === null
+      ? null
+      : lossOf(
+          { ...end, forks, history: await historyIn(dead.data, end.timeline) },
+          {
+            endLsn: to.lsn,
+            timeline: to.timeline,
+            forks: to.forks,
+            history: await historyIn(memberPaths(root, to.name).data, to.timeline),
+          },
+        );
+  return lossBytes === null
+    ? unknownLoss(`it is not proven that ${to.name} shares the history of ${from}`)
+    : { lossBytes, isExact: true, doubt: null };
 }
 
-function describeLoss({ lossBytes, isExact }: Decision): string {
-  if (lossBytes === null)
-    return "what is lost cannot be told: the old primary's disk cannot be read";
-  if (isExact)
-    return lossBytes === 0
-      ? "nothing is lost: it has all WAL of the old primary"
-      : `${lossBytes} bytes of the old primary's WAL are lost`;
-  return `at least ${lossBytes} bytes are lost: the old primary's disk cannot be read`;
+function historyIn(dataDir: string, timeline: number) {
+  return readTimelineHistory(dataDir, timeline).catch(() => null);
+}
+
+/** What the old primary had last said of itself, where its disk tells nothing. */
+function lossFromRenewals({ record, to }: { record: ClusterRecord; to: Candidate }): Loss {
+  const doubt = "the old primary's disk cannot be read";
+  const { lsn, timeline } = record.leader ?? { lsn: null, timeline: null };
+  if (lsn === null || timeline !== to.timeline) return unknownLoss(doubt);
+  return { lossBytes: lsnDistance({ from: to.lsn, to: parseLsn(lsn) }), isExact: false, doubt };
+}
+
+function unknownLoss(doubt: string): Loss {
+  return { lossBytes: null, isExact: false, doubt };
+}
+
+function refuseGreaterLoss(planned: Decision, now: Loss): void {
+  if (now.lossBytes === null || planned.lossBytes === null) return;
+  if (now.lossBytes <= planned.lossBytes) return;
+  throw new UnderstudyError(
+    "FAILOVER_REFUSED",
+    `${planned.from ?? "the old primary"} has written meanwhile: ${now.lossBytes} bytes would be lost, not ${planned.lossBytes}; it is named to lead again`,
+    { hint: "See the state: understudy status" },
+  );
+}
+
+function describeLoss({ lossBytes, isExact, doubt, from }: Decision): string {
+  if (lossBytes === null) return `what is lost cannot be told: ${doubt ?? "nothing tells"}`;
+  if (!isExact) return `at least ${lossBytes} bytes are lost: ${doubt ?? "nothing tells more"}`;
+  return lossBytes === 0
+    ? `nothing is lost: it has all WAL of ${from ?? "the old primary"}`
+    : `${lossBytes} bytes of the old primary's WAL are lost`;
 }

@@ -1,0 +1,92 @@
+// Which standby a failover promotes: the one that has come furthest, or the one that was asked for where nothing is lost by that.
+import { memberPaths } from "../agent/member-paths.ts";
+import { MemberMemory } from "../agent/memory.ts";
+import type { MemberAnswer } from "../core/cluster-status.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import type { Fork } from "../core/fork.ts";
+import { greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
+import type { MemberStatus } from "../core/member-status.ts";
+import type { ClusterRecord } from "../core/record.ts";
+import type { LocalCluster } from "./cluster.ts";
+import { compareReach, termOfTimeline, type Reach } from "./wal-loss.ts";
+
+export interface Candidate extends Reach {
+  readonly forks: readonly Fork[];
+}
+
+/** @throws UnderstudyError FAILOVER_REFUSED or MEMBER_NOT_FOUND. */
+export async function chooseCandidate(
+  cluster: LocalCluster,
+  of: {
+    record: ClusterRecord;
+    /** Who leads no more. */
+    from: string | null;
+    /** Null: the one that has come furthest. */
+    wanted: string | null;
+    answers: ReadonlyMap<string, MemberAnswer>;
+  },
+): Promise<Candidate> {
+  const { wanted, answers } = of;
+  const candidates = await candidatesAmong(cluster, of);
+  const [best] = candidates;
+  if (best === undefined)
+    throw new UnderstudyError(
+      "FAILOVER_REFUSED",
+      `no standby of ${cluster.place.name} is up that could become the primary`,
+      { hint: "Bring the members back: understudy up" },
+    );
+  if (wanted === null) return best;
+  if (!answers.has(wanted))
+    throw new UnderstudyError(
+      "MEMBER_NOT_FOUND",
+      `the cluster has no member ${JSON.stringify(wanted)}`,
+      { hint: `Its members: ${[...answers.keys()].join(", ")}.` },
+    );
+  const chosen = candidates.find(({ name }) => name === wanted);
+  if (chosen === undefined)
+    throw new UnderstudyError("FAILOVER_REFUSED", `${wanted} is not a standby that is up`);
+  refuseWorse(chosen, best);
+  return chosen;
+}
+
+async function candidatesAmong(
+  cluster: LocalCluster,
+  of: {
+    record: ClusterRecord;
+    from: string | null;
+    answers: ReadonlyMap<string, MemberAnswer>;
+  },
+): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const [name, answer] of of.answers) {
+    const barred = of.record.members[name]?.tags.nofailover === true;
+    if (name === of.from || barred || "unreachable" in answer || answer.role !== "standby")
+      continue;
+    const lsn = positionOf(answer);
+    if (lsn === null) continue;
+    const { timeline } = answer;
+    const { forks } = await MemberMemory.load(memberPaths(cluster.paths.root, name).memory);
+    candidates.push({ name, timeline, lsn, forks, timelineTerm: termOfTimeline(timeline, forks) });
+  }
+  return candidates.sort(compareReach);
+}
+
+function positionOf(status: MemberStatus) {
+  return greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
+}
+
+function refuseWorse(chosen: Candidate, best: Candidate): void {
+  const hint = `Fail over to ${best.name}, then switch over to ${chosen.name}.`;
+  if (chosen.timelineTerm !== best.timelineTerm || chosen.timeline !== best.timeline)
+    throw new UnderstudyError(
+      "FAILOVER_REFUSED",
+      `${chosen.name} is on timeline ${chosen.timeline ?? "unknown"}, and ${best.name} on a newer one (${best.timeline ?? "unknown"}); what only that has would be lost`,
+      { hint },
+    );
+  if (chosen.lsn < best.lsn)
+    throw new UnderstudyError(
+      "FAILOVER_REFUSED",
+      `${chosen.name} has ${lsnDistance({ from: chosen.lsn, to: best.lsn })} bytes less than ${best.name}; they would be lost`,
+      { hint },
+    );
+}

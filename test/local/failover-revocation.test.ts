@@ -1,0 +1,93 @@
+// The lease is taken from a lost primary before anybody else may have it: nobody is named while it may still take writes, it is named
+// again where that does not end, and one that cannot start does not keep another from leading.
+import assert from "node:assert/strict";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { openCluster, readRecord, type Operation } from "../../src/local/cluster.ts";
+import { revoke } from "../../src/local/revocation.ts";
+import { withClient } from "../support/app-writer.ts";
+import { signal } from "../support/cluster-processes.ts";
+import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { hasNoLag, memberUrl } from "./cluster-facts.ts";
+
+const OPERATION_LIMIT_MS = 60_000;
+
+function operation(): Operation {
+  const limit = AbortSignal.timeout(OPERATION_LIMIT_MS);
+  return { signal: limit, timeoutMs: OPERATION_LIMIT_MS, wait: true, onStep: () => {} };
+}
+
+describe("a lease that is taken away", () => {
+  let cluster: TestCluster;
+  before(async () => {
+    cluster = await TestCluster.up(15, { standbys: 1 });
+  });
+  after(() => cluster[Symbol.asyncDispose]());
+
+  async function open() {
+    return await openCluster({ name: cluster.name, dir: cluster.dir });
+  }
+
+  it("of a primary that lives leaves nobody writable, and can be given back", async () => {
+    const earlier = await cluster.untilHealthy();
+    const opened = await open();
+    const record = await readRecord(opened);
+    const revocation = await revoke(opened, { record, operation: operation() });
+    const { leader, heir } = await readRecord(opened);
+    assert.deepEqual([leader, heir], [null, null]);
+    const url = await memberUrl(cluster, "t-1");
+    await cluster.until("t-1 is a standby", (status) => memberOf(status, "t-1").role === "standby");
+    const { rows } = await withClient(url, (client) =>
+      client.query("SELECT pg_is_in_recovery() AS read_only"),
+    );
+    assert.deepEqual(rows, [{ read_only: true }]);
+    await revocation.undo();
+    const later = await cluster.untilHealthy();
+    assert.deepEqual([later.primary, later.term], ["t-1", earlier.term + 1]);
+  });
+
+  it("is given back where its server does not end", async () => {
+    await cluster.untilHealthy();
+    const opened = await open();
+    const record = await readRecord(opened);
+    const agent = cluster.agentPid("t-1");
+    signal(agent, "SIGSTOP");
+    try {
+      await assert.rejects(revoke(opened, { record, operation: operation() }), {
+        code: "FAILOVER_REFUSED",
+        message: /PostgreSQL of t-1 has not ended within 15 s.*t-1 is named to lead again/,
+      });
+      assert.equal((await readRecord(opened)).heir, "t-1");
+    } finally {
+      signal(agent, "SIGCONT");
+    }
+    assert.equal((await cluster.untilHealthy()).primary, "t-1");
+  });
+
+  it("of an older record is not taken", async () => {
+    await cluster.untilHealthy();
+    const opened = await open();
+    const record = await readRecord(opened);
+    const older = { ...record, term: record.term - 1 };
+    await assert.rejects(revoke(opened, { record: older, operation: operation() }), {
+      code: "FAILOVER_REFUSED",
+      message: /the record has changed meanwhile/,
+    });
+    assert.equal((await readRecord(opened)).leader?.member, "t-1");
+  });
+
+  it("goes to the standby where the primary's agent lives but its server does not start", async () => {
+    await cluster.until("the standby has everything", hasNoLag);
+    await cluster.killMember("t-1");
+    const settings = `${cluster.paths("t-1").data}/postgresql.auto.conf`;
+    const sound = await readFile(settings);
+    await appendFile(settings, "\nthis is no setting\n");
+    const up = await cluster.fails(["up", "--timeout", "40s"]);
+    assert.equal(up.error.code, "START_FAILED");
+    const outcome = JSON.parse(await cluster.ok(["failover", "--yes"]));
+    assert.deepEqual([outcome.to, outcome.lossBytes, outcome.lossIsExact], ["t-2", 0, true]);
+    await writeFile(settings, sound);
+    const status = await cluster.untilHealthy();
+    assert.equal(memberOf(status, "t-1").state, "streaming");
+  });
+});
