@@ -241,6 +241,8 @@ export class Agent {
     record: ClusterRecord;
   }): void {
     const { decision, key, effect } = what;
+    // Why something else failed before is history now.
+    if (this.#failure?.rule !== decision.rule) this.#failure = null;
     const steady = effect === "lead" || effect === "follow";
     const controller = new AbortController();
     const generation = this.#generation;

@@ -10,6 +10,7 @@ import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isMajor, parseSpec, type ClusterSpec, type Major } from "../core/spec.ts";
 import type { Installation } from "../postgres/installation.ts";
+import { checkReachable } from "../postgres/os-user.ts";
 
 export interface ClusterFile {
   readonly specification: ClusterSpec;
@@ -58,7 +59,7 @@ const secretsSchema = v.object({
   apiToken: v.string(),
 });
 
-/** @throws UnderstudyError CLUSTER_NOT_FOUND or SPEC_CORRUPT. */
+/** @throws UnderstudyError CLUSTER_NOT_FOUND, SPEC_CORRUPT or DIRECTORY_NOT_WRITABLE. */
 export async function readClusterFile(path: string): Promise<ClusterFile> {
   const file = checked({ path, schema: fileSchema, document: await readJson(path) });
   return { ...file, specification: parseSpec(file.specification) };
@@ -68,7 +69,7 @@ export async function writeClusterFile(path: string, file: ClusterFile): Promise
   await writeWhole(path, `${JSON.stringify(file, null, 2)}\n`);
 }
 
-/** @throws UnderstudyError CLUSTER_NOT_FOUND or SPEC_CORRUPT. */
+/** @throws UnderstudyError CLUSTER_NOT_FOUND, SPEC_CORRUPT or DIRECTORY_NOT_WRITABLE. */
 export async function readSecrets(path: string): Promise<ClusterSecrets> {
   const texts = checked({ path, schema: secretsSchema, document: await readJson(path) });
   return {
@@ -96,7 +97,7 @@ export async function createSecrets(path: string): Promise<void> {
  * can read it.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   const owner = await stat(dirname(path));
   {
     await using file = await open(temporary, "w", 0o600);
@@ -121,6 +122,7 @@ async function readJson(path: string): Promise<unknown> {
         "CLUSTER_NOT_FOUND",
         `there is no cluster here: ${path} does not exist`,
       );
+    if (["EACCES", "EPERM"].includes(codeOf(cause) ?? "")) throw await notForUs(path, cause);
     throw new UnderstudyError("SPEC_CORRUPT", `cannot read ${path}: ${messageOf(cause)}`, {
       cause,
     });
@@ -130,6 +132,16 @@ async function readJson(path: string): Promise<unknown> {
   } catch (cause) {
     throw new UnderstudyError("SPEC_CORRUPT", `${path} is no JSON: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Another user's cluster, or a place that this one may not look into: nothing is wrong with it. */
+async function notForUs(path: string, cause: unknown): Promise<UnderstudyError> {
+  const inTheWay = await checkReachable(dirname(path), null, "enter");
+  return new UnderstudyError(
+    "DIRECTORY_NOT_WRITABLE",
+    inTheWay ?? `cannot read ${path}: ${messageOf(cause)}`,
+    { cause, hint: "Run it as the user who owns that, or choose another directory with --dir." },
+  );
 }
 
 function checked<Schema extends v.GenericSchema>(file: {

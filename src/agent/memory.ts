@@ -30,6 +30,7 @@ type Remembered = v.InferOutput<typeof memorySchema>;
 export class MemberMemory {
   readonly #path: string;
   #remembered: Remembered;
+  #saving: Promise<void> = Promise.resolve();
 
   private constructor(path: string, remembered: Remembered) {
     this.#path = path;
@@ -69,18 +70,23 @@ export class MemberMemory {
   }
 
   async rememberTerm(term: number): Promise<void> {
-    if (term <= this.#remembered.term) return;
-    await this.#save({ ...this.#remembered, term });
+    if (term > this.#remembered.term) await this.#save({ term });
   }
 
   /** Both in one: whom it follows, and which forks its WAL then leads through. */
   async rememberPath(path: Pick<Remembered, "followed" | "forks">): Promise<void> {
-    await this.#save({ ...this.#remembered, ...path });
+    await this.#save(path);
   }
 
-  async #save(remembered: Remembered): Promise<void> {
-    await writeWhole(this.#path, `${JSON.stringify(remembered)}\n`);
-    this.#remembered = remembered;
+  /** One after the other: the loop and an effect may both have something to remember. */
+  #save(change: Partial<Remembered>): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      const remembered = { ...this.#remembered, ...change };
+      await writeWhole(this.#path, `${JSON.stringify(remembered)}\n`);
+      this.#remembered = remembered;
+    });
+    this.#saving = saved.catch(() => {});
+    return saved;
   }
 }
 

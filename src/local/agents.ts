@@ -1,6 +1,6 @@
 // The agents' processes: started detached, so that they outlive the command, and told to shut down over their own API.
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
@@ -76,7 +76,10 @@ export async function lastWordsOf(root: string, member: string): Promise<string>
 
 /** Whether an agent runs this member, answering or not: it holds the lock for as long as it lives. */
 export function agentRuns(root: string, member: string): boolean {
-  using lock = tryLock(memberPaths(root, member).agentLock);
+  const paths = memberPaths(root, member);
+  // A member whose disk is gone has nothing that anybody could hold.
+  if (!existsSync(paths.root)) return false;
+  using lock = tryLock(paths.agentLock);
   return lock === null;
 }
 

@@ -106,7 +106,7 @@ function isOurs(paths: ClusterPaths, entry: string): boolean {
   return (
     known.some(
       (name) => entry === name || entry.startsWith(`${name}-`) || entry.startsWith(`${name}.`),
-    ) || /^cluster\.json\.\d+\.tmp$/.test(entry)
+    ) || /^cluster\.json\.[0-9a-f]+\.tmp$/.test(entry)
   );
 }
 

@@ -151,7 +151,7 @@ function describe(found: {
     case "unreadable":
       return `the data of ${member.name} cannot be used: ${standing.why}`;
     case "unrelated":
-      return `${member.name} is on timeline ${end?.timeline ?? "unknown"}, which is not in the history of ${leader.name}`;
+      return `${member.name} is on another timeline ${end?.timeline ?? "unknown"} than that in the history of ${leader.name}`;
     case "diverged":
       return `${member.name} has ${standing.bytes} bytes of WAL beyond ${formatLsn(standing.switchPoint)}, where ${leader.name} left timeline ${end?.timeline ?? "unknown"}`;
     case "behind":
