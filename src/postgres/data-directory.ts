@@ -103,7 +103,7 @@ function modeProblems(of: { dir: string; mode: number; major: Major }): string[]
   if ((mode & forbidden) === 0) return [];
   const allowed = of.major === 10 ? "0700" : "0700 or 0750";
   return [
-    `${of.dir} has mode 0${mode.toString(8)}, and PostgreSQL ${of.major} wants ${allowed} at most`,
+    `${of.dir} has mode ${mode.toString(8).padStart(4, "0")}, and PostgreSQL ${of.major} wants ${allowed} at most`,
   ];
 }
 

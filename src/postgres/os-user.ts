@@ -202,7 +202,7 @@ function ancestorsOf(path: string): string[] {
 async function modeText(path: string): Promise<string> {
   try {
     const { mode, uid } = await stat(path);
-    return ` (mode 0${(mode & 0o7777).toString(8)}, owned by user ${uid})`;
+    return ` (mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, owned by user ${uid})`;
   } catch {
     return "";
   }

@@ -207,6 +207,9 @@ describe("up refuses, and makes nothing, when", () => {
       if (!isRoot) await chmod(closed, 0o000);
       const says = /may not enter .*closed \(mode 0\d00, owned by user \d+\)/;
       await refuses(["--dir", join(closed, "deep", "x")], { code: "DIRECTORY_NOT_WRITABLE", says });
+      // No less for a command that only reads, by somebody who may not.
+      const reading = ["status", "--dir", join(closed, "deep", "x")];
+      await assertRefused({ args: reading, user, code: "DIRECTORY_NOT_WRITABLE", says }, root);
       // And as that user itself, to whom the place is not writable.
       const args = ["up", "--dir", join(root, "sealed")];
       const refusal = {
