@@ -37,7 +37,7 @@ export function localCommands(around: {
       const { addStandby } = await import("./standby.ts");
       return addStandby(cluster, { ...request, program: around.program }, operation);
     },
-    removeStandby: onceAsked(async () => (await import("./standby.ts")).removeStandby),
+    removeStandby: onceAsked(async () => (await import("./remove-standby.ts")).removeStandby),
     planSwitchover: onceAsked(async () => (await import("./switchover.ts")).planSwitchover),
     switchover: onceAsked(async () => (await import("./switchover.ts")).switchover),
     planFailover: onceAsked(async () => (await import("./failover.ts")).planFailover),

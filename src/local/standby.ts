@@ -1,18 +1,17 @@
-// Adding and removing standbys of a running cluster.
-import { mkdir, readdir, rm } from "node:fs/promises";
+// Adding a standby to a running cluster.
+import { mkdir } from "node:fs/promises";
 import { memberPaths } from "../agent/member-paths.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { checkMemberName, memberNameAt } from "../core/name.ts";
-import { addMember, removeMember } from "../core/record-changes.ts";
+import { addMember } from "../core/record-changes.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { MAX_STANDBYS } from "../core/spec.ts";
-import { startAgent, stopMember, type AgentProgram } from "./agents.ts";
+import { agentRuns, startAgent, type AgentProgram } from "./agents.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import {
   changeClusterRecord,
   lockCluster,
   readRecord,
-  recordMember,
   type LocalCluster,
   type Operation,
   type Outcome,
@@ -21,6 +20,7 @@ import { requireSameLibraries } from "./libraries.ts";
 import { findOwner, giveTo } from "./owner.ts";
 import { choosePorts } from "./ports.ts";
 import { readClusterStatus, requireRunning } from "./read-status.ts";
+import { entriesOf } from "./entries-of.ts";
 
 /** @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY, and what waiting may throw. */
 export async function addStandby(
@@ -90,11 +90,14 @@ async function refuseAddition(
       `the cluster has ${MAX_STANDBYS} standbys, which is the most that one machine gets`,
       { hint: "Remove one first: understudy standby remove NAME" },
     );
-  const { data } = memberPaths(cluster.paths.root, name);
-  if ((await readdir(data).catch(() => [])).length > 0)
-    throw new UnderstudyError("DIRECTORY_NOT_OURS", `${data} holds data already`, {
-      hint: "Move it away, or choose another name.",
-    });
+  const { root, data } = memberPaths(cluster.paths.root, name);
+  const isThere = (await entriesOf(root)).length > 0;
+  if (isThere && ((await entriesOf(data)).length > 0 || agentRuns(cluster.paths.root, name)))
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_OURS",
+      `${data} holds data of a ${name} that is no member: its removal has not ended, or somebody put it there`,
+      { hint: `End the removal: understudy standby remove ${name}; or choose another name.` },
+    );
   const { primary } = requireRunning(await readClusterStatus(cluster));
   if (primary === null)
     throw new UnderstudyError(
@@ -108,36 +111,4 @@ function nextName(record: ClusterRecord): string {
     const name = memberNameAt(record.cluster, ordinal);
     if (!(name in record.members)) return name;
   }
-}
-
-/** @throws UnderstudyError PRIMARY_PROTECTED, MEMBER_NOT_FOUND, STOP_FAILED. */
-export async function removeStandby(
-  cluster: LocalCluster,
-  request: { name: string },
-  operation: Operation,
-): Promise<Outcome> {
-  using _lock = lockCluster(cluster);
-  const { name } = request;
-  const record = await readRecord(cluster);
-  const address = recordMember(record, name);
-  if ((await changeClusterRecord(cluster, (current) => removeMember(current, name))) === null)
-    throw new UnderstudyError(
-      "PRIMARY_PROTECTED",
-      `cannot remove ${name}: it is the primary of term ${record.term}`,
-    );
-  operation.onStep(`${name} was taken out of the record; its slot is dropped`);
-  await stopMember(cluster, { name, address, operation });
-  operation.onStep(`${name} was stopped`);
-  const paths = memberPaths(cluster.paths.root, name);
-  const kept = await readdir(paths.kept).catch(() => []);
-  // What was set aside is the only copy of something; the rest was a copy of the primary.
-  if (kept.length === 0) await rm(paths.root, { recursive: true, force: true, maxRetries: 5 });
-  else await rm(paths.data, { recursive: true, force: true, maxRetries: 5 });
-  return {
-    summary:
-      kept.length === 0
-        ? `${name} was removed with its copy of the data`
-        : `${name} was removed; data that only it had is kept in ${paths.kept}`,
-    facts: { member: name, kept: kept.length === 0 ? null : paths.kept },
-  };
 }
