@@ -6,7 +6,9 @@ import type { Session } from "./session.ts";
 
 export interface Position {
   readonly inRecovery: boolean;
-  /** Of a primary: its write position. Of a standby: what it has received. */
+  /**
+   * Of a primary: its write position. Of a standby: what it has. Received alone begins at a segment's start with each stream.
+   */
   readonly writeLsn: string | null;
   readonly flushLsn: string | null;
   /** Null on a primary, and on a standby that has streamed nothing yet. */
@@ -24,8 +26,10 @@ export interface Position {
 
 const POSITION = `
 SELECT r AS "inRecovery",
-       CASE WHEN r THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END::text AS "writeLsn",
-       CASE WHEN r THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_flush_lsn() END::text AS "flushLsn",
+       CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+            ELSE pg_current_wal_lsn() END::text AS "writeLsn",
+       CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+            ELSE pg_current_wal_flush_lsn() END::text AS "flushLsn",
        CASE WHEN r THEN pg_last_wal_receive_lsn() END::text AS "receiveLsn",
        CASE WHEN r THEN pg_last_wal_replay_lsn() END::text AS "replayLsn",
        CASE WHEN r THEN (SELECT received_tli FROM pg_stat_wal_receiver)

@@ -2,7 +2,7 @@
 // connection is possible, and watching for the moment itself instead of polling as pg_promote()
 // does (postgres-facts, "from promote request to first write").
 import { setTimeout as delay } from "node:timers/promises";
-import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { UnderstudyError } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
@@ -126,8 +126,7 @@ async function isInProduction(member: Member): Promise<boolean> {
   try {
     const { state } = await readControlData(member.paths.data);
     return state === "in production" && !(await member.positions.read()).inRecovery;
-  } catch (thrown) {
-    member.log.write({ event: "promotion-unseen", level: "warning", message: messageOf(thrown) });
+  } catch {
     return false;
   }
 }
