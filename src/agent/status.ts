@@ -7,6 +7,7 @@ import { lastLeader } from "../core/record.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { inspectStorage, storageOf } from "../postgres/storage.ts";
+import { isKnownToFollow } from "./effects/follow.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
 
@@ -128,6 +129,9 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (activity.effect === "clone") return "cloning";
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
   if (ground === "foreign" || cannotLead(input)) return "failed";
+  // A leader that cannot be promoted is no standby that catches up: nobody leads.
+  if (activity.failure !== null && ground === "standby" && member.keeper.holdsLease)
+    return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
   if (ground === "starting" || ground === "closed") return "starting";
   if (ground === "primary") return position === null ? "failed" : "running";
@@ -148,11 +152,13 @@ function cannotLead({ member, ground, hasData }: Reading): boolean {
  * very one.
  */
 function isStreaming(member: Member, position: Position | null): boolean {
-  const leader = writableLeader(member.keeper.record);
+  const { record } = member.keeper;
+  const leader = writableLeader(record);
   return (
+    record !== null &&
     leader !== null &&
     position?.receiver === "streaming" &&
-    member.memory.followed?.timeline === leader.timeline &&
+    isKnownToFollow(member, { leader, record }) &&
     position.timeline === leader.timeline
   );
 }
