@@ -1,10 +1,12 @@
 // Removes a stopped cluster with all its data. What is removed is named beforehand.
-import { readdir, rm, rmdir, stat } from "node:fs/promises";
+import { readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UnderstudyError, codeOf } from "../core/errors.ts";
 import { agentRuns } from "./agents.ts";
 import { lockCluster, type LocalCluster, type Operation, type Outcome } from "./cluster.ts";
 import { stopCluster } from "./down.ts";
+import { entriesOf } from "./entries-of.ts";
+import { lastAddressOf, stopRemoved } from "./remove-standby.ts";
 
 export interface Deletion {
   readonly paths: readonly string[];
@@ -24,7 +26,8 @@ export async function describeDeletion(cluster: LocalCluster): Promise<Deletion>
 export async function deleteCluster(cluster: LocalCluster, operation: Operation): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const { members } = await describeDeletion(cluster);
-  await stopForDeletion(cluster, operation);
+  const stopped = await stopForDeletion(cluster, operation);
+  await stopStrangers(cluster, { stopped, operation });
   const alive = members.find((name) => agentRuns(cluster.paths.root, name));
   if (alive !== undefined)
     throw new UnderstudyError(
@@ -38,10 +41,17 @@ export async function deleteCluster(cluster: LocalCluster, operation: Operation)
   };
 }
 
-/** The specification goes first: what a crash leaves then counts as nothing. */
+/**
+ * One rename takes all data away, then the specification goes: a crash leaves either the whole cluster, or one without data that is
+ * deleted again, or what counts as nothing (create-cluster.ts knows the name).
+ */
 export async function deleteFiles(cluster: LocalCluster): Promise<void> {
   const { root, members, cluster: specification } = cluster.paths;
-  await rm(members, { recursive: true, force: true, maxRetries: 5 });
+  const deleted = `${members}-deleted`;
+  await rm(deleted, { recursive: true, force: true, maxRetries: 5 });
+  await rename(members, deleted).catch((thrown: unknown) => {
+    if (codeOf(thrown) !== "ENOENT") throw thrown;
+  });
   await rm(specification, { force: true });
   for (const entry of await readdir(root))
     await rm(join(root, entry), { recursive: true, force: true, maxRetries: 5 });
@@ -51,13 +61,27 @@ export async function deleteFiles(cluster: LocalCluster): Promise<void> {
   });
 }
 
+/** Those that the record does not name too: a removal that was killed leaves its member's agent. */
+async function stopStrangers(
+  cluster: LocalCluster,
+  of: { stopped: readonly string[]; operation: Operation },
+): Promise<void> {
+  const { operation } = of;
+  for (const name of await entriesOf(cluster.paths.members)) {
+    if (of.stopped.includes(name) || !agentRuns(cluster.paths.root, name)) continue;
+    const address = await lastAddressOf(cluster, name);
+    await stopRemoved(cluster, { name, address, operation });
+  }
+}
+
 /** A record that cannot be read must not keep its cluster from being deleted, as long as nothing of it runs. */
-async function stopForDeletion(cluster: LocalCluster, operation: Operation): Promise<void> {
+async function stopForDeletion(cluster: LocalCluster, operation: Operation): Promise<string[]> {
   try {
-    await stopCluster(cluster, operation);
+    return await stopCluster(cluster, operation);
   } catch (thrown) {
     const code = thrown instanceof UnderstudyError ? thrown.code : "";
     if (code !== "RECORD_CORRUPT" && code !== "STORE_CORRUPT") throw thrown;
+    return [];
   }
 }
 

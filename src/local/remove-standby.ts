@@ -70,10 +70,16 @@ async function addressOf(
   if (name in record.members || !(await isThere(root))) return recordMember(record, name);
   const isLeft =
     agentRuns(cluster.paths.root, name) || (await isThere(data)) || (await isThere(staging));
-  if (!isLeft) return recordMember(record, name);
+  return isLeft ? await lastAddressOf(cluster, name) : recordMember(record, name);
+}
+
+/** Null where it is not known, or where another agent listens by now: only this member's own is told to end. */
+export async function lastAddressOf(
+  cluster: LocalCluster,
+  name: string,
+): Promise<RecordMember | null> {
   const last = (await lastAddresses(cluster))[name] ?? null;
   if (last === null) return null;
-  // Another agent may have that port now; only this member's own is told to end.
   const answer = await askStatus(last, { timeoutMs: ANSWER_LIMIT_MS }).catch(() => null);
   const isOther =
     answer !== null && (answer.name !== name || answer.cluster !== cluster.place.name);
@@ -99,7 +105,7 @@ async function requirePrimary(cluster: LocalCluster, name: string): Promise<void
 }
 
 /** One whose agent cannot be asked retires by itself, as soon as it sees that the record has it no more; it then ends when asked. */
-async function stopRemoved(
+export async function stopRemoved(
   cluster: LocalCluster,
   of: { name: string; address: RecordMember | null; operation: Operation },
 ): Promise<void> {
