@@ -1,15 +1,16 @@
 // A standby's disk that is too small for the copy: a small tmpfs is its whole directory, so that the primary's disk stays as it is.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { chown, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { MountNamespace } from "../support/mount-namespace.ts";
 
 describe("a disk that fills during a base backup", () => {
   it("is named, leaves the primary alone, and the copy succeeds by itself when there is room", async () => {
-    await using cluster = await TestCluster.up(15, { standbys: 0 });
-    await using disk = await giveSmallDisk(cluster, { member: "t-2", megabytes: 30 });
+    await using space = await MountNamespace.open();
+    await using cluster = await TestCluster.up(15, { standbys: 0, within: space.enter });
+    await using disk = await giveSmallDisk({ space, cluster }, { member: "t-2", megabytes: 30 });
     await cluster.ok(["standby", "add", "t-2", "--no-wait"]);
     const seen = await untilFailed(cluster, "t-2");
     assert.match(
@@ -22,16 +23,17 @@ describe("a disk that fills during a base backup", () => {
     assert.equal(memberOf(seen, "t-1").state, "running");
     await cluster.ok(["sql", "CREATE TABLE goes_on AS SELECT 1 AS one"]);
 
-    disk.grow(400);
+    await disk.grow(400);
     await cluster.untilHealthy();
     const read = await cluster.ok(["sql", "SELECT one FROM goes_on", "--member", "t-2"]);
     assert.match(read, /1/);
   });
 
   it("is named too where other files take the room, and what was begun is never started", async () => {
-    await using cluster = await TestCluster.up(15, { standbys: 0 });
-    await using disk = await giveSmallDisk(cluster, { member: "t-2", megabytes: 300 });
-    const ballast = join(disk.path, "ballast");
+    await using space = await MountNamespace.open();
+    await using cluster = await TestCluster.up(15, { standbys: 0, within: space.enter });
+    await using disk = await giveSmallDisk({ space, cluster }, { member: "t-2", megabytes: 300 });
+    const ballast = space.seen(join(disk.path, "ballast"));
     await writeFile(ballast, Buffer.alloc(280 * 1024 * 1024));
     await cluster.ok(["standby", "add", "t-2", "--no-wait"]);
     const seen = await untilFailed(cluster, "t-2");
@@ -50,32 +52,29 @@ function untilFailed(cluster: TestCluster, member: string) {
 
 interface SmallDisk extends AsyncDisposable {
   readonly path: string;
-  grow(megabytes: number): void;
+  grow(megabytes: number): Promise<unknown>;
 }
 
-/** Needs root: fails with mount's own words where this process may not mount. */
+/** The whole directory of a member that is still to come. */
 async function giveSmallDisk(
-  cluster: TestCluster,
+  { space, cluster }: { space: MountNamespace; cluster: TestCluster },
   of: { member: string; megabytes: number },
 ): Promise<SmallDisk> {
   const path = cluster.paths(of.member).root;
   await mkdir(path, { mode: 0o700 });
-  execFileSync("mount", ["-t", "tmpfs", "-o", size(of.megabytes), "tmpfs", path]);
   const { uid, gid } = await stat(cluster.dir);
-  await chown(path, uid, gid);
+  // Who is root only inside of the namespace is the owner already.
+  const owner = process.getuid?.() === 0 ? `,uid=${uid},gid=${gid}` : "";
+  const mount = (options: string) => space.asRoot(`mount -t tmpfs -o ${options} tmpfs "${path}"`);
+  await mount(`size=${of.megabytes}m,mode=0700${owner}`);
   return {
     path,
-    grow: (much) => {
-      execFileSync("mount", ["-o", `remount,${size(much)}`, path]);
-    },
+    grow: (megabytes) => mount(`remount,size=${megabytes}m`),
     [Symbol.asyncDispose]: async () => {
-      // Nothing may live on it when it goes, and a mounted directory cannot be deleted with its cluster.
+      // Nothing may live on it when it goes, and a mounted directory cannot be deleted with its
+      // cluster.
       await cluster.run(["down"]);
-      execFileSync("umount", [path]);
+      await space.asRoot(`umount "${path}"`);
     },
   };
-}
-
-function size(megabytes: number): string {
-  return `size=${megabytes}m,mode=0700`;
 }

@@ -53,33 +53,46 @@ export class TestCluster implements AsyncDisposable {
   readonly dir: string;
   readonly #root: string;
   readonly #ports: PortBlock;
+  readonly #within: readonly string[];
 
   private constructor(of: {
     name: string;
     installation: Installation;
     root: string;
     ports: PortBlock;
+    within: readonly string[];
   }) {
     this.name = of.name;
     this.installation = of.installation;
     this.port = of.ports.first;
     this.#ports = of.ports;
     this.#root = of.root;
+    this.#within = of.within;
     this.dir = join(of.root, "cluster");
   }
 
-  /** Room and ports for a cluster of this major, or of one installation; `up` makes it. */
-  static async reserve(of: Major | Installation): Promise<TestCluster> {
+  /**
+   * Room and ports for a cluster of this major, or of one installation; `up` makes it.
+   * @param within put before each command, as a MountNamespace's `enter`
+   */
+  static async reserve(
+    of: Major | Installation,
+    { within = [] }: { within?: readonly string[] } = {},
+  ): Promise<TestCluster> {
     const installation = typeof of === "number" ? await installationFor(of) : of;
     // Root's clusters belong to another user, who must be able to come here.
     const root = await mkdtemp(join(await realpath(tmpdir()), "understudy-cluster-"));
     await chmod(root, 0o755);
-    return new TestCluster({ name: "t", installation, root, ports: await takePortBlock() });
+    const ports = await takePortBlock();
+    return new TestCluster({ name: "t", installation, root, ports, within });
   }
 
   /** Made and streaming. */
-  static async up(major: Major, options: { standbys?: number } = {}): Promise<TestCluster> {
-    const cluster = await TestCluster.reserve(major);
+  static async up(
+    major: Major,
+    options: { standbys?: number; within?: readonly string[] } = {},
+  ): Promise<TestCluster> {
+    const cluster = await TestCluster.reserve(major, options);
     try {
       await cluster.ok(cluster.upArgs(options));
       return cluster;
@@ -117,7 +130,8 @@ export class TestCluster implements AsyncDisposable {
   }
 
   #begin(args: readonly string[]): RunningCommand {
-    const child = spawn(process.execPath, [LAUNCHER, ...args], {
+    const [program, ...words] = [...this.#within, process.execPath, LAUNCHER, ...args];
+    const child = spawn(program ?? "", words, {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: "/",
       env: withoutOurs(process.env),
