@@ -4,24 +4,27 @@ import { readFile, readdir, rename } from "node:fs/promises";
 import * as v from "valibot";
 import { MemberMemory } from "../agent/memory.ts";
 import { memberPaths } from "../agent/member-paths.ts";
-import { UnderstudyError } from "../core/errors.ts";
-import { formatLsn, type Lsn } from "../core/lsn.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import type { Fork } from "../core/fork.ts";
+import { formatLsn } from "../core/lsn.ts";
 import { newRecord, type ClusterRecord, type RecordMember } from "../core/record.ts";
+import { readMarker } from "../postgres/base-backup/marker.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
-import { findWalEnd } from "../postgres/wal-end.ts";
+import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
 import { agentRuns } from "./agents.ts";
 import { openStore, readRecord, type LocalCluster } from "./cluster.ts";
 import { LEASE_TTL_MS } from "./create-cluster.ts";
 import { giveTo, type Owner } from "./owner.ts";
+import { entriesOf } from "./entries-of.ts";
+import { compareReach, lossOf, termOfTimeline, type Reach, type WalPath } from "./wal-loss.ts";
 
 const addressSchema = v.object({ host: v.string(), port: v.number(), apiPort: v.number() });
 
-interface Holding {
-  readonly name: string;
-  readonly systemId: string;
+/** What a member has on disk. */
+interface Holding extends Reach, WalPath {
   readonly timeline: number;
-  readonly endLsn: Lsn;
+  readonly systemId: string;
 }
 
 export interface Adoption {
@@ -29,6 +32,8 @@ export interface Adoption {
   readonly term: number;
   readonly timeline: number;
   readonly endLsn: string;
+  /** Members whose data holds what the heir's does not: it is set aside when they follow. */
+  readonly diverged: readonly string[];
   /** Where the damaged files were put. */
   readonly kept: readonly string[];
 }
@@ -49,26 +54,27 @@ export async function lastAddresses(cluster: LocalCluster): Promise<Record<strin
 }
 
 /**
- * @throws UnderstudyError REFUSED when the record is sound, when something of the cluster runs, or when the members' data
- * is not of one system; nothing is changed then.
+ * @throws UnderstudyError REFUSED when the record is sound, when something of the cluster runs, when a member's data cannot be read
+ * or where it listened is not known, or when the members' data is not of one system; nothing is changed then.
  */
 export async function adoptRecord(cluster: LocalCluster, owner: Owner | null): Promise<Adoption> {
-  await refuseSoundRecord(cluster);
-  const members = await lastAddresses(cluster);
-  refuseRunning(cluster, Object.keys(members));
-  const holdings = await holdingsOf(cluster, Object.keys(members));
-  const heir = newestOf(cluster, holdings);
-  const terms = await Promise.all(
-    Object.keys(members).map(async (name) => {
-      const memory = await MemberMemory.load(memberPaths(cluster.paths.root, name).memory);
-      return memory.term;
-    }),
+  const names = (await entriesOf(cluster.paths.members)).sort();
+  const memories = await Promise.all(
+    names.map((name) => MemberMemory.load(memberPaths(cluster.paths.root, name).memory)),
   );
+  const newestTerm = Math.max(0, ...memories.map(({ term }) => term));
+  await refuseSoundRecord(cluster, newestTerm);
+  refuseRunning(cluster, names);
+  const members = await lastAddresses(cluster);
+  const forks = new Map(names.map((name, index) => [name, memories[index]?.forks ?? []]));
+  const holdings = await holdingsOf(cluster, { forks, members });
+  const heir = newestOf(cluster, holdings);
   const record: ClusterRecord = {
     ...newRecord({ cluster: cluster.place.name, founder: heir.name, ttlMs: LEASE_TTL_MS, members }),
     systemId: heir.systemId,
+    forks: [...heir.forks],
     // Taking the lease makes it one more: a term that nobody has acted in.
-    term: Math.max(0, ...terms),
+    term: newestTerm,
   };
   const kept = await setDamagedAside(cluster);
   await using store = openStore(cluster);
@@ -79,12 +85,22 @@ export async function adoptRecord(cluster: LocalCluster, owner: Owner | null): P
     files.map((name) => `${cluster.paths.root}/${name}`),
   );
   const { name, timeline, endLsn } = heir;
-  return { heir: name, term: record.term + 1, timeline, endLsn: formatLsn(endLsn), kept };
+  return {
+    heir: name,
+    term: record.term + 1,
+    timeline,
+    endLsn: formatLsn(endLsn),
+    diverged: holdings
+      .filter((other) => other !== heir && lossOf(other, heir) !== 0)
+      .map((other) => other.name),
+    kept,
+  };
 }
 
-async function refuseSoundRecord(cluster: LocalCluster): Promise<void> {
+/** An older copy that was put back is none: the members have known a later term, and do not obey it. */
+async function refuseSoundRecord(cluster: LocalCluster, newestTerm: number): Promise<void> {
   const code = await readRecord(cluster).then(
-    () => null,
+    ({ term }) => (term < newestTerm ? "RECORD_CORRUPT" : null),
     (thrown: unknown) => (thrown instanceof UnderstudyError ? thrown.code : "INTERNAL"),
   );
   if (code === "RECORD_CORRUPT" || code === "STORE_CORRUPT") return;
@@ -113,29 +129,61 @@ function refuseRunning(cluster: LocalCluster, names: readonly string[]): void {
       );
 }
 
-/** Members without usable data copy the others later. */
-async function holdingsOf(cluster: LocalCluster, names: readonly string[]): Promise<Holding[]> {
+/** Members without data copy the others later; data that is there must tell what it holds, as it may be the newest. */
+async function holdingsOf(
+  cluster: LocalCluster,
+  of: {
+    forks: ReadonlyMap<string, readonly Fork[]>;
+    members: Readonly<Record<string, RecordMember>>;
+  },
+): Promise<Holding[]> {
   const holdings: Holding[] = [];
-  for (const name of names) {
+  for (const [name, forks] of of.forks) {
     const { data } = memberPaths(cluster.paths.root, name);
-    const control = await readControlData(data).catch(() => null);
-    const end = await findWalEnd(data).catch(() => null);
-    if (control !== null && end !== null)
-      holdings.push({
-        name,
-        systemId: control.systemId,
-        timeline: end.timeline,
-        endLsn: end.endLsn,
-      });
+    if ((await entriesOf(data)).length === 0 || (await isHalfMade(data))) continue;
+    if (!(name in of.members))
+      throw new UnderstudyError(
+        "REFUSED",
+        `${data} holds data, but where ${name} listened is not known: its address.json is gone or damaged`,
+        { hint: "Move that member's directory away, if its data is not wanted." },
+      );
+    holdings.push(await holdingOf({ name, dataDir: data, forks }));
   }
   return holdings;
 }
 
+/** Such a copy is never started, so it must not be named to lead. A marker that cannot be read counts as one that is there. */
+function isHalfMade(dataDir: string): Promise<boolean> {
+  return readMarker(dataDir).then(
+    (marker) => marker !== null,
+    () => true,
+  );
+}
+
+async function holdingOf(of: {
+  name: string;
+  dataDir: string;
+  forks: readonly Fork[];
+}): Promise<Holding> {
+  const { name, dataDir, forks } = of;
+  try {
+    const { systemId } = await readControlData(dataDir);
+    const { timeline, endLsn } = await findWalEnd(dataDir);
+    const history = await readTimelineHistory(dataDir, timeline).catch(() => null);
+    const timelineTerm = termOfTimeline(timeline, forks);
+    return { name, systemId, timeline, timelineTerm, lsn: endLsn, endLsn, forks, history };
+  } catch (cause) {
+    throw new UnderstudyError(
+      "REFUSED",
+      `${name} has data that cannot be read, and it may be the newest: ${messageOf(cause)}`,
+      { cause, hint: "Repair it, or move that member's data directory away." },
+    );
+  }
+}
+
 function newestOf(cluster: LocalCluster, holdings: readonly Holding[]): Holding {
   const systems = new Set(holdings.map(({ systemId }) => systemId));
-  const newest = holdings
-    .toSorted((one, other) => other.timeline - one.timeline || (one.endLsn > other.endLsn ? -1 : 1))
-    .at(0);
+  const newest = holdings.toSorted(compareReach).at(0);
   if (newest === undefined)
     throw new UnderstudyError(
       "REFUSED",

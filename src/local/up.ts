@@ -193,11 +193,17 @@ async function adoptAndTell(
   cluster: LocalCluster,
   around: UpSurroundings & { owner: Owner | null },
 ): Promise<void> {
-  const { heir, term, timeline, endLsn, kept } = await adoptRecord(cluster, around.owner);
+  const adoption = await adoptRecord(cluster, around.owner);
+  const { heir, term, timeline, endLsn, diverged, kept } = adoption;
   around.onStep({
     kind: "note",
     text: `the record was made anew: ${heir} has the newest WAL (timeline ${timeline}, ${endLsn}) and leads in term ${term}${kept.length === 0 ? "" : `; the damaged one is kept as ${kept[0]}`}`,
   });
+  if (diverged.length > 0)
+    around.onStep({
+      kind: "note",
+      text: `${diverged.join(", ")} ${diverged.length === 1 ? "has" : "have"} WAL that ${heir} has not, or that is not proven to be the same: it is set aside and kept, and ${heir} is copied`,
+    });
 }
 
 /** @returns what changed since the members were last started. */

@@ -136,7 +136,10 @@ async function withLoss(cluster: TestCluster): Promise<void> {
 }
 
 /** Ends the standbys' walreceivers and lets no other begin, so that the primary acknowledges what nobody gets. */
-async function cutOff(cluster: TestCluster, standbys: readonly string[]): Promise<() => void> {
+export async function cutOff(
+  cluster: TestCluster,
+  standbys: readonly string[],
+): Promise<() => void> {
   const status = await cluster.status();
   const postmasters = standbys.map((name) => memberOf(status, name).pid ?? 0);
   for (const pid of postmasters) signal(pid, "SIGSTOP");
