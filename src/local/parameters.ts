@@ -6,7 +6,9 @@ import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import {
   SETTINGS_QUERY,
   catalogFromRows,
+  describeParameters,
   describeRange,
+  type ParameterCatalog,
   type ParameterDescription,
   type SettingsRow,
 } from "../postgres/settings/describe-parameters.ts";
@@ -25,6 +27,7 @@ import {
 import { askMembers } from "./read-status.ts";
 import { restartPending } from "./restart.ts";
 import { announceAndAwaitUptake } from "./uptake.ts";
+import { isSettled, waitFor } from "./wait-for.ts";
 
 export interface ParameterRow {
   readonly name: string;
@@ -124,7 +127,7 @@ async function pendingRestarts(cluster: LocalCluster): Promise<Map<string, strin
   return pending;
 }
 
-/** @throws UnderstudyError PARAMETER_UNKNOWN, PARAMETER_MANAGED or PARAMETER_INVALID. */
+/** @throws UnderstudyError PARAMETER_UNKNOWN, PARAMETER_MANAGED or PARAMETER_INVALID; CLUSTER_NOT_RUNNING unless all are resets. */
 export async function planParameters(
   cluster: LocalCluster,
   change: ParameterChange,
@@ -157,11 +160,16 @@ export async function setParameters(
   // Another command may have written it before the lock was had.
   const cluster = await openCluster(given.place);
   const { parameters } = await checkChange(cluster, change);
+  const earlier = cluster.file.specification.spec.postgres.parameters;
   await writeParameters(cluster, parameters);
   operation.onStep("the specification was written");
   await announceAndAwaitUptake(cluster, operation);
   operation.onStep("every member has read it");
-  const restarted = operation.wait ? await restartPending(cluster, operation) : [];
+  const restarted = operation.wait
+    ? await restartPending(cluster, operation).catch((thrown: unknown) =>
+        takeBack(cluster, { earlier, thrown, operation }),
+      )
+    : [];
   const names = [...Object.keys(change.set), ...change.reset];
   return {
     summary: `${names.join(", ")} ${names.length === 1 ? "is" : "are"} in effect${restarted.length === 0 ? "" : ", every member that waited for it was restarted"}`,
@@ -169,26 +177,54 @@ export async function setParameters(
   };
 }
 
+/**
+ * A value can pass every check and still not fit this machine (shared_buffers): the first member that was restarted with it does not come
+ * up. With the earlier values it comes back by itself.
+ * @throws UnderstudyError START_FAILED; whatever else was thrown goes on as it is.
+ */
+async function takeBack(
+  cluster: LocalCluster,
+  of: { earlier: Readonly<Record<string, string>>; thrown: unknown; operation: Operation },
+): Promise<never> {
+  const { earlier, thrown, operation } = of;
+  if (!(thrown instanceof UnderstudyError) || thrown.code !== "START_FAILED") throw thrown;
+  operation.onStep(`${thrown.message}; the earlier values are written back`);
+  await writeParameters(cluster, earlier);
+  await announceAndAwaitUptake(cluster, operation);
+  await waitFor(cluster, {
+    what: "every member with the earlier values",
+    isSo: (status) => status.members.every(({ name }) => isSettled(status, name)),
+    operation,
+  });
+  // Those that were restarted before it run with the new values.
+  await restartPending(cluster, operation);
+  throw new UnderstudyError(
+    "START_FAILED",
+    `${thrown.message}; the earlier values were written back, and every member runs with them`,
+    { cause: thrown, hint: "Set a value that this machine can bear: understudy param set" },
+  );
+}
+
 async function checkChange(cluster: LocalCluster, change: ParameterChange) {
   const { specification, installation } = cluster.file;
   const { preload } = specification.spec.postgres;
   const record = await readRecord(cluster);
-  const rows = await withAdminSession(cluster, async (client) => {
-    const answer = await client.query<SettingsRow>(SETTINGS_QUERY);
-    return answer.rows;
-  });
+  const contexts = await knownParameters(cluster, change);
   const changed = await checkParameters({
     installation,
     parameters: change.set,
     preload,
     memberCount: Object.keys(record.members).length,
-    running: catalogFromRows(rows),
+    running: contexts,
   });
-  const contexts = catalogFromRows(rows);
   const resets = change.reset.filter(
     (name) => contexts.get(name.toLowerCase())?.context === "postmaster",
   );
-  const unknown = change.reset.find((name) => !contexts.has(name.toLowerCase()));
+  const own = specification.spec.postgres.parameters;
+  // What was set once may be an extension's, whose server does not run now.
+  const unknown = change.reset.find(
+    (name) => !contexts.has(name.toLowerCase()) && !hasName(own, name),
+  );
   if (unknown !== undefined)
     throw new UnderstudyError(
       "PARAMETER_UNKNOWN",
@@ -197,14 +233,31 @@ async function checkChange(cluster: LocalCluster, change: ParameterChange) {
   const gone = new Set(
     [...change.reset, ...Object.keys(change.set)].map((name) => name.toLowerCase()),
   );
-  const kept = Object.entries(specification.spec.postgres.parameters).filter(
-    ([name]) => !gone.has(name.toLowerCase()),
-  );
+  const kept = Object.entries(own).filter(([name]) => !gone.has(name.toLowerCase()));
   return {
     parameters: { ...Object.fromEntries(kept), ...changed.parameters },
     needRestart: [...changed.needRestart, ...resets],
     warnings: changed.warnings,
   };
+}
+
+/** A value that keeps the servers from starting must be gotten rid of without one: names are then checked by the binaries. */
+async function knownParameters(
+  cluster: LocalCluster,
+  change: ParameterChange,
+): Promise<ParameterCatalog> {
+  try {
+    const rows = await withAdminSession(cluster, async (client) => {
+      const answer = await client.query<SettingsRow>(SETTINGS_QUERY);
+      return answer.rows;
+    });
+    return catalogFromRows(rows);
+  } catch (thrown) {
+    const code = thrown instanceof UnderstudyError ? thrown.code : "";
+    const isDown = code === "CLUSTER_NOT_RUNNING" || code === "CONNECTION_FAILED";
+    if (!isDown || Object.keys(change.set).length > 0) throw thrown;
+    return await describeParameters(cluster.file.installation);
+  }
 }
 
 async function writeParameters(

@@ -1,6 +1,7 @@
 // Restarting members, one after the other, so that never two are away at once: standbys first, then the primary; and once more those
 // standbys that wait for a value which had to become lower on the primary first (lesson 30).
 import type { ClusterStatus } from "../core/cluster-status.ts";
+import { UnderstudyError } from "../core/errors.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import {
   askAgent,
@@ -16,7 +17,10 @@ import { askMembers, readClusterStatus, requireRunning } from "./read-status.ts"
 import { announceAndAwaitUptake } from "./uptake.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
-/** @throws UnderstudyError MEMBER_NOT_FOUND, MEMBER_UNREACHABLE, TIMED_OUT. */
+/** How long a member may say that it has failed before that counts. */
+const FAILED_FOR_MS = 5_000;
+
+/** @throws UnderstudyError MEMBER_NOT_FOUND, MEMBER_UNREACHABLE, START_FAILED, TIMED_OUT. */
 export async function restart(
   cluster: LocalCluster,
   request: { member: string | null },
@@ -81,16 +85,41 @@ async function restartMember(
   const { name, operation } = of;
   const member = recordMember(await readRecord(cluster), name);
   const before = pidOf(await readClusterStatus(cluster, operation.signal), name);
+  const failed = { sinceMs: null as number | null };
   await askAgent(cluster, { member, path: "/restart", operation });
   await waitFor(cluster, {
     what: `the restart of ${name}`,
     // All of them: after the primary's restart its standbys have to find it again.
-    isSo: (status) =>
-      pidOf(status, name) !== before &&
-      status.members.every((each) => isSettled(status, each.name)),
+    isSo: (status) => {
+      refuseLastingFailure(status, { name, failed });
+      return (
+        pidOf(status, name) !== before &&
+        status.members.every((each) => isSettled(status, each.name))
+      );
+    },
     operation,
   });
   operation.onStep(`${name} restarted`);
+}
+
+/** Its agent tries again by itself; a failure that lasts is told at once, with the server's own words. */
+function refuseLastingFailure(
+  status: ClusterStatus,
+  of: { name: string; failed: { sinceMs: number | null } },
+): void {
+  const { name, failed } = of;
+  const member = status.members.find((each) => each.name === name);
+  if (member?.state !== "failed") {
+    failed.sinceMs = null;
+    return;
+  }
+  failed.sinceMs ??= performance.now();
+  if (performance.now() - failed.sinceMs < FAILED_FOR_MS) return;
+  throw new UnderstudyError(
+    "START_FAILED",
+    `${name} does not come up again: ${member.reason ?? "it did not say why"}`,
+    { hint: `See its log: understudy logs ${name}` },
+  );
 }
 
 function pidOf(status: ClusterStatus, name: string): number | null {
