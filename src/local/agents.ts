@@ -61,7 +61,8 @@ const END_LIMIT_MS = 60_000;
  * stop their servers first.
  */
 export async function endStarted(agents: Iterable<StartedAgent>): Promise<void> {
-  const alive = () => [...agents].filter((agent) => agent.ended() === null);
+  const all = [...agents];
+  const alive = () => all.filter((agent) => agent.ended() === null);
   for (const { pid } of alive()) process.kill(pid, "SIGTERM");
   const deadline = performance.now() + END_LIMIT_MS;
   while (alive().length > 0 && performance.now() < deadline) await delay(20);
