@@ -7,12 +7,17 @@ import type { Fork } from "../core/fork.ts";
 import { greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { ClusterRecord } from "../core/record.ts";
+import { readMarker } from "../postgres/base-backup/marker.ts";
+import { findServerProcesses } from "../postgres/processes.ts";
+import { findWalEnd } from "../postgres/wal-end.ts";
 import type { LocalCluster } from "./cluster.ts";
 import { compareReach, termOfTimeline, type Reach } from "./wal-loss.ts";
 
 export interface Candidate extends Reach {
   readonly forks: readonly Fork[];
 }
+
+type Position = Pick<Reach, "lsn" | "timeline">;
 
 /** @throws UnderstudyError FAILOVER_REFUSED or MEMBER_NOT_FOUND. */
 export async function chooseCandidate(
@@ -60,19 +65,35 @@ async function candidatesAmong(
   const candidates: Candidate[] = [];
   for (const [name, answer] of of.answers) {
     const barred = of.record.members[name]?.tags.nofailover === true;
-    if (name === of.from || barred || "unreachable" in answer || answer.role !== "standby")
-      continue;
-    const lsn = positionOf(answer);
-    if (lsn === null) continue;
-    const { timeline } = answer;
-    const { forks } = await MemberMemory.load(memberPaths(cluster.paths.root, name).memory);
-    candidates.push({ name, timeline, lsn, forks, timelineTerm: termOfTimeline(timeline, forks) });
+    if (name === of.from || barred || "unreachable" in answer) continue;
+    const { data, memory } = memberPaths(cluster.paths.root, name);
+    const position = answer.role === "standby" ? positionOf(answer) : await positionOnDisk(data);
+    if (position === null) continue;
+    const { forks } = await MemberMemory.load(memory);
+    const timelineTerm = termOfTimeline(position.timeline, forks);
+    candidates.push({ name, ...position, forks, timelineTerm });
   }
   return candidates.sort(compareReach);
 }
 
-function positionOf(status: MemberStatus) {
-  return greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
+function positionOf(status: MemberStatus): Position | null {
+  const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
+  return lsn === null ? null : { lsn, timeline: status.timeline };
+}
+
+/**
+ * Of a member whose agent lives but whose server does not: without a primary to compare itself with it does not start, as after the whole
+ * machine went down; named to lead, it does.
+ */
+async function positionOnDisk(dataDir: string): Promise<Position | null> {
+  try {
+    if (findServerProcesses(dataDir).length > 0 || (await readMarker(dataDir)) !== null)
+      return null;
+    const { timeline, endLsn } = await findWalEnd(dataDir);
+    return { timeline, lsn: endLsn };
+  } catch {
+    return null;
+  }
 }
 
 function refuseWorse(chosen: Candidate, best: Candidate): void {

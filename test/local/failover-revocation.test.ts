@@ -90,4 +90,18 @@ describe("a lease that is taken away", () => {
     const status = await cluster.untilHealthy();
     assert.equal(memberOf(status, "t-1").state, "streaming");
   });
+
+  it("goes to a standby that does not start either, as it has no primary to compare itself with", async () => {
+    await cluster.until("the standby has everything", hasNoLag);
+    await cluster.killAll();
+    const settings = `${cluster.paths("t-2").data}/postgresql.auto.conf`;
+    const sound = await readFile(settings);
+    await appendFile(settings, "\nthis is no setting\n");
+    const up = await cluster.fails(["up", "--timeout", "40s"]);
+    assert.equal(up.error.code, "START_FAILED");
+    const outcome = JSON.parse(await cluster.ok(["failover", "--yes"]));
+    assert.deepEqual([outcome.to, outcome.lossIsExact], ["t-1", true]);
+    await writeFile(settings, sound);
+    assert.equal((await cluster.untilHealthy()).primary, "t-1");
+  });
 });
