@@ -21,6 +21,7 @@ import {
 } from "./cluster.ts";
 import { askMembers } from "./read-status.ts";
 import { revoke } from "./revocation.ts";
+import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { waitFor } from "./wait-for.ts";
 import { lossOf } from "./wal-loss.ts";
 
@@ -99,6 +100,7 @@ async function decideFailover(cluster: LocalCluster, request: FailoverRequest): 
   const record = await readRecord(cluster);
   const answers = await askMembers(cluster, { record });
   await refuseWriters(cluster, answers);
+  await refuseSharedTablespaces(cluster, { record, code: "FAILOVER_REFUSED" });
   const named = record.leader?.member ?? record.heir;
   if (named !== null) refuseReturning(cluster, { named, answers });
   const wanted = request.to;

@@ -8,6 +8,7 @@ import type { ClusterRecord } from "../core/record.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { inspectStorage, sharedFailureDomains } from "../postgres/storage.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
+import { describeSharing, findSharedTablespaces, remedyOfSharing } from "./shared-tablespaces.ts";
 
 const ANSWER_LIMIT_MS = 2_000;
 
@@ -18,7 +19,11 @@ export async function readClusterStatus(
 ): Promise<ClusterStatus> {
   const record = await readRecord(cluster);
   const statuses = await askMembers(cluster, { record, signal });
-  return summarize({ record, statuses, extraWarnings: await sharedFate(cluster, record) });
+  const [sharing, fate] = await Promise.all([
+    sharedTablespaces(cluster, record),
+    sharedFate(cluster, record),
+  ]);
+  return summarize({ record, statuses, extraWarnings: [...sharing, ...fate] });
 }
 
 /** @throws UnderstudyError CLUSTER_NOT_RUNNING. */
@@ -62,6 +67,11 @@ function whyUnreachable(cluster: LocalCluster, of: { name: string; thrown: unkno
   return findServerProcesses(data).length > 0
     ? `${agent}, but its PostgreSQL does`
     : `${agent}, and its PostgreSQL does not either`;
+}
+
+async function sharedTablespaces(cluster: LocalCluster, record: ClusterRecord): Promise<string[]> {
+  const found = await findSharedTablespaces(cluster, record);
+  return found.map((shared) => `${describeSharing(shared)}. ${remedyOfSharing(cluster)}`);
 }
 
 /** On one machine that is a warning and no refusal: it is a laptop. */

@@ -12,6 +12,7 @@ import {
   type Plan,
 } from "./cluster.ts";
 import { readClusterStatus, requireRunning } from "./read-status.ts";
+import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
 interface SwitchoverRequest {
@@ -115,6 +116,8 @@ async function choose(
       "SWITCHOVER_REFUSED",
       `cannot switch over to ${to.name}: it is the primary already`,
     );
+  const record = await readRecord(cluster);
+  await refuseSharedTablespaces(cluster, { record, code: "SWITCHOVER_REFUSED" });
   return { from, to };
 }
 
