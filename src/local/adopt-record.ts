@@ -1,5 +1,6 @@
-// Makes the record of a stopped cluster anew, from what its members have on disk, when the old one is lost or damaged: the same members at the same
-// places, a term that no member has known, and the member with the newest WAL named to lead. The damaged file is kept.
+// Makes the record of a stopped cluster anew, from what its members have on disk, when the old one
+// is lost or damaged: the same members at the same places, a term that no member has known, and the
+// member with the newest WAL named to lead. The damaged file is kept.
 import { readFile, readdir, rename } from "node:fs/promises";
 import * as v from "valibot";
 import { MemberMemory } from "../agent/memory.ts";
@@ -54,8 +55,9 @@ export async function lastAddresses(cluster: LocalCluster): Promise<Record<strin
 }
 
 /**
- * @throws UnderstudyError REFUSED when the record is sound, when something of the cluster runs, when a member's data cannot be read
- * or where it listened is not known, or when the members' data is not of one system; nothing is changed then.
+ * @throws UnderstudyError REFUSED when the record is sound, when something of the cluster runs,
+ * when a member's data cannot be read or where it listened is not known, or when the members' data
+ * is not of one system; nothing is changed then.
  */
 export async function adoptRecord(cluster: LocalCluster, owner: Owner | null): Promise<Adoption> {
   const names = (await entriesOf(cluster.paths.members)).sort();
@@ -97,7 +99,9 @@ export async function adoptRecord(cluster: LocalCluster, owner: Owner | null): P
   };
 }
 
-/** An older copy that was put back is none: the members have known a later term, and do not obey it. */
+/**
+ * An older copy that was put back is none: the members have known a later term, and do not obey it.
+ */
 async function refuseSoundRecord(cluster: LocalCluster, newestTerm: number): Promise<void> {
   const code = await readRecord(cluster).then(
     ({ term }) => (term < newestTerm ? "RECORD_CORRUPT" : null),
@@ -129,7 +133,10 @@ function refuseRunning(cluster: LocalCluster, names: readonly string[]): void {
       );
 }
 
-/** Members without data copy the others later; data that is there must tell what it holds, as it may be the newest. */
+/**
+ * Members without data copy the others later; data that is there must tell what it holds, as it may
+ * be the newest.
+ */
 async function holdingsOf(
   cluster: LocalCluster,
   of: {
@@ -152,7 +159,10 @@ async function holdingsOf(
   return holdings;
 }
 
-/** Such a copy is never started, so it must not be named to lead. A marker that cannot be read counts as one that is there. */
+/**
+ * Such a copy is never started, so it must not be named to lead. A marker that cannot be read
+ * counts as one that is there.
+ */
 function isHalfMade(dataDir: string): Promise<boolean> {
   return readMarker(dataDir).then(
     (marker) => marker !== null,

@@ -1,4 +1,5 @@
-// The agents' processes: started detached, so that they outlive the command, and told to shut down over their own API.
+// The agents' processes: started detached, so that they outlive the command, and told to shut down
+// over their own API.
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
@@ -57,8 +58,8 @@ export async function startAgent(options: {
 const END_LIMIT_MS = 60_000;
 
 /**
- * Ends agents that this process has started, however far they have come: one that does not hold its lock yet is seen by nobody else. They
- * stop their servers first.
+ * Ends agents that this process has started, however far they have come: one that does not hold its
+ * lock yet is seen by nobody else. They stop their servers first.
  */
 export async function endStarted(agents: Iterable<StartedAgent>): Promise<void> {
   const all = [...agents];
@@ -75,7 +76,9 @@ export async function lastWordsOf(root: string, member: string): Promise<string>
   return text.trim().split("\n").at(0) ?? "";
 }
 
-/** Whether an agent runs this member, answering or not: it holds the lock for as long as it lives. */
+/**
+ * Whether an agent runs this member, answering or not: it holds the lock for as long as it lives.
+ */
 export function agentRuns(root: string, member: string): boolean {
   const paths = memberPaths(root, member);
   // A member whose disk is gone has nothing that anybody could hold.
@@ -85,8 +88,10 @@ export function agentRuns(root: string, member: string): boolean {
 }
 
 /**
- * Ends a member: PostgreSQL by a fast shutdown, then the agent. Where no agent runs but its server does, that is stopped.
- * @throws UnderstudyError MEMBER_UNREACHABLE when the agent runs but does not answer, STOP_FAILED, TIMED_OUT.
+ * Ends a member: PostgreSQL by a fast shutdown, then the agent. Where no agent runs but its server
+ * does, that is stopped.
+ * @throws UnderstudyError MEMBER_UNREACHABLE when the agent runs but does not answer, STOP_FAILED,
+ * TIMED_OUT.
  */
 export async function stopMember(
   cluster: LocalCluster,
@@ -98,7 +103,8 @@ export async function stopMember(
   try {
     await askAgent(cluster, { member: address, path: "/shut-down", operation });
   } catch (thrown) {
-    // It may have ended, as it was asked to or otherwise, before its answer was out: what counts is what is left.
+    // It may have ended, as it was asked to or otherwise, before its answer was out: what counts is
+    // what is left.
     if (!(thrown instanceof UnderstudyError) || thrown.code !== "MEMBER_UNREACHABLE") throw thrown;
     await delay(END_GRACE_MS, undefined, { signal: operation.signal });
     if (agentRuns(root, name)) throw thrown;

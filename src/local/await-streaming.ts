@@ -1,5 +1,5 @@
-// Watches a cluster come up, tells each step, and ends when the primary is writable and every standby streams, or when it is
-// certain that this will not happen.
+// Watches a cluster come up, tells each step, and ends when the primary is writable and every
+// standby streams, or when it is certain that this will not happen.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterMember, ClusterStatus } from "../core/cluster-status.ts";
 import { summarize, type MemberAnswer } from "../core/cluster-status.ts";
@@ -118,8 +118,8 @@ function isReady(member: ClusterMember, answer: MemberStatus): boolean {
 }
 
 /**
- * A standby has come up when it has replayed what the primary had written at the moment when it was first seen streaming; how far ahead
- * a busy primary is by then does not matter.
+ * A standby has come up when it has replayed what the primary had written at the moment when it was
+ * first seen streaming; how far ahead a busy primary is by then does not matter.
  */
 function hasCaughtUp(
   member: ClusterMember,
@@ -154,8 +154,8 @@ async function refuseDeadAgent(
 }
 
 /**
- * The member that everybody waits for has no data, so nobody will lead without a person's word. Said as soon as a standby is up that can
- * take its part.
+ * The member that everybody waits for has no data, so nobody will lead without a person's word.
+ * Said as soon as a standby is up that can take its part.
  */
 function refuseLostPrimary(
   status: ClusterStatus,

@@ -1,4 +1,5 @@
-// Which standby a failover promotes: the one that has come furthest, or the one that was asked for where nothing is lost by that.
+// Which standby a failover promotes: the one that has come furthest, or the one that was asked for
+// where nothing is lost by that.
 import { memberPaths } from "../agent/member-paths.ts";
 import { MemberMemory } from "../agent/memory.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
@@ -82,8 +83,8 @@ function positionOf(status: MemberStatus): Position | null {
 }
 
 /**
- * Of a member whose agent lives but whose server does not: without a primary to compare itself with it does not start, as after the whole
- * machine went down; named to lead, it does.
+ * Of a member whose agent lives but whose server does not: without a primary to compare itself with
+ * it does not start, as after the whole machine went down; named to lead, it does.
  */
 async function positionOnDisk(dataDir: string): Promise<Position | null> {
   try {

@@ -63,7 +63,9 @@ export function openStore(cluster: { place: ClusterPlace; paths: ClusterPaths })
   return new SqliteStore({ path: cluster.paths.record, cluster: cluster.place.name });
 }
 
-/** @throws UnderstudyError RECORD_CORRUPT when there is none, and what reading a store may throw. */
+/**
+ * @throws UnderstudyError RECORD_CORRUPT when there is none, and what reading a store may throw.
+ */
 export async function readRecord(cluster: LocalCluster): Promise<ClusterRecord> {
   await using store = openStore(cluster);
   const read = await store.read();

@@ -1,5 +1,5 @@
-// Everything that can be asked of clusters on this machine, as one object for the command line. Each part is loaded when it is first asked
-// for: `status` does not pay for what only `up` needs.
+// Everything that can be asked of clusters on this machine, as one object for the command line.
+// Each part is loaded when it is first asked for: `status` does not pay for what only `up` needs.
 import { SUPERUSER } from "../agent/member.ts";
 import type { AgentProgram } from "./agents.ts";
 import type { UpStep } from "./await-streaming.ts";

@@ -1,5 +1,5 @@
-// Makes the files of a new cluster. The specification is written last: without it the directory counts as unfinished, and the next
-// `up` begins anew.
+// Makes the files of a new cluster. The specification is written last: without it the directory
+// counts as unfinished, and the next `up` begins anew.
 import { access, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { createSecrets, writeClusterFile, type ClusterFile } from "../agent/cluster-file.ts";
@@ -13,7 +13,9 @@ import { giveTo, requireReachable, type Owner } from "./owner.ts";
 import type { ClusterPlace } from "./place.ts";
 
 const HOST = "127.0.0.1";
-/** The agents of one machine never wait for it to run out: the operating system proves who is dead. */
+/**
+ * The agents of one machine never wait for it to run out: the operating system proves who is dead.
+ */
 export const LEASE_TTL_MS = 2_000;
 
 /**
@@ -46,7 +48,10 @@ export async function requireRoom(place: ClusterPlace, owner: Owner | null): Pro
   await requireReachable(place.dir, owner);
 }
 
-/** Makes the cluster's directory, for its owner alone. @throws UnderstudyError DIRECTORY_NOT_WRITABLE; then nothing was made. */
+/**
+ * Makes the cluster's directory, for its owner alone.
+ * @throws UnderstudyError DIRECTORY_NOT_WRITABLE; then nothing was made.
+ */
 export async function makeRoom(place: ClusterPlace, owner: Owner | null): Promise<void> {
   const made: string[] = [];
   try {
@@ -62,7 +67,10 @@ export async function makeRoom(place: ClusterPlace, owner: Owner | null): Promis
   }
 }
 
-/** Level by level: Node's own recursive mkdir tries for ever where the system says that there can be no such directory (/proc). */
+/**
+ * Level by level: Node's own recursive mkdir tries for ever where the system says that there can be
+ * no such directory (/proc).
+ */
 async function makeDirectory(dir: string, how: { mode: number; made: string[] }): Promise<void> {
   try {
     await mkdir(dir, how.mode);
@@ -83,7 +91,10 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** Data without a specification is a cluster whose cluster.json was lost, and nothing to begin anew over. */
+/**
+ * Data without a specification is a cluster whose cluster.json was lost, and nothing to begin anew
+ * over.
+ */
 async function refuseData(paths: ClusterPaths): Promise<void> {
   const names = await readdir(paths.members).catch(() => []);
   for (const name of names) {

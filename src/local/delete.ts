@@ -42,8 +42,9 @@ export async function deleteCluster(cluster: LocalCluster, operation: Operation)
 }
 
 /**
- * One rename takes all data away, then the specification goes: a crash leaves either the whole cluster, or one without data that is
- * deleted again, or what counts as nothing (create-cluster.ts knows the name).
+ * One rename takes all data away, then the specification goes: a crash leaves either the whole
+ * cluster, or one without data that is deleted again, or what counts as nothing (create-cluster.ts
+ * knows the name).
  */
 export async function deleteFiles(cluster: LocalCluster): Promise<void> {
   const { root, members, cluster: specification } = cluster.paths;
@@ -74,7 +75,10 @@ async function stopStrangers(
   }
 }
 
-/** A record that cannot be read must not keep its cluster from being deleted, as long as nothing of it runs. */
+/**
+ * A record that cannot be read must not keep its cluster from being deleted, as long as nothing of
+ * it runs.
+ */
 async function stopForDeletion(cluster: LocalCluster, operation: Operation): Promise<string[]> {
   try {
     return await stopCluster(cluster, operation);

@@ -1,4 +1,5 @@
-// What `doctor` looks at: the machine, every PostgreSQL that could be used and why, and the cluster when there is one. Changes nothing.
+// What `doctor` looks at: the machine, every PostgreSQL that could be used and why, and the cluster
+// when there is one. Changes nothing.
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import type { Major } from "../core/spec.ts";

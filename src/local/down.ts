@@ -1,5 +1,5 @@
-// Stops a cluster and keeps its data: the primary first, so that its standbys receive everything, then they. The primary is named to lead
-// again.
+// Stops a cluster and keeps its data: the primary first, so that its standbys receive everything,
+// then they. The primary is named to lead again.
 import { UnderstudyError } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import { lastAddresses } from "./adopt-record.ts";
@@ -43,7 +43,9 @@ export async function stopCluster(
   return order.flat();
 }
 
-/** A cluster whose record is damaged can be stopped too: its members are asked where they last were. */
+/**
+ * A cluster whose record is damaged can be stopped too: its members are asked where they last were.
+ */
 async function whomToStop(
   cluster: LocalCluster,
 ): Promise<{ leader: string | null; members: Readonly<Record<string, RecordMember>> }> {

@@ -1,5 +1,5 @@
-// What `up` checks of a cluster that is already there: that it is asked for as it is, and that its binaries are still the ones that
-// made its data.
+// What `up` checks of a cluster that is already there: that it is asked for as it is, and that its
+// binaries are still the ones that made its data.
 import { UnderstudyError } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { writeClusterFile } from "../agent/cluster-file.ts";

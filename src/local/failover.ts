@@ -1,5 +1,5 @@
-// A failover by hand, when the primary is gone: the operating system proves that it is, the standby with the most WAL is named, and what may
-// be lost is said in bytes before anything changes.
+// A failover by hand, when the primary is gone: the operating system proves that it is, the standby
+// with the most WAL is named, and what may be lost is said in bytes before anything changes.
 import { memberPaths } from "../agent/member-paths.ts";
 import { MemberMemory } from "../agent/memory.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
@@ -33,7 +33,10 @@ interface FailoverRequest {
 interface Loss {
   /** Null when nothing tells. */
   readonly lossBytes: number | null;
-  /** Whether it is exact: read from the dead primary's WAL, on a history that the candidate is proven to share. */
+  /**
+   * Whether it is exact: read from the dead primary's WAL, on a history that the candidate is
+   * proven to share.
+   */
   readonly isExact: boolean;
   /** Why it is not. */
   readonly doubt: string | null;
@@ -137,8 +140,9 @@ async function refuseWriters(
 }
 
 /**
- * The one that leads, or is named to, must be unable to: a server without its agent may take writes, and an agent brings its server back.
- * One whose agent says that it failed cannot: what runs of it is a standby, as every start is one, until the lease is taken from it.
+ * The one that leads, or is named to, must be unable to: a server without its agent may take
+ * writes, and an agent brings its server back. One whose agent says that it failed cannot: what
+ * runs of it is a standby, as every start is one, until the lease is taken from it.
  */
 function refuseReturning(
   cluster: LocalCluster,
@@ -162,7 +166,10 @@ function refuseReturning(
     );
 }
 
-/** The agent lives, but says that it cannot lead: its data is gone, or its server does not start or is not promoted. */
+/**
+ * The agent lives, but says that it cannot lead: its data is gone, or its server does not start or
+ * is not promoted.
+ */
 function hasFailed(answer: MemberAnswer | undefined): boolean {
   return answer !== undefined && !("unreachable" in answer) && answer.state === "failed";
 }

@@ -1,5 +1,6 @@
-// The preloaded libraries of a cluster that is there. All members of one machine load the same files, so two of them can only
-// differ when the files were replaced while some members ran: those keep what they loaded when they started.
+// The preloaded libraries of a cluster that is there. All members of one machine load the same
+// files, so two of them can only differ when the files were replaced while some members ran: those
+// keep what they loaded when they started.
 import { writeClusterFile } from "../agent/cluster-file.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import {
@@ -10,8 +11,9 @@ import {
 import type { LocalCluster } from "./cluster.ts";
 
 /**
- * Before all members are started or restarted: whether the libraries are still there. A new version is welcome, kept in the
- * cluster's file, and told, because an extension's objects in a database stay old until they are updated (manual, ALTER EXTENSION).
+ * Before all members are started or restarted: whether the libraries are still there. A new version
+ * is welcome, kept in the cluster's file, and told, because an extension's objects in a database
+ * stay old until they are updated (manual, ALTER EXTENSION).
  * @returns one sentence for each library whose version has changed.
  * @throws UnderstudyError PRELOAD_MISSING.
  */

@@ -1,5 +1,5 @@
-// The users' own PostgreSQL parameters: shown as a running server has them, checked by that server before they are written, taken up by a reload
-// or by restarts in the right order.
+// The users' own PostgreSQL parameters: shown as a running server has them, checked by that server
+// before they are written, taken up by a reload or by restarts in the right order.
 import { writeClusterFile } from "../agent/cluster-file.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { checkParameters } from "../postgres/settings/check-parameters.ts";
@@ -127,7 +127,10 @@ async function pendingRestarts(cluster: LocalCluster): Promise<Map<string, strin
   return pending;
 }
 
-/** @throws UnderstudyError PARAMETER_UNKNOWN, PARAMETER_MANAGED or PARAMETER_INVALID; CLUSTER_NOT_RUNNING unless all are resets. */
+/**
+ * @throws UnderstudyError PARAMETER_UNKNOWN, PARAMETER_MANAGED or PARAMETER_INVALID;
+ * CLUSTER_NOT_RUNNING unless all are resets.
+ */
 export async function planParameters(
   cluster: LocalCluster,
   change: ParameterChange,
@@ -178,8 +181,8 @@ export async function setParameters(
 }
 
 /**
- * A value can pass every check and still not fit this machine (shared_buffers): the first member that was restarted with it does not come
- * up. With the earlier values it comes back by itself.
+ * A value can pass every check and still not fit this machine (shared_buffers): the first member
+ * that was restarted with it does not come up. With the earlier values it comes back by itself.
  * @throws UnderstudyError START_FAILED; whatever else was thrown goes on as it is.
  */
 async function takeBack(
@@ -241,7 +244,10 @@ async function checkChange(cluster: LocalCluster, change: ParameterChange) {
   };
 }
 
-/** A value that keeps the servers from starting must be gotten rid of without one: names are then checked by the binaries. */
+/**
+ * A value that keeps the servers from starting must be gotten rid of without one: names are then
+ * checked by the binaries.
+ */
 async function knownParameters(
   cluster: LocalCluster,
   change: ParameterChange,

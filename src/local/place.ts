@@ -1,5 +1,5 @@
-// Where clusters and fetched PostgreSQL binaries are kept on this machine: by the XDG rules for a user, and for root below /var/lib, where the
-// account that PostgreSQL runs as can reach them.
+// Where clusters and fetched PostgreSQL binaries are kept on this machine: by the XDG rules for a
+// user, and for root below /var/lib, where the account that PostgreSQL runs as can reach them.
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -22,7 +22,10 @@ interface Whose {
 
 const DEFAULT_NAME = "demo";
 
-/** A directory that was named says itself which cluster it holds. @throws UnderstudyError NAME_INVALID, USAGE. */
+/**
+ * A directory that was named says itself which cluster it holds.
+ * @throws UnderstudyError NAME_INVALID, USAGE.
+ */
 export function resolveClusterPlace(
   from: { name: string | undefined; dir: string | undefined } & Whose,
 ): ClusterPlace {

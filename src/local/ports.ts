@@ -1,5 +1,5 @@
-// Chooses ports on loopback: below the range that the kernel gives to outgoing connections, and the next free ones where some are
-// taken. What is chosen is written into the record, so that it stays.
+// Chooses ports on loopback: below the range that the kernel gives to outgoing connections, and the
+// next free ones where some are taken. What is chosen is written into the record, so that it stays.
 import { createServer } from "node:net";
 import { UnderstudyError } from "../core/errors.ts";
 

@@ -1,4 +1,5 @@
-// The state of a cluster on this machine: the record, what each agent answers, and what the operating system tells of those that do not.
+// The state of a cluster on this machine: the record, what each agent answers, and what the
+// operating system tells of those that do not.
 import { askStatus } from "../agent/peer.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { summarize, type ClusterStatus, type MemberAnswer } from "../core/cluster-status.ts";

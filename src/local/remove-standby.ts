@@ -1,4 +1,5 @@
-// Removing a standby of a running cluster with its copy of the data; a removal that was killed on its way can be asked for again.
+// Removing a standby of a running cluster with its copy of the data; a removal that was killed on
+// its way can be asked for again.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,8 +26,8 @@ const ANSWER_LIMIT_MS = 2_000;
 const POLL_MS = 50;
 
 /**
- * @throws UnderstudyError PRIMARY_PROTECTED, MEMBER_NOT_FOUND, NO_PRIMARY, DATA_UNREADABLE; nothing is changed then. STOP_FAILED,
- * TIMED_OUT: it can be asked for again.
+ * @throws UnderstudyError PRIMARY_PROTECTED, MEMBER_NOT_FOUND, NO_PRIMARY, DATA_UNREADABLE; nothing
+ * is changed then. STOP_FAILED, TIMED_OUT: it can be asked for again.
  */
 export async function removeStandby(
   cluster: LocalCluster,
@@ -60,7 +61,10 @@ export async function removeStandby(
   };
 }
 
-/** Of one that the record has no more but whose files are there: where its agent was last. Null where that is not known. */
+/**
+ * Of one that the record has no more but whose files are there: where its agent was last. Null
+ * where that is not known.
+ */
 async function addressOf(
   cluster: LocalCluster,
   of: { record: ClusterRecord; name: string },
@@ -73,7 +77,10 @@ async function addressOf(
   return isLeft ? await lastAddressOf(cluster, name) : recordMember(record, name);
 }
 
-/** Null where it is not known, or where another agent listens by now: only this member's own is told to end. */
+/**
+ * Null where it is not known, or where another agent listens by now: only this member's own is told
+ * to end.
+ */
 export async function lastAddressOf(
   cluster: LocalCluster,
   name: string,
@@ -104,7 +111,10 @@ async function requirePrimary(cluster: LocalCluster, name: string): Promise<void
   );
 }
 
-/** One whose agent cannot be asked retires by itself, as soon as it sees that the record has it no more; it then ends when asked. */
+/**
+ * One whose agent cannot be asked retires by itself, as soon as it sees that the record has it no
+ * more; it then ends when asked.
+ */
 export async function stopRemoved(
   cluster: LocalCluster,
   of: { name: string; address: RecordMember | null; operation: Operation },
@@ -128,7 +138,10 @@ export async function stopRemoved(
   await stopMember(cluster, { name, address: nowhere, operation });
 }
 
-/** What was set aside is the only copy of something, and the events tell of what; the rest was a copy of the primary. */
+/**
+ * What was set aside is the only copy of something, and the events tell of what; the rest was a
+ * copy of the primary.
+ */
 async function removeFiles(
   paths: ReturnType<typeof memberPaths>,
   of: { all: boolean },

@@ -1,5 +1,6 @@
-// Restarting members, one after the other, so that never two are away at once: standbys first, then the primary; and once more those
-// standbys that wait for a value which had to become lower on the primary first (lesson 30).
+// Restarting members, one after the other, so that never two are away at once: standbys first, then
+// the primary; and once more those standbys that wait for a value which had to become lower on the
+// primary first (lesson 30).
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
@@ -50,14 +51,18 @@ function restartOrder(status: ClusterStatus): string[] {
   return [...standbys, ...primary].map(({ name }) => name);
 }
 
-/** Restarts those members whose settings wait for it. @returns their names, in the order of the restarts. */
+/**
+ * Restarts those members whose settings wait for it.
+ * @returns their names, in the order of the restarts.
+ */
 export async function restartPending(
   cluster: LocalCluster,
   operation: Operation,
 ): Promise<string[]> {
   const restarted = await restartRound(cluster, operation);
   if (restarted.length === 0) return [];
-  // A standby's value only becomes lower once its primary's is and it has replayed that; it is rendered anew then.
+  // A standby's value only becomes lower once its primary's is and it has replayed that; it is
+  // rendered anew then.
   await announceAndAwaitUptake(cluster, operation);
   return [...restarted, ...(await restartRound(cluster, operation))];
 }
@@ -77,7 +82,9 @@ async function waitsForRestart(cluster: LocalCluster, name: string): Promise<boo
   return answer !== undefined && !("unreachable" in answer) && answer.pendingRestart.length > 0;
 }
 
-/** Stops it and waits until another postmaster serves in its place, in the part it had or another. */
+/**
+ * Stops it and waits until another postmaster serves in its place, in the part it had or another.
+ */
 async function restartMember(
   cluster: LocalCluster,
   of: { name: string; operation: Operation },
@@ -102,7 +109,10 @@ async function restartMember(
   operation.onStep(`${name} restarted`);
 }
 
-/** Its agent tries again by itself; a failure that lasts is told at once, with the server's own words. */
+/**
+ * Its agent tries again by itself; a failure that lasts is told at once, with the server's own
+ * words.
+ */
 function refuseLastingFailure(
   status: ClusterStatus,
   of: { name: string; failed: { sinceMs: number | null } },
@@ -141,7 +151,9 @@ export async function reload(cluster: LocalCluster, operation: Operation): Promi
   };
 }
 
-/** Throws a standby's data away, unless it holds what the primary does not, and copies the primary. */
+/**
+ * Throws a standby's data away, unless it holds what the primary does not, and copies the primary.
+ */
 export async function reclone(
   cluster: LocalCluster,
   request: { member: string; onStep: (step: UpStep) => void },

@@ -1,5 +1,5 @@
-// Taking the lease from a primary that is lost, so that nobody else gets it before the lost one certainly takes no writes: what was
-// looked at seconds ago may have come back since.
+// Taking the lease from a primary that is lost, so that nobody else gets it before the lost one
+// certainly takes no writes: what was looked at seconds ago may have come back since.
 import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
@@ -64,8 +64,8 @@ function changedMeanwhile(): UnderstudyError {
 }
 
 /**
- * No process of it lives, or its agent has stopped its server once since. A role that the agent tells is no proof: a promotion that was
- * requested under the old record may end after it was told.
+ * No process of it lives, or its agent has stopped its server once since. A role that the agent
+ * tells is no proof: a promotion that was requested under the old record may end after it was told.
  */
 async function awaitHarmless(
   cluster: LocalCluster,

@@ -1,5 +1,6 @@
-// Tablespaces that members of one machine share: CREATE TABLESPACE is replayed with the same absolute place on every member, so that a
-// standby writes into the primary's files. A copy that Understudy makes has places of its own; one that was replayed has not.
+// Tablespaces that members of one machine share: CREATE TABLESPACE is replayed with the same
+// absolute place on every member, so that a standby writes into the primary's files. A copy that
+// Understudy makes has places of its own; one that was replayed has not.
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { memberPaths } from "../agent/member-paths.ts";
@@ -39,8 +40,9 @@ export function describeSharing({ oid, place, members }: SharedTablespace): stri
 }
 
 /**
- * What to do about it, on this major. The parameter must stay set: without it no server starts from a crash or as a standby on data that
- * has a tablespace inside (measured on 15: PANIC, "unexpected directory entry found in pg_tblspc").
+ * What to do about it, on this major. The parameter must stay set: without it no server starts from
+ * a crash or as a standby on data that has a tablespace inside (measured on 15: PANIC, "unexpected
+ * directory entry found in pg_tblspc").
  */
 export function remedyOfSharing(cluster: LocalCluster): string {
   const drop = "Move what is in that tablespace back to pg_default, then DROP TABLESPACE";

@@ -1,4 +1,5 @@
-// A planned change of the primary: asked of the primary's agent, which does it or refuses; and watched to its end.
+// A planned change of the primary: asked of the primary's agent, which does it or refuses; and
+// watched to its end.
 import type { ClusterMember, ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import {
@@ -48,7 +49,8 @@ export async function planSwitchover(
 }
 
 /**
- * @throws UnderstudyError SWITCHOVER_REFUSED (nothing changed), SWITCHOVER_FAILED (undone), TIMED_OUT.
+ * @throws UnderstudyError SWITCHOVER_REFUSED (nothing changed), SWITCHOVER_FAILED (undone),
+ * TIMED_OUT.
  */
 export async function switchover(
   cluster: LocalCluster,

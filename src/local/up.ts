@@ -1,4 +1,5 @@
-// `up`: makes a cluster where there is none, brings the same one back where there is, and returns when every standby streams.
+// `up`: makes a cluster where there is none, brings the same one back where there is, and returns
+// when every standby streams.
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
@@ -67,8 +68,9 @@ const DEFAULT_STANDBYS = 2;
 const HEAD_START_MS = 1_000;
 
 /**
- * @throws UnderstudyError of every kind that the issue of a bad request calls for, before anything is changed; INTERRUPTED when
- * the signal came, after what this call had begun was undone; TIMED_OUT.
+ * @throws UnderstudyError of every kind that the issue of a bad request calls for, before anything
+ * is changed; INTERRUPTED when the signal came, after what this call had begun was undone;
+ * TIMED_OUT.
  */
 export async function upCluster(options: UpOptions, around: UpSurroundings): Promise<UpResult> {
   const existing = await openIfThere(options.place);
@@ -99,7 +101,8 @@ async function planNew(
   await requireRoom(options.place, around.owner);
   const found = await choosePostgres(options, around);
   const count = 1 + (options.standbys ?? DEFAULT_STANDBYS);
-  // One installation serves every member here, so what is checked once, before anything is started, holds for all of them.
+  // One installation serves every member here, so what is checked once, before anything is started,
+  // holds for all of them.
   const libraries = await checkPreload(found.installation, options.preload);
   const specification = await checkedSpecification(options, {
     found,
@@ -150,7 +153,10 @@ async function upNew(
   }
 }
 
-/** A new cluster whose data could not be made: a second `up` could not do it either, as its wishes are kept with it. */
+/**
+ * A new cluster whose data could not be made: a second `up` could not do it either, as its wishes
+ * are kept with it.
+ */
 async function isStillborn(cluster: LocalCluster, thrown: unknown): Promise<boolean> {
   const failed = thrown instanceof UnderstudyError && thrown.code === "START_FAILED";
   return failed && (await readRecord(cluster)).systemId === null;
@@ -233,7 +239,8 @@ async function bringUp(
     const { owner, program } = around;
     const agent = await startAgent({ root, member, owner, program });
     started.set(member, agent);
-    // The one that makes the data comes first: the others load beside its initdb instead of before it.
+    // The one that makes the data comes first: the others load beside its initdb instead of before
+    // it.
     if (around.isNew && member === around.record.heir) await untilAnswering(address, agent);
   }
   const status = await awaitStreaming(cluster, {
@@ -296,7 +303,9 @@ async function choosePostgres(
   return found;
 }
 
-/** What the user asks for, checked by the chosen server's own binaries before anything is written. */
+/**
+ * What the user asks for, checked by the chosen server's own binaries before anything is written.
+ */
 async function checkedSpecification(
   options: UpOptions,
   given: { found: FoundInstallation; count: number; onStep: (step: UpStep) => void },

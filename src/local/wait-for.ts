@@ -1,4 +1,5 @@
-// Waits until a cluster has come to some state, and says what it has come to when that takes too long.
+// Waits until a cluster has come to some state, and says what it has come to when that takes too
+// long.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";

@@ -1,5 +1,6 @@
-// What a failover loses: how much of a dead primary's WAL a candidate has not. Exact only where both are proven to be on one history,
-// by the terms that began its timelines; timelines of one number that two leaders began are two (lesson 19).
+// What a failover loses: how much of a dead primary's WAL a candidate has not. Exact only where
+// both are proven to be on one history, by the terms that began its timelines; timelines of one
+// number that two leaders began are two (lesson 19).
 import { isSameFork, type Fork } from "../core/fork.ts";
 import { lsnDistance, type Lsn } from "../core/lsn.ts";
 import type { TimelineHistory } from "../core/timeline.ts";
@@ -7,15 +8,18 @@ import type { TimelineHistory } from "../core/timeline.ts";
 /** One member's WAL: how far it goes, and through which timelines. */
 export interface WalPath {
   readonly endLsn: Lsn;
-  /** Of its last record; its ancestors tell where they were left. Null where the history file cannot be read. */
+  /**
+   * Of its last record; its ancestors tell where they were left. Null where the history file cannot
+   * be read.
+   */
   readonly history: TimelineHistory | null;
   readonly timeline: number;
   readonly forks: readonly Fork[];
 }
 
 /**
- * Bytes of the dead primary's WAL that the candidate has not. Null where nothing proves that they share a history: what is lost is
- * not known then, and may be everything since they parted.
+ * Bytes of the dead primary's WAL that the candidate has not. Null where nothing proves that they
+ * share a history: what is lost is not known then, and may be everything since they parted.
  */
 export function lossOf(dead: WalPath, candidate: WalPath): number | null {
   const shared = sharedEnd(dead, candidate);
@@ -52,7 +56,10 @@ function lesser(one: Lsn, other: Lsn): Lsn {
   return one < other ? one : other;
 }
 
-/** The term that began the timeline a member is on; 0 for the first, which is everybody's, and where it is not known. */
+/**
+ * The term that began the timeline a member is on; 0 for the first, which is everybody's, and where
+ * it is not known.
+ */
 export function termOfTimeline(timeline: number | null, forks: readonly Fork[]): number {
   if (timeline === null || timeline === 1) return 0;
   return forks.find((fork) => fork.timeline === timeline)?.term ?? 0;
@@ -67,8 +74,9 @@ export interface Reach {
 }
 
 /**
- * For sorting, the furthest first: the newest term that began a timeline, then that timeline's number, then the position. A timeline
- * with a higher number may be of an older leader than another's.
+ * For sorting, the furthest first: the newest term that began a timeline, then that timeline's
+ * number, then the position. A timeline with a higher number may be of an older leader than
+ * another's.
  */
 export function compareReach(one: Reach, other: Reach): number {
   return (

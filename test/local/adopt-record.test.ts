@@ -1,4 +1,5 @@
-// A record made anew from the members' data: which member leads, whose data is looked at, and what is refused.
+// A record made anew from the members' data: which member leads, whose data is looked at, and what
+// is refused.
 import assert from "node:assert/strict";
 import { copyFile, readFile, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";

@@ -1,4 +1,5 @@
-// Commands that cannot do what they are asked on a cluster that is there: running, half dead, stopped, and with damaged files.
+// Commands that cannot do what they are asked on a cluster that is there: running, half dead,
+// stopped, and with damaged files.
 import assert from "node:assert/strict";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";

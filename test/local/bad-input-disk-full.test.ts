@@ -1,4 +1,5 @@
-// A standby's disk that is too small for the copy: a small tmpfs is its whole directory, so that the primary's disk stays as it is.
+// A standby's disk that is too small for the copy: a small tmpfs is its whole directory, so that
+// the primary's disk stays as it is.
 import assert from "node:assert/strict";
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";

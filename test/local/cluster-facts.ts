@@ -1,4 +1,5 @@
-// What several tests ask of a cluster: its URLs, and whether every member has what was acknowledged.
+// What several tests ask of a cluster: its URLs, and whether every member has what was
+// acknowledged.
 import assert from "node:assert/strict";
 import type { ClusterStatus } from "../../src/core/cluster-status.ts";
 import { compareRows } from "../support/app-writer.ts";

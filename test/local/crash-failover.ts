@@ -1,5 +1,5 @@
-// Failover by hand: when it is refused, when it is done, what it says of the loss, and how the old primary comes back. For
-// crash-failover-*.test.ts.
+// Failover by hand: when it is refused, when it is done, what it says of the loss, and how the old
+// primary comes back. For crash-failover-*.test.ts.
 import assert from "node:assert/strict";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
@@ -135,7 +135,10 @@ async function withLoss(cluster: TestCluster): Promise<void> {
     assert.deepEqual(await missingRows(cluster, { name, acknowledged }), lost, name);
 }
 
-/** Ends the standbys' walreceivers and lets no other begin, so that the primary acknowledges what nobody gets. */
+/**
+ * Ends the standbys' walreceivers and lets no other begin, so that the primary acknowledges what
+ * nobody gets.
+ */
 export async function cutOff(
   cluster: TestCluster,
   standbys: readonly string[],

@@ -1,5 +1,5 @@
-// SIGKILL of single processes of a running cluster: a postmaster, an agent, an agent in the middle of a copy. For
-// crash-processes-*.test.ts.
+// SIGKILL of single processes of a running cluster: a postmaster, an agent, an agent in the middle
+// of a copy. For crash-processes-*.test.ts.
 import assert from "node:assert/strict";
 import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
@@ -62,7 +62,10 @@ async function killStandbyServer(cluster: TestCluster): Promise<void> {
   assert.equal(status.term, earlier.term);
 }
 
-/** It can commit and acknowledge for as long as it lives, so no other server may take writes before it is gone. */
+/**
+ * It can commit and acknowledge for as long as it lives, so no other server may take writes before
+ * it is gone.
+ */
 async function orphanedBackend(cluster: TestCluster): Promise<void> {
   const url = await memberUrl(cluster, "t-1");
   const looping = await connectAsLibpq(url);

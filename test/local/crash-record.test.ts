@@ -1,5 +1,5 @@
-// What must not be trusted any more: a damaged record, a damaged store, a data directory that is gone or half made. Members that
-// run go on, and the commands say in one sentence what is wrong.
+// What must not be trusted any more: a damaged record, a damaged store, a data directory that is
+// gone or half made. Members that run go on, and the commands say in one sentence what is wrong.
 import assert from "node:assert/strict";
 import { rm, stat, writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";

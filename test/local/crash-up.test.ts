@@ -1,4 +1,5 @@
-// `up` itself killed, interrupted and raced with: the next one must succeed, and nothing may be left where it says so.
+// `up` itself killed, interrupted and raced with: the next one must succeed, and nothing may be
+// left where it says so.
 import assert from "node:assert/strict";
 import { readdir, stat } from "node:fs/promises";
 import { describe, it } from "node:test";
@@ -6,7 +7,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, describe as described, errorOf } from "../support/local-cluster.ts";
 
-/** Milliseconds after the start of `up`; what they hit differs from machine to machine, and all of it must do. */
+/**
+ * Milliseconds after the start of `up`; what they hit differs from machine to machine, and all of
+ * it must do.
+ */
 const MOMENTS = [120, 350, 700, 1_200, 2_000, 3_500];
 
 describe("up", () => {

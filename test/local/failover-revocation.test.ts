@@ -1,5 +1,6 @@
-// The lease is taken from a lost primary before anybody else may have it: nobody is named while it may still take writes, it is named
-// again where that does not end, and one that cannot start does not keep another from leading.
+// The lease is taken from a lost primary before anybody else may have it: nobody is named while it
+// may still take writes, it is named again where that does not end, and one that cannot start does
+// not keep another from leading.
 import assert from "node:assert/strict";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";

@@ -1,5 +1,5 @@
-// One cluster of one major through everything that a user does with it, in one order; each step is a test of its own. For
-// majors-*.test.ts, which divide the majors among them.
+// One cluster of one major through everything that a user does with it, in one order; each step is
+// a test of its own. For majors-*.test.ts, which divide the majors among them.
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";

@@ -1,4 +1,5 @@
-// Parameters that pass every check and with which no server starts here, and getting rid of one without a server.
+// Parameters that pass every check and with which no server starts here, and getting rid of one
+// without a server.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";

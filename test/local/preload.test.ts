@@ -1,5 +1,6 @@
-// Libraries that must be preloaded, through the real command line: the real TimescaleDB with standbys, a switchover and a new
-// standby; pg_stat_statements; and what is refused before anything is started.
+// Libraries that must be preloaded, through the real command line: the real TimescaleDB with
+// standbys, a switchover and a new standby; pg_stat_statements; and what is refused before anything
+// is started.
 import assert from "node:assert/strict";
 import { chmod, cp, mkdtemp, readFile, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -112,7 +113,8 @@ describe("preloaded libraries", { timeout: 900_000 }, () => {
       assert.ok(error.message.includes(before) && error.message.includes("98.7"), error.message);
     }
     assert.equal((await cluster.status()).members.length, 2);
-    // A second `up` of a running cluster changes nothing, so what runs is still known to be the old one.
+    // A second `up` of a running cluster changes nothing, so what runs is still known to be the old
+    // one.
     await cluster.ok(["up"]);
     assert.equal((await cluster.fails(["standby", "add"])).error.code, "PRELOAD_DIFFERS");
     assert.match((await cluster.run(["restart"])).stderr, /98\.7 now, it was .*ALTER EXTENSION/);

@@ -1,5 +1,6 @@
-// For tests of bad input: runs the real command line, and holds a refusal to its promises: the exit status of the table, one
-// sentence and one hint as a document on stderr, no stack trace, nothing printed as data, nothing changed on disk, nobody left.
+// For tests of bad input: runs the real command line, and holds a refusal to its promises: the exit
+// status of the table, one sentence and one hint as a document on stderr, no stack trace, nothing
+// printed as data, nothing changed on disk, nobody left.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -88,7 +89,10 @@ async function lookAt(dir: string): Promise<{ tree: readonly string[]; processes
 const ALIVE =
   /\/(record\.db(-wal|-shm|-journal)?|logs|data|events\.jsonl|memory\.json)(\/|$)|-journal$/;
 
-/** Each entry below it: kind, mode, owner, and of a file what it holds; a living cluster's data and logs left out. */
+/**
+ * Each entry below it: kind, mode, owner, and of a file what it holds; a living cluster's data and
+ * logs left out.
+ */
 export async function treeOf(dir: string): Promise<readonly string[]> {
   const names = await readdir(dir, { recursive: true }).catch(() => null);
   if (names === null) return ["absent"];

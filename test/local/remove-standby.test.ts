@@ -1,4 +1,5 @@
-// Removing a standby: not while its data may be the only copy, and to its end where an earlier removal was killed on its way.
+// Removing a standby: not while its data may be the only copy, and to its end where an earlier
+// removal was killed on its way.
 import assert from "node:assert/strict";
 import { access, readdir } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";

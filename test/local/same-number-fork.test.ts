@@ -1,5 +1,6 @@
-// Two members that each began a timeline of the same number at the same position, with different rows on it: nothing on their disks
-// tells the two apart (lesson 19), and whoever took one for the other would lose what was acknowledged without a word.
+// Two members that each began a timeline of the same number at the same position, with different
+// rows on it: nothing on their disks tells the two apart (lesson 19), and whoever took one for the
+// other would lose what was acknowledged without a word.
 import assert from "node:assert/strict";
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// A tablespace that was made while standbys stream: on one machine each member then writes into the same directory.
+// A tablespace that was made while standbys stream: on one machine each member then writes into the
+// same directory.
 import assert from "node:assert/strict";
 import { chown, mkdir, stat } from "node:fs/promises";
 import { describe, it } from "node:test";

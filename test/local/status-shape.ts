@@ -1,5 +1,5 @@
-// The shape of `status --json` as it was promised (issue 2, item 6): every key, and the type of its value. `reason` and `progress` of a
-// member came on top.
+// The shape of `status --json` as it was promised (issue 2, item 6): every key, and the type of its
+// value. `reason` and `progress` of a member came on top.
 import assert from "node:assert/strict";
 import * as v from "valibot";
 
