@@ -12,13 +12,15 @@ unix_socket_directories = ''
 wal_retrieve_retry_interval = 100ms
 CONF
 "$bin/pg_ctl" -D "$dir/1" -l "$dir/1.log" -w start >/dev/null
+copies=()
 for n in 2 3; do
   (
     "$bin/pg_basebackup" -p "$port" -D "$dir/$n" -c fast -X stream -R -C -S "standby_$n"
     echo "port = $((port + n - 1))" >>"$dir/$n/postgresql.conf"
     "$bin/pg_ctl" -D "$dir/$n" -l "$dir/$n.log" -w start >/dev/null
   ) &
+  copies+=("$!")
 done
-wait
+for copy in "${copies[@]}"; do wait "$copy"; done
 streaming() { "$bin/psql" -p "$port" -d postgres -Atc "select count(*) from pg_stat_replication where state = 'streaming'"; }
 until [ "$(streaming)" = 2 ]; do sleep 0.02; done
