@@ -1,7 +1,7 @@
 // Removing a standby of a running cluster with its copy of the data; a removal that was killed on
 // its way can be asked for again.
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
 import { askStatus } from "../agent/peer.ts";
@@ -70,11 +70,17 @@ async function addressOf(
   of: { record: ClusterRecord; name: string },
 ): Promise<RecordMember | null> {
   const { record, name } = of;
-  const { root, data, staging } = memberPaths(cluster.paths.root, name);
-  if (name in record.members || !(await isThere(root))) return recordMember(record, name);
-  const isLeft =
-    agentRuns(cluster.paths.root, name) || (await isThere(data)) || (await isThere(staging));
+  const isLeft = !(name in record.members) && (await isRemovalLeft(cluster, name));
   return isLeft ? await lastAddressOf(cluster, name) : recordMember(record, name);
+}
+
+/**
+ * Whether a member that the record has no more was removed and not to its end: its agent's address
+ * goes last. A directory that somebody else put there has none, and is nobody's to remove.
+ */
+export async function isRemovalLeft(cluster: LocalCluster, name: string): Promise<boolean> {
+  const { root, address } = memberPaths(cluster.paths.root, name);
+  return (await entriesOf(root)).includes(basename(address));
 }
 
 /**
@@ -146,15 +152,11 @@ async function removeFiles(
   paths: ReturnType<typeof memberPaths>,
   of: { all: boolean },
 ): Promise<void> {
-  const { root, data, kept, events } = paths;
+  const { root, kept, events, address } = paths;
   const stays = of.all ? [] : [kept, events];
-  // The data last: as long as it is there, the removal can be asked for again.
   const entries = (await entriesOf(root)).map((entry) => join(root, entry));
-  for (const path of [...entries.filter((each) => each !== data), data])
+  // The address last: as long as it is there, the removal can be asked for again.
+  for (const path of [...entries.filter((each) => each !== address), address])
     if (!stays.includes(path)) await rm(path, { recursive: true, force: true, maxRetries: 5 });
   if (of.all) await rm(root, { recursive: true, force: true, maxRetries: 5 });
-}
-
-async function isThere(dir: string): Promise<boolean> {
-  return (await entriesOf(dir)).length > 0;
 }

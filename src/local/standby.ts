@@ -6,7 +6,7 @@ import { checkMemberName, memberNameAt } from "../core/name.ts";
 import { addMember } from "../core/record-changes.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { MAX_STANDBYS } from "../core/spec.ts";
-import { agentRuns, startAgent, type AgentProgram } from "./agents.ts";
+import { startAgent, type AgentProgram } from "./agents.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import {
   changeClusterRecord,
@@ -20,6 +20,7 @@ import { requireSameLibraries } from "./libraries.ts";
 import { findOwner, giveTo } from "./owner.ts";
 import { choosePorts } from "./ports.ts";
 import { readClusterStatus, requireRunning } from "./read-status.ts";
+import { isRemovalLeft } from "./remove-standby.ts";
 import { entriesOf } from "./entries-of.ts";
 
 /** @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY, and what waiting may throw. */
@@ -90,14 +91,17 @@ async function refuseAddition(
       `the cluster has ${MAX_STANDBYS} standbys, which is the most that one machine gets`,
       { hint: "Remove one first: understudy standby remove NAME" },
     );
-  const { root, data } = memberPaths(cluster.paths.root, name);
-  const isThere = (await entriesOf(root)).length > 0;
-  if (isThere && ((await entriesOf(data)).length > 0 || agentRuns(cluster.paths.root, name)))
+  if (await isRemovalLeft(cluster, name))
     throw new UnderstudyError(
       "DIRECTORY_NOT_OURS",
-      `${data} holds data of a ${name} that is no member: its removal has not ended, or somebody put it there`,
-      { hint: `End the removal: understudy standby remove ${name}; or choose another name.` },
+      `${name} was a member, and its removal has not ended`,
+      { hint: `End it: understudy standby remove ${name}; or choose another name.` },
     );
+  const { data } = memberPaths(cluster.paths.root, name);
+  if ((await entriesOf(data)).length > 0)
+    throw new UnderstudyError("DIRECTORY_NOT_OURS", `${data} holds data already`, {
+      hint: "Move it away, or choose another name.",
+    });
   const { primary } = requireRunning(await readClusterStatus(cluster));
   if (primary === null)
     throw new UnderstudyError(

@@ -296,6 +296,10 @@ describe("of a cluster", () => {
     await mkdir(data, { recursive: true });
     await writeFile(join(data, "precious"), "");
     await refuses("standby add t-7", { code: "DIRECTORY_NOT_OURS", says: /holds data already/ });
+    await refuses("standby remove t-7 --yes", {
+      code: "MEMBER_NOT_FOUND",
+      says: /no member "t-7"/,
+    });
     await rm(cluster.paths("t-7").root, { recursive: true });
   });
 });
