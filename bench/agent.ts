@@ -1,6 +1,6 @@
-// What an idle agent costs: resident memory and processor time, each agent of a cluster of one primary and two standbys that nobody uses:
-// node bench/agent.ts [--bin DIR] [--seconds 60] [--port 26431] [--dir /var/tmp]
-// Goals: at most 90 MB resident and 0.5 % of a core.
+// What an idle agent costs: resident memory and processor time, each agent of a cluster of one
+// primary and two standbys that nobody uses: node bench/agent.ts [--bin DIR] [--seconds 60] [--port
+// 26431] [--dir /var/tmp] Goals: at most 90 MB resident and 0.5 % of a core.
 import { spawnSync } from "node:child_process";
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -86,7 +86,9 @@ async function agentsOf(dir: string): Promise<number[]> {
   return found;
 }
 
-/** User and system time: fields 14 and 15 of /proc/PID/stat, in hundredths of a second (proc(5)). */
+/**
+ * User and system time: fields 14 and 15 of /proc/PID/stat, in hundredths of a second (proc(5)).
+ */
 async function processorSeconds(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

@@ -1,6 +1,7 @@
-// How fast a clone is beside `pg_basebackup -X none` of the same server, both with manifest and fsync, one after the
-// other in the same run: node bench/base-backup.ts [--bin DIR] [--scale 130] [--rounds 5] [--dir /var/tmp]
-// Prints the ratio of the median throughputs (goal: at least 0.9) and the peak memory of the process that clones.
+// How fast a clone is beside `pg_basebackup -X none` of the same server, both with manifest and
+// fsync, one after the other in the same run: node bench/base-backup.ts [--bin DIR] [--scale 130]
+// [--rounds 5] [--dir /var/tmp] Prints the ratio of the median throughputs (goal: at least 0.9) and
+// the peak memory of the process that clones.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { appendFile, chmod, mkdtemp, rm } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";

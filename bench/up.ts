@@ -1,6 +1,7 @@
-// How long `understudy up` takes for one primary and two standbys, beside a bare script that does the same with PostgreSQL's own programs, in
-// turn in the same run: node bench/up.ts [--bin DIR] [--rounds 7] [--port 26431] [--dir /var/tmp]
-// Prints both and the ratio, pair by pair (goal: at most 1.3).
+// How long `understudy up` takes for one primary and two standbys, beside a bare script that does
+// the same with PostgreSQL's own programs, in turn in the same run: node bench/up.ts [--bin DIR]
+// [--rounds 7] [--port 26431] [--dir /var/tmp] Prints both and the ratio, pair by pair (goal: at
+// most 1.3).
 import { spawnSync } from "node:child_process";
 import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";

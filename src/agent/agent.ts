@@ -195,7 +195,9 @@ export class Agent {
       this.#perform({ decision, key, effect: decision.effect, record });
   }
 
-  /** One that nobody waits for any longer must not be carried out on a cluster that has moved on. */
+  /**
+   * One that nobody waits for any longer must not be carried out on a cluster that has moved on.
+   */
   #nextRequest(): Request | null {
     for (let request = this.#requests.shift(); request; request = this.#requests.shift()) {
       if (performance.now() < request.beginByMs) return request;

@@ -13,7 +13,9 @@ export interface LeasePosition {
 export interface LeaseKeeperOptions {
   readonly store: Store;
   readonly member: string;
-  /** The newest term that this member has known: an older record is a copy that somebody put back. */
+  /**
+   * The newest term that this member has known: an older record is a copy that somebody put back.
+   */
   readonly oldestTerm: () => number;
   /** The primary's present position, written with each renewal. */
   readonly position: () => LeasePosition;

@@ -7,7 +7,8 @@ import type { Session } from "./session.ts";
 export interface Position {
   readonly inRecovery: boolean;
   /**
-   * Of a primary: its write position. Of a standby: what it has. Received alone begins at a segment's start with each stream.
+   * Of a primary: its write position. Of a standby: what it has. Received alone begins at a
+   * segment's start with each stream.
    */
   readonly writeLsn: string | null;
   readonly flushLsn: string | null;

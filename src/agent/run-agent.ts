@@ -155,7 +155,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
 }
 
-/** Tries for a moment: a command that only looks whether an agent runs holds the lock for as long as it looks. */
+/**
+ * Tries for a moment: a command that only looks whether an agent runs holds the lock for as long as
+ * it looks.
+ */
 async function lockMember(path: string): Promise<ProcessLock | null> {
   for (let attempt = 1; ; attempt += 1) {
     const lock = tryLock(path);

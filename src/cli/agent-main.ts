@@ -1,5 +1,6 @@
-// The program of an agent process, `understudy agent --dir DIR --member NAME`: started by `up`, no command for people. It stands apart from the other
-// commands because it runs beside a database for months and loads nothing that it does not need.
+// The program of an agent process, `understudy agent --dir DIR --member NAME`: started by `up`, no
+// command for people. It stands apart from the other commands because it runs beside a database for
+// months and loads nothing that it does not need.
 import { parseArgs } from "node:util";
 import { clusterPaths } from "../agent/member-paths.ts";
 import { runAgent } from "../agent/run-agent.ts";

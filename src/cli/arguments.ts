@@ -3,7 +3,9 @@
 import { UnderstudyError } from "../core/errors.ts";
 import { MAX_STANDBYS, SUPPORTED_MAJORS, isMajor, type Major } from "../core/spec.ts";
 
-/** Above it the kernel takes ports for outgoing connections, and agents listen a thousand higher. */
+/**
+ * Above it the kernel takes ports for outgoing connections, and agents listen a thousand higher.
+ */
 const MAX_PORT = 31_767;
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 } as const;
 const MAX_DURATION_MS = 7 * 24 * 3_600_000;
@@ -77,7 +79,10 @@ export function parsePreload(text: string, earlier: readonly string[] = []): str
   return [...new Set([...earlier, ...names])];
 }
 
-/** For a name or a place: an empty one is an unset variable of the caller's. @throws UnderstudyError USAGE. */
+/**
+ * For a name or a place: an empty one is an unset variable of the caller's. @throws UnderstudyError
+ * USAGE.
+ */
 export function parseNotEmpty(text: string): string {
   if (text !== "") return text;
   throw new UnderstudyError("USAGE", "an option's value is empty", {

@@ -1,4 +1,5 @@
-// Members at work, on stderr, while a command waits for them: how far a copy is, then that it streams.
+// Members at work, on stderr, while a command waits for them: how far a copy is, then that it
+// streams.
 import type { UpStep } from "../local/await-streaming.ts";
 import { EMPTY_UP, advanceUp, renderUp } from "./screens/up.ts";
 import type { Session } from "./session.ts";

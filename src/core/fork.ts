@@ -1,5 +1,6 @@
-// Which timelines are the same. Two members can each begin a timeline of the same number at the same position (lesson 19), and nothing on
-// their disks tells the two apart. But no term has two leaders, so a timeline is identified by its number and the term in which it was begun.
+// Which timelines are the same. Two members can each begin a timeline of the same number at the
+// same position (lesson 19), and nothing on their disks tells the two apart. But no term has two
+// leaders, so a timeline is identified by its number and the term in which it was begun.
 import * as v from "valibot";
 
 export const forkSchema = v.object({
@@ -10,7 +11,10 @@ export const forkSchema = v.object({
 
 export type Fork = v.InferOutput<typeof forkSchema>;
 
-/** Older ones are not told apart any more; members that lag so far behind are copied anew for other reasons. */
+/**
+ * Older ones are not told apart any more; members that lag so far behind are copied anew for other
+ * reasons.
+ */
 const FORKS_LIMIT = 50;
 
 /** The forks of a primary that has just begun another timeline. */
@@ -19,8 +23,9 @@ export function withFork(forks: readonly Fork[], begun: Fork): Fork[] {
 }
 
 /**
- * Whether a timeline that a member is on is the one of that number in the primary's history. Unknown on either side counts as
- * another one, but for the first timeline, which initdb makes once in a system's life, and those older than the primary remembers.
+ * Whether a timeline that a member is on is the one of that number in the primary's history.
+ * Unknown on either side counts as another one, but for the first timeline, which initdb makes once
+ * in a system's life, and those older than the primary remembers.
  */
 export function isSameFork(
   timeline: number,

@@ -34,7 +34,10 @@ export function formatLsnOrNull(lsn: Lsn | null): string | null {
   return lsn === null ? null : formatLsn(lsn);
 }
 
-/** Bytes from `span.from` to `span.to`; 0 when `to` is not ahead. The two may have been read at different moments. */
+/**
+ * Bytes from `span.from` to `span.to`; 0 when `to` is not ahead. The two may have been read at
+ * different moments.
+ */
 export function lsnDistance(span: { from: Lsn; to: Lsn }): number {
   return span.to > span.from ? Number(span.to - span.from) : 0;
 }

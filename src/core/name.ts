@@ -20,7 +20,10 @@ export function memberNameAt(cluster: string, ordinal: number): string {
   return `${cluster}-${ordinal}`;
 }
 
-/** The physical slot that a member streams through: a slot's name has only a-z, 0-9 and "_" (manual, 26.2.6). */
+/**
+ * The physical slot that a member streams through: a slot's name has only a-z, 0-9 and "_" (manual,
+ * 26.2.6).
+ */
 export function slotNameOf(member: string): string {
   return `understudy_${member.replaceAll("-", "_")}`;
 }

@@ -1,6 +1,6 @@
-// Every change that anyone may make to the record, as pure functions: old record in, new record out, or null when
-// the change is not allowed in that state. The caller writes the result by compare-and-set, so that of two who
-// change at once one is told to look again.
+// Every change that anyone may make to the record, as pure functions: old record in, new record
+// out, or null when the change is not allowed in that state. The caller writes the result by
+// compare-and-set, so that of two who change at once one is told to look again.
 import type { Fork } from "./fork.ts";
 import { withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
 
@@ -20,7 +20,9 @@ export function mayTakeLease(record: ClusterRecord, member: string): boolean {
   return record.leader === null && record.heir === member && member in record.members;
 }
 
-/** The lease changes hands: the term rises (invariant 3). Null when it is not free for this member. */
+/**
+ * The lease changes hands: the term rises (invariant 3). Null when it is not free for this member.
+ */
 export function takeLease(
   record: ClusterRecord,
   taker: { member: string; position: Position } & ChangeNote,
@@ -59,8 +61,8 @@ export function renewLease(
 }
 
 /**
- * The leader is writable: others may follow it from now on. Ends the switchover that made it the leader. Null when the lease is no longer
- * this member's, in this term.
+ * The leader is writable: others may follow it from now on. Ends the switchover that made it the
+ * leader. Null when the lease is no longer this member's, in this term.
  */
 export function announcePrimary(
   record: ClusterRecord,
@@ -79,8 +81,8 @@ export function holdsLease(
 }
 
 /**
- * Gives the lease away, naming who may take it next: itself when the cluster stops, the successor at a switchover, nobody when its data is
- * gone.
+ * Gives the lease away, naming who may take it next: itself when the cluster stops, the successor
+ * at a switchover, nobody when its data is gone.
  */
 export function releaseLease(
   record: ClusterRecord,
@@ -90,7 +92,10 @@ export function releaseLease(
   return { ...record, leader: null, heir: holder.heir };
 }
 
-/** Announces a switchover, so that everyone sees what is under way. Null when one is, or when it cannot be. */
+/**
+ * Announces a switchover, so that everyone sees what is under way. Null when one is, or when it
+ * cannot be.
+ */
 export function beginSwitchover(
   record: ClusterRecord,
   plan: { from: string; to: string; term: number },
@@ -114,8 +119,8 @@ export function reclaimHandover(record: ClusterRecord, member: string): ClusterR
 }
 
 /**
- * A person takes the lease from a leader that is lost, before anyone else may have it: with no heir, nobody takes it until one is named.
- * Null when the record is another by now.
+ * A person takes the lease from a leader that is lost, before anyone else may have it: with no
+ * heir, nobody takes it until one is named. Null when the record is another by now.
  */
 export function revokeLease(
   record: ClusterRecord,
@@ -125,7 +130,10 @@ export function revokeLease(
   return { ...record, leader: null, heir: null, switchover: null };
 }
 
-/** A person names a new primary after the old one is proven dead: only then may the lease be taken from it. */
+/**
+ * A person names a new primary after the old one is proven dead: only then may the lease be taken
+ * from it.
+ */
 export function appointHeir(
   record: ClusterRecord,
   appointment: { member: string; deadLeader: string | null; term: number },

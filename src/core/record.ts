@@ -1,5 +1,5 @@
-// The record: the one document that the members of a cluster agree on. A few kilobytes, changed only by
-// compare-and-set. What can be asked of a member directly (LSN, lag, state) is not in it.
+// The record: the one document that the members of a cluster agree on. A few kilobytes, changed
+// only by compare-and-set. What can be asked of a member directly (LSN, lag, state) is not in it.
 import * as v from "valibot";
 import { describeIssue } from "./describe-issue.ts";
 import { UnderstudyError } from "./errors.ts";
@@ -42,10 +42,13 @@ const recordSchema = v.object({
       timeline: v.nullable(v.number()),
     }),
   ),
-  /** The only member that may take a free lease without being asked: named at bootstrap and at a hand-over. */
+  /**
+   * The only member that may take a free lease without being asked: named at bootstrap and at a
+   * hand-over.
+   */
   heir: v.nullable(v.string()),
   /** Of the leader's history, oldest first: which term began which timeline. */
-  forks: v.optional(v.array(forkSchema), []),
+  forks: v.array(forkSchema),
   ttlMs: v.number(),
   members: v.record(v.string(), memberSchema),
   sync: v.object({
@@ -55,7 +58,10 @@ const recordSchema = v.object({
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   paused: v.boolean(),
-  /** Rises with every change of the specification; an agent that has applied it says so in its status. */
+  /**
+   * Rises with every change of the specification; an agent that has applied it says so in its
+   * status.
+   */
   generation: v.number(),
   /** The newest changes of hands, oldest first. */
   history: v.array(
@@ -132,7 +138,10 @@ export function formatRecord(record: ClusterRecord): string {
   return JSON.stringify(record);
 }
 
-/** Who leads, or is named to, or led last: where nobody leads, only a person can put another in its place. */
+/**
+ * Who leads, or is named to, or led last: where nobody leads, only a person can put another in its
+ * place.
+ */
 export function lastLeader(record: ClusterRecord): string | null {
   return record.leader?.member ?? record.heir ?? record.history.at(-1)?.member ?? null;
 }

@@ -1,4 +1,5 @@
-// The specification: what a user wants a cluster to be. The same on one machine, on hosts and on Kubernetes.
+// The specification: what a user wants a cluster to be. The same on one machine, on hosts and on
+// Kubernetes.
 import * as v from "valibot";
 import { describeIssue } from "./describe-issue.ts";
 import { UnderstudyError } from "./errors.ts";

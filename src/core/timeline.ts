@@ -1,6 +1,6 @@
 // Timelines: each promotion starts a new one, and its history file tells where it left its parents
-// (manual, 25.3.5 "Timelines"). Divergence is decided by these positions, never by comparing numbers
-// (lesson 19).
+// (manual, 25.3.5 "Timelines"). Divergence is decided by these positions, never by comparing
+// numbers (lesson 19).
 import { UnderstudyError } from "./errors.ts";
 import { parseLsn, type Lsn } from "./lsn.ts";
 

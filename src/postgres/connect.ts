@@ -1,5 +1,6 @@
-// One connection to one PostgreSQL server, as our own roles make it: every wait bounded, search_path pinned
-// (lesson 50), never waiting for a synchronous standby (postgres-facts: a timeout does not end that wait).
+// One connection to one PostgreSQL server, as our own roles make it: every wait bounded,
+// search_path pinned (lesson 50), never waiting for a synchronous standby (postgres-facts: a
+// timeout does not end that wait).
 import type { Socket } from "node:net";
 import { Client } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
@@ -35,7 +36,8 @@ const SESSION_SETTINGS = [
 ];
 
 /**
- * @returns a client that is connected; end it with `end()`. When the connection is lost it emits "end".
+ * @returns a client that is connected; end it with `end()`. When the connection is lost it emits
+ * "end".
  * @throws UnderstudyError CONNECTION_FAILED; `details.code` is PostgreSQL's or the system's own.
  */
 export async function connect(options: ConnectOptions): Promise<Client> {

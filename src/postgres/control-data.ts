@@ -1,5 +1,6 @@
-// Reads global/pg_control ourselves: binaries without pg_controldata exist, and another major's tool reads nonsense
-// without an error (postgres-facts, 2). Every offset was compared with what the servers say (test/postgres).
+// Reads global/pg_control ourselves: binaries without pg_controldata exist, and another major's
+// tool reads nonsense without an error (postgres-facts, 2). Every offset was compared with what the
+// servers say (test/postgres).
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -114,7 +115,9 @@ export type ParsedControlData =
   | { readonly kind: "bad-checksum" }
   | { readonly kind: "unknown-version"; readonly version: number };
 
-/** Of the first 512 bytes or more of global/pg_control, as a little-endian 64-bit machine writes it. */
+/**
+ * Of the first 512 bytes or more of global/pg_control, as a little-endian 64-bit machine writes it.
+ */
 export function parseControlData(bytes: Uint8Array): ParsedControlData {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < CONTROL_BYTES) return { kind: "bad-checksum" };
@@ -167,8 +170,10 @@ function known<Name extends string>(names: readonly Name[], index: number): Name
 }
 
 /**
- * Of a stopped or a running server. A read in the middle of the server's write is repeated, at most 20 times.
- * @throws UnderstudyError DATA_UNREADABLE (`details.code` "ENOENT" when there is no such file), or MAJOR_UNKNOWN.
+ * Of a stopped or a running server. A read in the middle of the server's write is repeated, at most
+ * 20 times.
+ * @throws UnderstudyError DATA_UNREADABLE (`details.code` "ENOENT" when there is no such file), or
+ * MAJOR_UNKNOWN.
  */
 export async function readControlData(dataDir: string): Promise<ControlData> {
   const path = join(dataDir, "global", "pg_control");

@@ -1,5 +1,5 @@
-// CRC-32C (Castagnoli): what PostgreSQL puts on pg_control, on WAL records and into backup manifests. Node's zlib
-// has only the other CRC-32.
+// CRC-32C (Castagnoli): what PostgreSQL puts on pg_control, on WAL records and into backup
+// manifests. Node's zlib has only the other CRC-32.
 
 import { assert } from "../core/errors.ts";
 
@@ -7,7 +7,10 @@ import { assert } from "../core/errors.ts";
 const POLYNOMIAL = 0x82f63b78;
 const SLICES = 8;
 
-/** A checksum over bytes that come in pieces. A gigabyte a second and more: eight bytes are taken at a time. */
+/**
+ * A checksum over bytes that come in pieces. A gigabyte a second and more: eight bytes are taken at
+ * a time.
+ */
 export class Crc32c {
   /** Filled at the first use, never at import. */
   static #tables: readonly Int32Array[] | undefined;
@@ -18,7 +21,10 @@ export class Crc32c {
     return this.updateWithin(view, { from: 0, to: bytes.length });
   }
 
-  /** As update, for many short pieces of one page: making a view of each would cost more than its checksum. */
+  /**
+   * As update, for many short pieces of one page: making a view of each would cost more than its
+   * checksum.
+   */
   updateWithin(view: DataView, span: { readonly from: number; readonly to: number }): this {
     Crc32c.#tables ??= makeTables();
     this.#state = advance(Crc32c.#tables, view, span, this.#state);

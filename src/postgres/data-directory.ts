@@ -1,5 +1,5 @@
-// What a directory holds, without starting or changing anything: a server's data, something else, or nothing, and
-// what would keep PostgreSQL from using it.
+// What a directory holds, without starting or changing anything: a server's data, something else,
+// or nothing, and what would keep PostgreSQL from using it.
 import type { Stats } from "node:fs";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,11 +24,16 @@ export interface PostgresDirectory {
   readonly major: Major;
   /** Null when it is damaged or missing; `problems` says which. */
   readonly control: ControlData | null;
-  /** Of a server that runs or was killed; null when there is no such file, or it is not yet complete. */
+  /**
+   * Of a server that runs or was killed; null when there is no such file, or it is not yet
+   * complete.
+   */
   readonly postmasterPid: PostmasterPid | null;
   /** What makes the server start as a standby, or recover from an archive. */
   readonly recovery: "standby.signal" | "recovery.signal" | "recovery.conf" | null;
-  /** A base backup's copy that has never been started: its pg_control alone is not to be trusted. */
+  /**
+   * A base backup's copy that has never been started: its pg_control alone is not to be trusted.
+   */
   readonly hasBackupLabel: boolean;
   /** Why PostgreSQL would refuse it: its owner, its mode, a damaged file. One sentence each. */
   readonly problems: readonly string[];
@@ -140,8 +145,9 @@ function recoveryFileIn(entries: readonly string[], major: Major): PostgresDirec
 }
 
 /**
- * The lock file of a server (manual, 68.1; src/include/utils/pidfile.h has the order of its lines). Read only: removing
- * it would let a second server start beside orphans of the first (postgres-facts, 5).
+ * The lock file of a server (manual, 68.1; src/include/utils/pidfile.h has the order of its lines).
+ * Read only: removing it would let a second server start beside orphans of the first
+ * (postgres-facts, 5).
  */
 export interface PostmasterPid {
   readonly pid: number;
@@ -158,7 +164,10 @@ export interface PostmasterPid {
   readonly status: PostmasterStatus | null;
 }
 
-/** "ready": takes connections, if only for reading; "standby": is up and takes none (hot_standby is off). */
+/**
+ * "ready": takes connections, if only for reading; "standby": is up and takes none (hot_standby is
+ * off).
+ */
 export type PostmasterStatus = "starting" | "stopping" | "ready" | "standby";
 
 /** @returns null when the file is empty, cut off or damaged: it is written in place. */
@@ -180,7 +189,10 @@ export function parsePostmasterPid(text: string): PostmasterPid | null {
   };
 }
 
-/** @returns null when there is none, or it is not complete. It may be left over from a server that was killed. */
+/**
+ * @returns null when there is none, or it is not complete. It may be left over from a server that
+ * was killed.
+ */
 export async function readPostmasterPid(dataDir: string): Promise<PostmasterPid | null> {
   return readFile(join(dataDir, "postmaster.pid"), "utf8").then(parsePostmasterPid, () => null);
 }

@@ -1,5 +1,5 @@
-// Makes the data directory of a new cluster with initdb: in a staging directory that becomes the data directory by
-// one rename, so that an initdb that was killed is never taken for data.
+// Makes the data directory of a new cluster with initdb: in a staging directory that becomes the
+// data directory by one rename, so that an initdb that was killed is never taken for data.
 import { randomBytes } from "node:crypto";
 import { chown, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -16,7 +16,10 @@ export interface InitDataOptions {
   readonly dataDir: string;
   readonly superuser: string;
   readonly superuserPassword: Secret;
-  /** "C.UTF-8" means: characters by Unicode, order by code point, by whatever way this server has for it. */
+  /**
+   * "C.UTF-8" means: characters by Unicode, order by code point, by whatever way this server has
+   * for it.
+   */
   readonly locale: string;
   /** Default true. */
   readonly checksums?: boolean;
@@ -46,8 +49,9 @@ interface LocaleChoice {
 const SAID_LINES = 3;
 
 /**
- * @throws UnderstudyError DIRECTORY_NOT_OURS when dataDir holds something, INITDB_FAILED with initdb's own last
- * lines, DISK_FULL, TIMED_OUT; the signal's reason when aborted. Nothing is left behind in any of them.
+ * @throws UnderstudyError DIRECTORY_NOT_OURS when dataDir holds something, INITDB_FAILED with
+ * initdb's own last lines, DISK_FULL, TIMED_OUT; the signal's reason when aborted. Nothing is left
+ * behind in any of them.
  */
 export async function initData(options: InitDataOptions): Promise<InitDataResult> {
   await refuseContents(options.dataDir);
@@ -74,7 +78,10 @@ export async function initData(options: InitDataOptions): Promise<InitDataResult
   }
 }
 
-/** Tries the ways to have the locale in turn; only a locale that the system does not have leads to the next. */
+/**
+ * Tries the ways to have the locale in turn; only a locale that the system does not have leads to
+ * the next.
+ */
 async function runInitdb(
   options: InitDataOptions,
   paths: { staging: string; passwordFile: string },
@@ -118,8 +125,9 @@ function initdbArguments(
 }
 
 /**
- * The builtin provider's order of text never changes with the system (17+; manual 23.1.4). Below, libc's C.UTF-8 has
- * the same order, where the system has it; else C, which orders the same and knows only ASCII letters.
+ * The builtin provider's order of text never changes with the system (17+; manual 23.1.4). Below,
+ * libc's C.UTF-8 has the same order, where the system has it; else C, which orders the same and
+ * knows only ASCII letters.
  */
 function localeChoices(options: InitDataOptions): readonly LocaleChoice[] {
   const { locale } = options;
@@ -184,7 +192,10 @@ async function writePasswordFile(path: string, options: InitDataOptions): Promis
     await chown(path, options.uid, options.gid);
 }
 
-/** A server process that initdb had begun may write for a moment after initdb was killed: tried again. */
+/**
+ * A server process that initdb had begun may write for a moment after initdb was killed: tried
+ * again.
+ */
 async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 }

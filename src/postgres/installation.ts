@@ -8,8 +8,9 @@ export interface Installation {
   /** "15.18". */
   readonly version: string;
   /**
-   * Which builds may open each other's data directories: same major, word size, libc and ICU. A data directory is only
-   * ever opened by binaries of its own family (collations differ between builds: lesson table 2, row 18).
+   * Which builds may open each other's data directories: same major, word size, libc and ICU. A
+   * data directory is only ever opened by binaries of its own family (collations differ between
+   * builds: lesson table 2, row 18).
    */
   readonly family: string;
   readonly shareDir: string;

@@ -1,11 +1,18 @@
-// The one table of what differs between PostgreSQL's major versions. Everybody asks it, so that a comparison of
-// majors stands nowhere else; what is only about one setting stands in settings/managed.ts.
+// The one table of what differs between PostgreSQL's major versions. Everybody asks it, so that a
+// comparison of majors stands nowhere else; what is only about one setting stands in
+// settings/managed.ts.
 import type { Major } from "../core/spec.ts";
 
 export interface MajorFacts {
-  /** Where standby mode and its settings live: recovery.conf up to 11 (manual of 12, appendix E, "Migration"). */
+  /**
+   * Where standby mode and its settings live: recovery.conf up to 11 (manual of 12, appendix E,
+   * "Migration").
+   */
   readonly recoveryFile: "recovery.conf" | "standby.signal";
-  /** primary_conninfo and primary_slot_name follow a reload; before, only a restart (20.6.3; postgres-facts 8). */
+  /**
+   * primary_conninfo and primary_slot_name follow a reload; before, only a restart (20.6.3;
+   * postgres-facts 8).
+   */
   readonly reloadablePrimaryConninfo: boolean;
   /** How WAL is kept beyond the slots: a number of segments, or a size (20.6.1). */
   readonly walKeep: "wal_keep_segments" | "wal_keep_size";
@@ -21,19 +28,27 @@ export interface MajorFacts {
   readonly checksumsDefault: boolean;
   /** password_encryption is scram-sha-256 by default. */
   readonly scramDefault: boolean;
-  /** initdb knows the builtin locale provider, whose C.UTF-8 needs no locale of the system (23.1.4). */
+  /**
+   * initdb knows the builtin locale provider, whose C.UTF-8 needs no locale of the system (23.1.4).
+   */
   readonly builtinLocaleProvider: boolean;
   /** The server reports in_hot_standby to its clients (55.2.7). */
   readonly reportsInHotStandby: boolean;
   /** A base backup carries a manifest (55.4, MANIFEST). */
   readonly backupManifest: boolean;
-  /** A promotion ends a paused replay by itself; before, it waits for pg_wal_replay_resume() (postgres-facts 7). */
+  /**
+   * A promotion ends a paused replay by itself; before, it waits for pg_wal_replay_resume()
+   * (postgres-facts 7).
+   */
   readonly promotesWhenReplayIsPaused: boolean;
   /** max_wal_senders counts within max_connections instead of beside it. */
   readonly walSendersWithinConnections: boolean;
   /** libpq, and so primary_conninfo, knows tcp_user_timeout and gssencmode (34.1.2). */
   readonly conninfoBoundsData: boolean;
-  /** pg_rewind: recovers a crashed target by itself (13), and works from a standby as its source (14). */
+  /**
+   * pg_rewind: recovers a crashed target by itself (13), and works from a standby as its source
+   * (14).
+   */
   readonly rewind: {
     readonly recoversTarget: boolean;
     readonly fromStandby: boolean;

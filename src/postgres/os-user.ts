@@ -1,5 +1,5 @@
-// The operating system's user that PostgreSQL runs as: PostgreSQL refuses root, so root chooses another user, proves
-// that this one can reach the data, and becomes it for good.
+// The operating system's user that PostgreSQL runs as: PostgreSQL refuses root, so root chooses
+// another user, proves that this one can reach the data, and becomes it for good.
 import { readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
@@ -94,7 +94,10 @@ async function lookUp(name: string): Promise<OsUser | null> {
   }
 }
 
-/** One user of a text such as /etc/passwd ("postgres:x:101:104:…:/var/lib/postgresql:/bin/bash"), or null. */
+/**
+ * One user of a text such as /etc/passwd ("postgres:x:101:104:…:/var/lib/postgresql:/bin/bash"), or
+ * null.
+ */
 export function parsePasswd({ text, name }: { text: string; name: string }): OsUser | null {
   for (const line of text.split("\n")) {
     const [found, , uid = "", gid = "", , home = ""] = line.split(":");
@@ -105,9 +108,10 @@ export function parsePasswd({ text, name }: { text: string; name: string }): OsU
 }
 
 /**
- * Becomes that user in this process, for good: proven by trying to go back. Also sets umask 077 and HOME, USER and
- * LOGNAME, and goes to "/", because PostgreSQL's programs fail in a directory that they cannot see: make relative
- * paths absolute before. @throws UnderstudyError NO_USABLE_USER when the system does not permit it.
+ * Becomes that user in this process, for good: proven by trying to go back. Also sets umask 077 and
+ * HOME, USER and LOGNAME, and goes to "/", because PostgreSQL's programs fail in a directory that
+ * they cannot see: make relative paths absolute before. @throws UnderstudyError NO_USABLE_USER when
+ * the system does not permit it.
  */
 export function dropPrivileges(user: OsUser): void {
   assert(user.uid !== 0, "privileges are dropped to a user that is not root");
@@ -152,9 +156,10 @@ function canBecomeRoot(): boolean {
 }
 
 /**
- * Tries, as that user (null: ourselves), whether a directory can be used or made: the kernel answers, so access lists,
- * read-only file systems and NFS count. Only the user's first group is tried. Where root makes the directory and hands it over,
- * it is enough that the user may `enter` what is above it.
+ * Tries, as that user (null: ourselves), whether a directory can be used or made: the kernel
+ * answers, so access lists, read-only file systems and NFS count. Only the user's first group is
+ * tried. Where root makes the directory and hands it over, it is enough that the user may `enter`
+ * what is above it.
  * @returns null when it can, else one sentence that names the directory in the way.
  */
 export async function checkReachable(
@@ -180,7 +185,10 @@ export async function checkReachable(
   return `${subject}: it may not ${act} ${at}${await modeText(at)}`;
 }
 
-/** Goes down from "/" to the first directory that does not exist; the one above it must be writable where $0 says so. */
+/**
+ * Goes down from "/" to the first directory that does not exist; the one above it must be writable
+ * where $0 says so.
+ */
 const REACH_SCRIPT = `
 last=/
 for d in "$@"; do

@@ -1,5 +1,6 @@
-// What Linux's /proc says about processes. Read synchronously: one file takes microseconds, and a list must not be
-// stale before its last entry is read. Every function answers null for a process that has vanished meanwhile.
+// What Linux's /proc says about processes. Read synchronously: one file takes microseconds, and a
+// list must not be stale before its last entry is read. Every function answers null for a process
+// that has vanished meanwhile.
 import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { UnderstudyError, codeOf } from "../core/errors.ts";
 
@@ -48,15 +49,18 @@ export function parseStat(text: string): ProcessStat | null {
   return { pid, name: text.slice(open + 1, close), state, parent: Number(parent), startTicks };
 }
 
-/** Children of the main thread, which is the one that forks in PostgreSQL; null without CONFIG_PROC_CHILDREN. */
+/**
+ * Children of the main thread, which is the one that forks in PostgreSQL; null without
+ * CONFIG_PROC_CHILDREN.
+ */
 export function readChildren(pid: number): number[] | null {
   const text = read(`/proc/${pid}/task/${pid}/children`);
   return text === null ? null : text.trim().split(" ").filter(Boolean).map(Number);
 }
 
 /**
- * The working directory: as a path (with " (deleted)" when it is gone), and as device and inode, which see through
- * symbolic links, bind mounts and other mount namespaces.
+ * The working directory: as a path (with " (deleted)" when it is gone), and as device and inode,
+ * which see through symbolic links, bind mounts and other mount namespaces.
  */
 export type WorkingDirectory =
   | { readonly kind: "known"; readonly path: string; readonly id: string | null }

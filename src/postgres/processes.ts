@@ -33,7 +33,10 @@ export function identityOf(pid: number = process.pid): ProcessIdentity | null {
   return stat === null ? null : { pid, startTicks: stat.startTicks, bootId: readBootId() };
 }
 
-/** Whether this very process still runs; one that got its number later does not count, nor does a zombie. */
+/**
+ * Whether this very process still runs; one that got its number later does not count, nor does a
+ * zombie.
+ */
 export function isAlive(identity: ProcessIdentity): boolean {
   requireProc();
   const stat = readLiveStat(identity.pid);
@@ -45,14 +48,18 @@ export interface ServerSurvey {
   readonly postmaster: ProcessStat | null;
   /** All that live, the postmaster among them. */
   readonly processes: readonly ProcessStat[];
-  /** Processes called postgres whose directory this user may not see, and which may be this server's. */
+  /**
+   * Processes called postgres whose directory this user may not see, and which may be this
+   * server's.
+   */
   readonly hidden: readonly ProcessStat[];
 }
 
 /**
- * Every live process of the server on a data directory: each of them, but nothing else called postgres, has it as its
- * working directory. Needs no postmaster.pid, and finds backends whose postmaster is dead. Commands that a server runs
- * (archive_command) and other programs in that directory do not count. Milliseconds: it walks the process table.
+ * Every live process of the server on a data directory: each of them, but nothing else called
+ * postgres, has it as its working directory. Needs no postmaster.pid, and finds backends whose
+ * postmaster is dead. Commands that a server runs (archive_command) and other programs in that
+ * directory do not count. Milliseconds: it walks the process table.
  * @throws UnderstudyError PLATFORM_UNSUPPORTED outside of Linux.
  */
 export function findServerProcesses(dataDir: string): readonly ProcessStat[] {
@@ -77,7 +84,9 @@ export function surveyServer(dataDir: string): ServerSurvey {
   return { postmaster: postmasterAmong(processes, named), processes, hidden };
 }
 
-/** Quicker than findServerProcesses: one process is looked at. Null without a valid postmaster.pid. */
+/**
+ * Quicker than findServerProcesses: one process is looked at. Null without a valid postmaster.pid.
+ */
 export function findPostmaster(dataDir: string): ProcessStat | null {
   requireProc();
   const pid = readPostmasterPid(dataDir);
@@ -85,7 +94,10 @@ export function findPostmaster(dataDir: string): ProcessStat | null {
   return stat !== null && belongsTo(stat, dataDir) ? stat : null;
 }
 
-/** Whether this number is, now, a live process of the server on that directory. One process is looked at. */
+/**
+ * Whether this number is, now, a live process of the server on that directory. One process is
+ * looked at.
+ */
 export function isServerProcess(of: { pid: number; dataDir: string }): boolean {
   requireProc();
   const stat = readLiveStat(of.pid);
@@ -97,9 +109,10 @@ function belongsTo(stat: ProcessStat, dataDir: string): boolean {
 }
 
 /**
- * Sends a signal to the postmaster of a data directory and to nothing else: SIGINT fast shutdown, SIGHUP reload,
- * SIGUSR1 promotion (manual, 18.5 and pg_ctl).
- * @returns the process that got it, or null when none runs. @throws UnderstudyError STOP_FAILED when not permitted.
+ * Sends a signal to the postmaster of a data directory and to nothing else: SIGINT fast shutdown,
+ * SIGHUP reload, SIGUSR1 promotion (manual, 18.5 and pg_ctl).
+ * @returns the process that got it, or null when none runs. @throws UnderstudyError STOP_FAILED
+ * when not permitted.
  */
 export function signalPostmaster(to: {
   dataDir: string;
@@ -114,10 +127,12 @@ const POLL_MS = 2;
 const STOP_WAIT_MS = 2_000;
 
 /**
- * Kills a server whole, at once: it stops the postmaster, so that nothing is forked any more, kills all its children
- * and itself, and returns when no process of the data directory lives. Also for orphans without a postmaster.
- * Nothing running is a success. An abort is heeded before the first signal and while waiting, never between.
- * @throws UnderstudyError STOP_FAILED naming the processes that still live, or that may not be signalled.
+ * Kills a server whole, at once: it stops the postmaster, so that nothing is forked any more, kills
+ * all its children and itself, and returns when no process of the data directory lives. Also for
+ * orphans without a postmaster. Nothing running is a success. An abort is heeded before the first
+ * signal and while waiting, never between.
+ * @throws UnderstudyError STOP_FAILED naming the processes that still live, or that may not be
+ * signalled.
  */
 export async function killServer(options: {
   dataDir: string;
@@ -165,7 +180,10 @@ function childrenOf(postmaster: ProcessStat): ProcessStat[] {
     .filter((stat) => stat.parent === postmaster.pid && isPostgres(stat));
 }
 
-/** Looks once more that the number still is the process that was meant. @returns false when it is gone. */
+/**
+ * Looks once more that the number still is the process that was meant. @returns false when it is
+ * gone.
+ */
 function sendSignal(to: ProcessStat, signal: NodeJS.Signals): boolean {
   const now = readLiveStat(to.pid);
   if (now === null || now.startTicks !== to.startTicks) return false;
@@ -185,7 +203,10 @@ function sendSignal(to: ProcessStat, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Tells of a process whether it works in this directory, even after the directory was removed under it. */
+/**
+ * Tells of a process whether it works in this directory, even after the directory was removed under
+ * it.
+ */
 function insideOf(dataDir: string): (pid: number) => "yes" | "no" | "denied" {
   const path = realPathOf(dataDir);
   const id = directoryId(dataDir);
@@ -194,7 +215,8 @@ function insideOf(dataDir: string): (pid: number) => "yes" | "no" | "denied" {
     const directory = readWorkingDirectory(pid);
     if (directory === null) return "no";
     if (directory.kind === "denied")
-      // PostgreSQL refuses a directory that is another user's, so another user's process is not this server's.
+      // PostgreSQL refuses a directory that is another user's, so another user's process is not
+      // this server's.
       return owner !== null && ownerOf(`/proc/${pid}`) !== owner ? "no" : "denied";
     if (id !== null && directory.id === id) return "yes";
     // The same path in another mount namespace is another directory.

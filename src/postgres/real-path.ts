@@ -1,8 +1,12 @@
-// The real path of something that need not exist yet: links are followed as far as there is anything.
+// The real path of something that need not exist yet: links are followed as far as there is
+// anything.
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
-/** Absolute, without links, "." and ".."; what does not exist, or may not be seen, is taken as it is written. */
+/**
+ * Absolute, without links, "." and ".."; what does not exist, or may not be seen, is taken as it is
+ * written.
+ */
 export function realPathOf(path: string): string {
   const absolute = resolve(path);
   try {

@@ -1,5 +1,5 @@
-// Runs one program to its end: no shell, a deadline, bounded output. For what ends by itself (initdb, pg_config,
-// getent); a postmaster, which outlives us, is started elsewhere.
+// Runs one program to its end: no shell, a deadline, bounded output. For what ends by itself
+// (initdb, pg_config, getent); a postmaster, which outlives us, is started elsewhere.
 import { type ChildProcess, spawn } from "node:child_process";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 
@@ -31,13 +31,17 @@ export interface ProgramResult {
 }
 
 const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
-/** A descendant may hold our pipes open for ever; what was written before the exit has arrived by then. */
+/**
+ * A descendant may hold our pipes open for ever; what was written before the exit has arrived by
+ * then.
+ */
 const PIPE_GRACE_MS = 500;
 
 /**
  * Resolves whatever the exit status is: judging it is the caller's.
- * @throws UnderstudyError PROGRAM_FAILED when it cannot be started (`details.code` "ENOENT", "EACCES" …),
- * TIMED_OUT when it was killed at the deadline; the signal's reason when aborted (it is killed then, too).
+ * @throws UnderstudyError PROGRAM_FAILED when it cannot be started (`details.code` "ENOENT",
+ * "EACCES" …), TIMED_OUT when it was killed at the deadline; the signal's reason when aborted (it
+ * is killed then, too).
  */
 export async function runProgram(options: ProgramOptions): Promise<ProgramResult> {
   options.signal?.throwIfAborted();

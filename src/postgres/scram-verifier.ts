@@ -1,5 +1,6 @@
-// The form in which PostgreSQL keeps a password, computed here, so that the password itself is never sent in a statement (lesson 50).
-// RFC 5802, and the manual's 51.8 "pg_authid": SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>
+// The form in which PostgreSQL keeps a password, computed here, so that the password itself is
+// never sent in a statement (lesson 50). RFC 5802, and the manual's 51.8 "pg_authid":
+// SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import type { Secret } from "../core/secret.ts";
 

@@ -1,5 +1,6 @@
-// One PostgreSQL server: starting, stopping, reloading and promoting it, and noticing its end. It is started in a session of its own, so that
-// it outlives the agent; an agent that comes back finds it by its postmaster.pid.
+// One PostgreSQL server: starting, stopping, reloading and promoting it, and noticing its end. It
+// is started in a session of its own, so that it outlives the agent; an agent that comes back finds
+// it by its postmaster.pid.
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { open, readdir, writeFile } from "node:fs/promises";
@@ -23,7 +24,10 @@ export interface ServerOptions {
 
 export type ServerState =
   | { readonly kind: "stopped" }
-  /** Processes of a dead postmaster still live: they may commit and acknowledge (postgres-facts, "killing the whole server"). */
+  /**
+   * Processes of a dead postmaster still live: they may commit and acknowledge (postgres-facts,
+   * "killing the whole server").
+   */
   | { readonly kind: "orphaned"; readonly processes: number }
   /** "closed": up, in recovery, and taking no connections (hot_standby is off). */
   | { readonly kind: "starting" | "accepting" | "closed" | "stopping"; readonly pid: number };
@@ -65,8 +69,9 @@ export class PostgresServer {
   }
 
   /**
-   * Starts it and waits until it lives ("running") or takes connections ("accepting"), for as long as it lives: recovery is never
-   * cut short (lesson 53). On abort the wait ends, the server goes on.
+   * Starts it and waits until it lives ("running") or takes connections ("accepting"), for as long
+   * as it lives: recovery is never cut short (lesson 53). On abort the wait ends, the server goes
+   * on.
    * @throws UnderstudyError START_FAILED with what its log says.
    */
   async start(options: {
@@ -105,7 +110,9 @@ export class PostgresServer {
     signalPostmaster({ dataDir: this.#options.dataDir, signal });
   }
 
-  /** @throws UnderstudyError STOP_FAILED when processes are left at the limit; they are not killed. */
+  /**
+   * @throws UnderstudyError STOP_FAILED when processes are left at the limit; they are not killed.
+   */
   async stop(options: {
     mode: "fast" | "immediate";
     timeoutMs: number;
@@ -115,7 +122,8 @@ export class PostgresServer {
     let requestedMs = -Infinity;
     while ((await this.state()).kind !== "stopped") {
       options.signal.throwIfAborted();
-      // A request that comes before a new server has its postmaster.pid is lost; a second one does no harm.
+      // A request that comes before a new server has its postmaster.pid is lost; a second one does
+      // no harm.
       if (performance.now() - requestedMs > REQUEST_AGAIN_MS) {
         await this.requestStop(options.mode);
         requestedMs = performance.now();

@@ -1,18 +1,24 @@
-// On what a directory lies: members that share a disk, or one export of one NFS server, fail together. Found by the
-// mount table rather than by st_dev alone, which is an invented number on btrfs, overlay and network file systems.
+// On what a directory lies: members that share a disk, or one export of one NFS server, fail
+// together. Found by the mount table rather than by st_dev alone, which is an invented number on
+// btrfs, overlay and network file systems.
 import { readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { realPathOf } from "./real-path.ts";
 
 export interface Storage {
-  /** Of the block device ("254:0") where there is one, else the file system's own number ("0:55"). */
+  /**
+   * Of the block device ("254:0") where there is one, else the file system's own number ("0:55").
+   */
   readonly device: string;
   readonly mountPoint: string;
   readonly fileSystem: string;
   /** As mounted: "/dev/sda1", "server:/export", "tmpfs". */
   readonly source: string;
-  /** The whole disks below it ("sda"), through partitions, LVM, RAID and encryption; none when they cannot be seen. */
+  /**
+   * The whole disks below it ("sda"), through partitions, LVM, RAID and encryption; none when they
+   * cannot be seen.
+   */
   readonly disks: readonly string[];
   /** Where it is another machine's. */
   readonly remote: { readonly server: string; readonly share: string } | null;
@@ -28,7 +34,10 @@ export interface Mount {
   readonly source: string;
 }
 
-/** Of a directory, or of the nearest one above it that exists. @throws Node's error when even that cannot be asked. */
+/**
+ * Of a directory, or of the nearest one above it that exists. @throws Node's error when even that
+ * cannot be asked.
+ */
 export async function inspectStorage(dir: string): Promise<Storage> {
   const path = existingPartOf(realPathOf(dir));
   const [mount, space] = [mountOf(path), await statfs(path)];
@@ -76,8 +85,8 @@ function mountOf(path: string): Mount {
 }
 
 /**
- * Of all mounts above a path the longest; among those that cover each other the one that the file itself names,
- * else the newest.
+ * Of all mounts above a path the longest; among those that cover each other the one that the file
+ * itself names, else the newest.
  */
 export function mountAt(of: {
   mounts: readonly Mount[];
@@ -94,7 +103,10 @@ function isAbove(mountPoint: string, path: string): boolean {
   return mountPoint === "/" || path === mountPoint || path.startsWith(`${mountPoint}/`);
 }
 
-/** proc(5): "36 35 98:0 /root /mnt/point rw,noatime master:1 - ext3 /dev/root rw"; blanks are written "\040". */
+/**
+ * proc(5): "36 35 98:0 /root /mnt/point rw,noatime master:1 - ext3 /dev/root rw"; blanks are
+ * written "\040".
+ */
 export function parseMountInfo(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [before = "", after] = line.split(" - ");
@@ -123,7 +135,9 @@ export function deviceText(dev: number): string {
   return `${major}:${minor}`;
 }
 
-/** btrfs and others show an invented number (major 0), but name the device they were mounted from. */
+/**
+ * btrfs and others show an invented number (major 0), but name the device they were mounted from.
+ */
 function blockDeviceOf(mount: Mount): string {
   if (!mount.device.startsWith("0:") || !mount.source.startsWith("/dev/")) return mount.device;
   const stats = statSync(mount.source, { throwIfNoEntry: false });
@@ -172,8 +186,9 @@ export interface SharedFailureDomain {
 }
 
 /**
- * Which members would fail together, the narrowest thing that each group shares first; a wider one only where it joins
- * more members. Their storage must have been asked on one machine, but for what is remote.
+ * Which members would fail together, the narrowest thing that each group shares first; a wider one
+ * only where it joins more members. Their storage must have been asked on one machine, but for what
+ * is remote.
  */
 export function sharedFailureDomains(
   places: readonly { readonly member: string; readonly storage: Storage }[],

@@ -53,6 +53,7 @@ async function fetchTimeline(
 ): Promise<TimelineHistory> {
   const answer = await client.query(`TIMELINE_HISTORY ${timeline}`);
   const row: Record<string, unknown> | undefined = answer.rows[0];
-  // A Buffer or a string, by the type that the major gives the column; both print as the file's text.
+  // A Buffer or a string, by the type that the major gives the column; both print as the file's
+  // text.
   return parseTimelineHistory({ timeline, text: String(row?.["content"] ?? "") });
 }

@@ -1,5 +1,6 @@
-// The exact end of the WAL of a stopped server, read from its pg_wal with nothing started (postgres-facts, 2): it tells
-// whether a former primary has diverged, and how much a dead one held.
+// The exact end of the WAL of a stopped server, read from its pg_wal with nothing started
+// (postgres-facts, 2): it tells whether a former primary has diverged, and how much a dead one
+// held.
 import { type FileHandle, open, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
@@ -33,11 +34,13 @@ interface Fork {
 }
 
 /**
- * Reads from the newest checkpoint to the end, some hundred megabytes a second, in a megabyte of memory. Forks are
- * followed where the directory's own WAL goes on along them: a history file alone may have been fetched by a member
- * that never got there, or that has diverged. A clean stop needs one record.
- * @throws UnderstudyError DATA_UNREADABLE when the checkpoint's record is missing or damaged, or when WAL ends before
- * what the data files need. Whoever calls makes sure that no process of the server lives.
+ * Reads from the newest checkpoint to the end, some hundred megabytes a second, in a megabyte of
+ * memory. Forks are followed where the directory's own WAL goes on along them: a history file alone
+ * may have been fetched by a member that never got there, or that has diverged. A clean stop needs
+ * one record.
+ * @throws UnderstudyError DATA_UNREADABLE when the checkpoint's record is missing or damaged, or
+ * when WAL ends before what the data files need. Whoever calls makes sure that no process of the
+ * server lives.
  */
 export async function findWalEnd(
   dataDir: string,
@@ -246,8 +249,9 @@ class WalFiles {
   }
 
   /**
-   * The timeline's own file, else that of a timeline which left it in this very segment: a promotion copies what was
-   * there so far, and renames the original to ".partial" where WAL is archived.
+   * The timeline's own file, else that of a timeline which left it in this very segment: a
+   * promotion copies what was there so far, and renames the original to ".partial" where WAL is
+   * archived.
    */
   #holdersOf(at: { position: number; timeline: number }): number[] {
     const segmentOf = (position: number) => Math.floor(position / this.#segmentBytes);

@@ -1,6 +1,7 @@
-// The outer shape of WAL on disk: how segment files are called, and what stands at the start of each page
-// (manual, 30.6 "WAL Internals"; src/include/access/xlog_internal.h). Alike in 10 to 18 but for the magic number.
-// Positions are plain numbers here: exact up to 8 PiB of WAL, and quick enough for one per record.
+// The outer shape of WAL on disk: how segment files are called, and what stands at the start of
+// each page (manual, 30.6 "WAL Internals"; src/include/access/xlog_internal.h). Alike in 10 to 18
+// but for the magic number. Positions are plain numbers here: exact up to 8 PiB of WAL, and quick
+// enough for one per record.
 
 export interface PageHeader {
   /** Differs by major; only its sameness within one directory is relied upon. */

@@ -115,7 +115,8 @@ test("whatever is cut off or changed, the end is behind the last record before i
         const { writer, starts, ends } = write(entries);
         const victim = pick % starts.length;
         const start = starts[victim] ?? 0;
-        // The first field of a record is always on one page; a later byte may be a header's padding.
+        // The first field of a record is always on one page; a later byte may be a header's
+        // padding.
         if (damage === "zeros") writer.bytes.fill(0, start);
         else if (damage === "junk") writer.bytes.fill(0xa5, start);
         else writer.bytes[start + 4] = (writer.bytes[start + 4] ?? 0) ^ 1;

@@ -1,6 +1,6 @@
-// Follows WAL record by record as long as everything agrees: page address, timeline, back link, CRC-32C. The first
-// thing that does not is the end of WAL, exactly where the server's own recovery would end. No I/O: pages are handed
-// in one after the other, so memory stays that of one page.
+// Follows WAL record by record as long as everything agrees: page address, timeline, back link,
+// CRC-32C. The first thing that does not is the end of WAL, exactly where the server's own recovery
+// would end. No I/O: pages are handed in one after the other, so memory stays that of one page.
 import { Crc32c } from "./crc32c.ts";
 import { parsePageHeader, type PageHeader } from "./wal-page.ts";
 
@@ -13,7 +13,10 @@ export interface WalShape {
 export type Step =
   /** The page is used up; the one at `nextPage` is wanted. */
   | { readonly kind: "more" }
-  /** A record has just ended where the caller wanted to be asked; the page at `nextPage` may be the same again. */
+  /**
+   * A record has just ended where the caller wanted to be asked; the page at `nextPage` may be the
+   * same again.
+   */
   | { readonly kind: "pause" }
   | { readonly kind: "end"; readonly reason: string };
 
@@ -43,7 +46,10 @@ export class WalScanner {
   #nextPage: number;
   #open: OpenRecord | null = null;
 
-  /** @param from where a record begins. `ownFrom`: from which page on the timeline must be exactly this one. */
+  /**
+   * @param from where a record begins. `ownFrom`: from which page on the timeline must be exactly
+   * this one.
+   */
   constructor(
     shape: WalShape,
     from: { position: number; timeline: number; previous: number | null; ownFrom: number },
@@ -81,7 +87,10 @@ export class WalScanner {
     });
   }
 
-  /** Takes the page at `nextPage`. `pauseAt`: whether to stop behind a record that ends at that position. */
+  /**
+   * Takes the page at `nextPage`. `pauseAt`: whether to stop behind a record that ends at that
+   * position.
+   */
   take(page: Uint8Array, pauseAt: (end: number) => boolean): Step {
     const header = parsePageHeader(page);
     const problem = this.#problemOf(header);
@@ -132,7 +141,8 @@ export class WalScanner {
         ? "the page goes on with a record that was never begun"
         : null;
     if (header.overwritesRecord) {
-      // What a crash had cut off was given up when the server started again, and writing went on here.
+      // What a crash had cut off was given up when the server started again, and writing went on
+      // here.
       this.#open = null;
       this.#position = header.address;
       return null;
@@ -150,7 +160,10 @@ export class WalScanner {
       : header.length;
   }
 
-  /** @returns false when the record does not end on this page, or is none: then it is looked at step by step. */
+  /**
+   * @returns false when the record does not end on this page, or is none: then it is looked at step
+   * by step.
+   */
   #takeWhole(view: DataView, offset: number): boolean {
     const total = view.getUint32(offset, true);
     if (total < HEADER_BYTES || total > view.byteLength - offset) return false;

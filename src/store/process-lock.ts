@@ -1,5 +1,5 @@
-// A lock between processes of one machine that cannot be left behind: it is held by an open SQLite transaction, and the operating
-// system drops it when the holder dies, however it dies.
+// A lock between processes of one machine that cannot be left behind: it is held by an open SQLite
+// transaction, and the operating system drops it when the holder dies, however it dies.
 import { accessSync, chownSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -9,7 +9,10 @@ export interface ProcessLock extends Disposable {
   readonly path: string;
 }
 
-/** @returns the lock, or null when another process holds it. @throws UnderstudyError STORE_UNAVAILABLE when the file cannot be opened. */
+/**
+ * @returns the lock, or null when another process holds it. @throws UnderstudyError
+ * STORE_UNAVAILABLE when the file cannot be opened.
+ */
 export function tryLock(path: string): ProcessLock | null {
   let database: DatabaseSync | null = null;
   try {
@@ -28,8 +31,8 @@ export function tryLock(path: string): ProcessLock | null {
 }
 
 /**
- * On a file that may only be read SQLite takes a shared lock and calls it an exclusive one. Root, who
- * may come first, leaves the file to whom its directory belongs.
+ * On a file that may only be read SQLite takes a shared lock and calls it an exclusive one. Root,
+ * who may come first, leaves the file to whom its directory belongs.
  */
 function requireWritable(path: string): void {
   if (process.getuid?.() === 0) {

@@ -1,5 +1,5 @@
-// The record in a SQLite file, for a cluster on one machine. SQLite's own locks make the compare-and-set;
-// a write is seen by the others through the file system's change events.
+// The record in a SQLite file, for a cluster on one machine. SQLite's own locks make the
+// compare-and-set; a write is seen by the others through the file system's change events.
 import { watch, type FSWatcher } from "node:fs";
 import { dirname, basename } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
@@ -11,7 +11,10 @@ import type { Store, Versioned, WriteRequest } from "./store.ts";
 /** How long a call goes on trying while another process holds the file. */
 const BUSY_LIMIT_MS = 2_000;
 const BUSY_STEP_MS = 5;
-/** Events can be missed (a network file system, an exhausted inotify); this bounds how late a change is seen. */
+/**
+ * Events can be missed (a network file system, an exhausted inotify); this bounds how late a change
+ * is seen.
+ */
 const POLL_MS = 1_000;
 const SETTLE_MS = 2;
 
@@ -51,7 +54,8 @@ export class SqliteStore implements Store {
   write(request: WriteRequest): Promise<Versioned | null> {
     return this.#attempt("write", () => {
       const statements = this.#open();
-      // In WAL mode FULL syncs the log before the commit is acknowledged; NORMAL leaves it to the next checkpoint.
+      // In WAL mode FULL syncs the log before the commit is acknowledged; NORMAL leaves it to the
+      // next checkpoint.
       this.#database?.exec(`PRAGMA synchronous = ${request.durable ? "FULL" : "NORMAL"}`);
       const body = formatRecord(request.record);
       const { changes } =

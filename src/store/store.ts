@@ -1,5 +1,5 @@
-// The store: three operations on one record. Implementations: memory (for tests and the simulator), sqlite (one machine).
-// One conformance suite (test/store/) holds for all of them.
+// The store: three operations on one record. Implementations: memory (for tests and the simulator),
+// sqlite (one machine). One conformance suite (test/store/) holds for all of them.
 import type { ClusterRecord } from "../core/record.ts";
 
 export interface Versioned {
@@ -13,8 +13,8 @@ export interface WriteRequest {
   /** The revision that this change was computed from; null when there must be no record yet. */
   readonly expected: string | null;
   /**
-   * Whether the write must survive a power cut before it is acknowledged. A change of hands must; a renewal need not: losing one is as if it had
-   * never been sent.
+   * Whether the write must survive a power cut before it is acknowledged. A change of hands must; a
+   * renewal need not: losing one is as if it had never been sent.
    */
   readonly durable: boolean;
 }
@@ -28,20 +28,21 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Writes when nobody else has since `expected`.
-   * @returns the new version, or null when someone has: read again. After STORE_UNAVAILABLE the write may have
-   * been applied or not: read again.
+   * @returns the new version, or null when someone has: read again. After STORE_UNAVAILABLE the
+   * write may have been applied or not: read again.
    */
   write(request: WriteRequest): Promise<Versioned | null>;
 
   /**
-   * Calls back after each change, soon, with nothing: read to see it. Changes may be merged. Calls may come too often, never
-   * too seldom for longer than a second or so.
+   * Calls back after each change, soon, with nothing: read to see it. Changes may be merged. Calls
+   * may come too often, never too seldom for longer than a second or so.
    */
   watch(onChange: () => void): Disposable;
 }
 
 /**
- * Reads, computes and writes until it is written, or `change` says null (not allowed in this state).
+ * Reads, computes and writes until it is written, or `change` says null (not allowed in this
+ * state).
  * @returns what was written, or null.
  */
 export async function changeRecord(

@@ -176,8 +176,10 @@ async function assertEverywhere(
 }
 
 const STATE = `
-  SELECT count(*) AS rows, sum(value) AS sum, current_setting('timescaledb.telemetry_level') AS telemetry,
-    (SELECT count(*) FROM timescaledb_information.chunks) AS chunks, pg_is_in_recovery() AS in_recovery
+  SELECT count(*) AS rows, sum(value) AS sum,
+    current_setting('timescaledb.telemetry_level') AS telemetry,
+    (SELECT count(*) FROM timescaledb_information.chunks) AS chunks,
+    pg_is_in_recovery() AS in_recovery
   FROM reading`;
 
 /** Programs and libraries that a test may change. */

@@ -1,10 +1,10 @@
-// Stands between a clone and its source and spoils what the source sends: a real connection to a real server, with
-// the faults that networks have.
+// Stands between a clone and its source and spoils what the source sends: a real connection to a
+// real server, with the faults that networks have.
 import { type AddressInfo, type Socket, connect, createServer } from "node:net";
 
 /**
- * What to do with bytes from the server, which the caller may change: hand on; hand on and spoil nothing further; close
- * both sides; or hold everything back from here on.
+ * What to do with bytes from the server, which the caller may change: hand on; hand on and spoil
+ * nothing further; close both sides; or hold everything back from here on.
  */
 export type Fault = "pass" | "once" | "cut" | "hang";
 

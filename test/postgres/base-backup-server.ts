@@ -1,5 +1,5 @@
-// Real servers for the tests of the base backup: one to copy, and standbys made from copies. Run as an unprivileged
-// user when the tests run as root, which PostgreSQL refuses.
+// Real servers for the tests of the base backup: one to copy, and standbys made from copies. Run as
+// an unprivileged user when the tests run as root, which PostgreSQL refuses.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { appendFile, chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";

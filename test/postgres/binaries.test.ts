@@ -1,5 +1,5 @@
-// Finding PostgreSQL among real installations: places are built of links to real programs, and every answer comes
-// from running them.
+// Finding PostgreSQL among real installations: places are built of links to real programs, and
+// every answer comes from running them.
 import assert from "node:assert/strict";
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

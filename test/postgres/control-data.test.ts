@@ -1,4 +1,5 @@
-// Every field of pg_control that we read, on every major, against what the server itself and pg_controldata say.
+// Every field of pg_control that we read, on every major, against what the server itself and
+// pg_controldata say.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

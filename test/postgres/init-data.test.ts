@@ -90,8 +90,9 @@ for (const major of testMajors())
   });
 
 /**
- * The C library of this machine may have C.UTF-8 within itself and cannot be made to lack it, so a script before the real
- * initdb says what initdb says of any other name that is missing (the next tests have its words on every major).
+ * The C library of this machine may have C.UTF-8 within itself and cannot be made to lack it, so a
+ * script before the real initdb says what initdb says of any other name that is missing (the next
+ * tests have its words on every major).
  */
 async function withoutLocale(binDir: string): Promise<string> {
   const directory = await mkdtemp(join(root, "bin-"));

@@ -1,4 +1,5 @@
-// The user that PostgreSQL runs as, on the real system; what only root can do is tested where the tests run as root.
+// The user that PostgreSQL runs as, on the real system; what only root can do is tested where the
+// tests run as root.
 import assert from "node:assert/strict";
 import { chmod, chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";

@@ -1,4 +1,5 @@
-// Users' parameters judged by the binaries of every major, with no server running and no data directory.
+// Users' parameters judged by the binaries of every major, with no server running and no data
+// directory.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -112,7 +113,8 @@ for (const major of testMajors()) {
 
   test(`PostgreSQL ${major} has every setting of our table, at its own major only`, async () => {
     const known = await describeParameters(installationOf(major));
-    // The server keeps these two out of its list, because they cannot stand in the file or belong to an extension.
+    // The server keeps these two out of its list, because they cannot stand in the file or belong
+    // to an extension.
     const unlisted = new Set(["config_file", "timescaledb.telemetry_level"]);
     for (const { name } of managedSettings(major))
       assert.equal(known.has(name.toLowerCase()) || unlisted.has(name), true, name);

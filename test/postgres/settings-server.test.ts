@@ -1,17 +1,8 @@
-// Rendered settings on real servers of every major: a primary, and a standby that follows it by nothing but the
-// rendered files, in directories and with passwords that need all the quoting there is.
+// Rendered settings on real servers of every major: a primary, and a standby that follows it by
+// nothing but the rendered files, in directories and with passwords that need all the quoting there
+// is.
 import assert from "node:assert/strict";
-import {
-  cp,
-  mkdir,
-  mkdtemp,
-  readFile,
-  readdir,
-  rm,
-  stat,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +16,6 @@ import { readControlData } from "../../src/postgres/control-data.ts";
 import { initData } from "../../src/postgres/init-data.ts";
 import type { Installation } from "../../src/postgres/installation.ts";
 import { PostgresServer } from "../../src/postgres/server.ts";
-import { clearManagedAutoConf } from "../../src/postgres/settings/auto-conf.ts";
 import { checkParameters } from "../../src/postgres/settings/check-parameters.ts";
 import { checkPreload } from "../../src/postgres/settings/check-preload.ts";
 import { type SettingsContext, controlMinimumsOf } from "../../src/postgres/settings/context.ts";
@@ -49,7 +39,6 @@ import {
   passfileOf,
   recoveryFileOf,
 } from "../../src/postgres/settings/settings-files.ts";
-import { removeStaleLogs } from "../../src/postgres/settings/stale-logs.ts";
 import { writeSettings } from "../../src/postgres/settings/write-settings.ts";
 import { dropPrivileges } from "../support/drop-privileges.ts";
 import { installationFor, testMajors } from "../support/installations.ts";
@@ -59,7 +48,10 @@ const REPLICATION = "understudy_replication";
 const ADMIN_PASSWORD = new Secret('admin: it\'s \\ "secret"');
 const REPLICATION_PASSWORD = new Secret("repl:it's\\\\a 'secret\\' $x %p");
 
-/** Parameters that take any text, with texts that end, continue or comment in one language or another. */
+/**
+ * Parameters that take any text, with texts that end, continue or comment in one language or
+ * another.
+ */
 const NASTY: Readonly<Record<string, string>> = {
   ssl_ca_file: "cp '%p' \"/a\\b c/%f\" # it's $(not) a `comment` \\",
   bonjour_name: "''\\'",
@@ -227,39 +219,6 @@ async function nothingChangesTwice(cluster: Pair): Promise<void> {
     "pg_ident.conf",
     "postgresql.conf",
   ]);
-}
-
-test("what ALTER SYSTEM has set of ours is taken out of a stopped member's data directory", async () => {
-  const dataDir = await mkdtemp(join(root, "auto-"));
-  assert.deepEqual(await clearManagedAutoConf(dataDir), []);
-  const path = join(dataDir, "postgresql.auto.conf");
-  await writeFile(path, "work_mem = '9MB'\nfsync = 'off'\n");
-  assert.deepEqual(await clearManagedAutoConf(dataDir), ["fsync"]);
-  assert.equal(await readFile(path, "utf8"), "work_mem = '9MB'\n");
-});
-
-test("a log of last week is removed before its name comes round again", async () => {
-  const logDir = await mkdtemp(join(root, "log-"));
-  for (const name of ["postgresql-Mon.log", "postgresql-Tue.log", "start.log"])
-    await writeFile(join(logDir, name), "LOG");
-  await utimes(join(logDir, "postgresql-Mon.log"), daysAgo(7), daysAgo(7));
-  await utimes(join(logDir, "postgresql-Tue.log"), daysAgo(5), daysAgo(5));
-  await utimes(join(logDir, "start.log"), daysAgo(30), daysAgo(30));
-  assert.deepEqual(await removeStaleLogs({ logDir, now: new Date() }), ["postgresql-Mon.log"]);
-  assert.deepEqual((await readdir(logDir)).toSorted(), ["postgresql-Tue.log", "start.log"]);
-  assert.deepEqual(await removeStaleLogs({ logDir: join(root, "none"), now: new Date() }), []);
-});
-
-test("a settings file that cannot be written is said with its name", async () => {
-  const path = join(root, "nowhere", "postgresql.conf");
-  await assert.rejects(writeSettings(new Map([[path, ""]])), {
-    code: "DIRECTORY_NOT_WRITABLE",
-    message: /nowhere/,
-  });
-});
-
-function daysAgo(count: number): Date {
-  return new Date(Date.now() - count * 24 * 3_600_000);
 }
 
 type Members = readonly SettingsContext["member"][];

@@ -26,7 +26,8 @@ for (const major of testMajors())
     test(`PostgreSQL ${major}, archiving ${archiving}: the end is where recovery ends, after a stop, a kill and promotions`, async () => {
       await using server = await BareServer.make({
         installation: await installationFor(major),
-        // Where WAL is archived, a promotion renames the last segment of the timeline that it leaves.
+        // Where WAL is archived, a promotion renames the last segment of the timeline that it
+        // leaves.
         settings: { ...SETTINGS, archive_mode: archiving, archive_command: "true" },
         ...(major === 10 ? {} : { segmentMb: 1 }),
       });

@@ -1,4 +1,5 @@
-// Changes the record of a SQLite store many times, beside others that do the same: arguments are its path and how often.
+// Changes the record of a SQLite store many times, beside others that do the same: arguments are
+// its path and how often.
 import { bumpGeneration } from "../../src/core/record-changes.ts";
 import { SqliteStore } from "../../src/store/sqlite-store.ts";
 import { changeRecord } from "../../src/store/store.ts";

@@ -1,5 +1,5 @@
-// What applications do, as role app over the printed URLs: find the member that they want, insert without a pause, and come
-// back by themselves when the connection is lost.
+// What applications do, as role app over the printed URLs: find the member that they want, insert
+// without a pause, and come back by themselves when the connection is lost.
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { eventually } from "./eventually.ts";
@@ -8,7 +8,10 @@ const PAUSE_MS = 5;
 const CONNECT_LIMIT_MS = 3_000;
 const STATEMENT_LIMIT_MS = 10_000;
 
-/** As libpq does: the hosts in their order, the first that is what target_session_attrs asks for. `pg` itself knows one host only. */
+/**
+ * As libpq does: the hosts in their order, the first that is what target_session_attrs asks for.
+ * `pg` itself knows one host only.
+ */
 export async function connectAsLibpq(url: string): Promise<Client> {
   const { hosts, wants, rest } = parseHosts(url);
   const troubles: string[] = [];
@@ -66,7 +69,10 @@ export async function withClient<T>(url: string, use: (client: Client) => Promis
   }
 }
 
-/** Inserts 1, 2, 3 … into the table "written", one each 5 ms; a number whose answer was lost is not tried again. */
+/**
+ * Inserts 1, 2, 3 … into the table "written", one each 5 ms; a number whose answer was lost is not
+ * tried again.
+ */
 export class AppWriter implements AsyncDisposable {
   readonly #url: string;
   readonly #acknowledged: number[] = [];

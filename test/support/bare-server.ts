@@ -1,5 +1,6 @@
-// A PostgreSQL server with nothing of Understudy around it: for tests of what reads data directories and processes.
-// Runs as the test user through the uid of its processes, so a test may stay root.
+// A PostgreSQL server with nothing of Understudy around it: for tests of what reads data
+// directories and processes. Runs as the test user through the uid of its processes, so a test may
+// stay root.
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFile, chown, open, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";

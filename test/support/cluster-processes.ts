@@ -1,5 +1,6 @@
-// Which processes of this machine belong to a test cluster: those that work below its directory (PostgreSQL) and those that
-// were started with its name on their command line (agents, commands, initdb).
+// Which processes of this machine belong to a test cluster: those that work below its directory
+// (PostgreSQL) and those that were started with its name on their command line (agents, commands,
+// initdb).
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 
 export interface FoundProcess {
@@ -56,7 +57,10 @@ function belongsTo({ pid, command }: FoundProcess, dir: string): boolean {
   return isBelow(directoryOf(pid), dir) || command.includes(dir);
 }
 
-/** Null for another user's process. A directory that was removed under it has " (deleted)" after its name. */
+/**
+ * Null for another user's process. A directory that was removed under it has " (deleted)" after its
+ * name.
+ */
 function directoryOf(pid: number): string | null {
   try {
     return readlinkSync(`/proc/${pid}/cwd`);

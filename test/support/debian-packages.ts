@@ -1,5 +1,6 @@
-// Debian packages of another release, unpacked beside the system: nothing is installed and apt's own configuration, lists and
-// caches stay as they are. apt fetches and verifies them (the archive's signature, the packages' checksums).
+// Debian packages of another release, unpacked beside the system: nothing is installed and apt's
+// own configuration, lists and caches stay as they are. apt fetches and verifies them (the
+// archive's signature, the packages' checksums).
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../../src/postgres/run-program.ts";
@@ -44,7 +45,10 @@ export async function unpackDebianPackages(request: {
   }
 }
 
-/** @returns runs apt-get with state, lists and caches of its own, and with a status that knows no installed package. */
+/**
+ * @returns runs apt-get with state, lists and caches of its own, and with a status that knows no
+ * installed package.
+ */
 async function prepareApt(
   work: string,
   release: string,
@@ -54,11 +58,13 @@ async function prepareApt(
   const sources = join(work, "sources.list");
   const status = join(work, "status");
   const config = join(work, "apt.conf");
-  // A mirror that has stood still for weeks is good enough for a test; what it has is signed all the same.
+  // A mirror that has stood still for weeks is good enough for a test; what it has is signed all
+  // the same.
   const trust = `signed-by=${KEYRING} check-valid-until=no`;
   await writeFile(sources, `deb [${trust}] ${await mirror()} ${release} main\n`);
   await writeFile(status, "");
-  // The parts are left out because a container's delete the system's archives after each update; its proxies are kept.
+  // The parts are left out because a container's delete the system's archives after each update;
+  // its proxies are kept.
   const settings = {
     "Dir::Etc::main": "/dev/null",
     "Dir::Etc::parts": join(work, "parts"),

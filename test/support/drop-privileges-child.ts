@@ -1,4 +1,5 @@
-// Becomes the user that PostgreSQL runs as, and says as JSON what became of the process. For test/postgres/os-user.test.ts.
+// Becomes the user that PostgreSQL runs as, and says as JSON what became of the process. For
+// test/postgres/os-user.test.ts.
 import { readFile } from "node:fs/promises";
 import { codeOf } from "../../src/core/errors.ts";
 import { checkReachable, dropPrivileges, findOsUser } from "../../src/postgres/os-user.ts";

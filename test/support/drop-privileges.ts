@@ -1,4 +1,5 @@
-// A test that is started as root goes on as the user that tests run PostgreSQL as, like an agent that drops root.
+// A test that is started as root goes on as the user that tests run PostgreSQL as, like an agent
+// that drops root.
 import { testUser } from "./test-user.ts";
 
 /** For the whole process, and for good. Call it after what needs root, before the first server. */

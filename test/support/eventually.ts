@@ -5,7 +5,8 @@ export const LIMIT_MS = 120_000;
 
 /**
  * @returns the first result that is not null, undefined or false.
- * @throws Error naming what was waited for, with what was seen last; what `look` throws counts as seen.
+ * @throws Error naming what was waited for, with what was seen last; what `look` throws counts as
+ * seen.
  */
 export async function eventually<T>(
   what: string,

@@ -1,5 +1,6 @@
-// A process of its own that fetches PostgreSQL's binaries, to be killed or to race with another: the cache directory
-// and the major are its arguments; it writes each step as a line, and last the installation or the error as JSON.
+// A process of its own that fetches PostgreSQL's binaries, to be killed or to race with another:
+// the cache directory and the major are its arguments; it writes each step as a line, and last the
+// installation or the error as JSON.
 import { UnderstudyError } from "../../src/core/errors.ts";
 import { isMajor } from "../../src/core/spec.ts";
 import { hostPlatform } from "../../src/postgres/binaries/host-platform.ts";

@@ -1,5 +1,6 @@
-// PostgreSQL installations for everybody's tests: the system's where it has the major, else npm's, fetched once into
-// a cache that all users of this machine share. UNDERSTUDY_TEST_MAJORS=15,18 narrows what testMajors() gives.
+// PostgreSQL installations for everybody's tests: the system's where it has the major, else npm's,
+// fetched once into a cache that all users of this machine share. UNDERSTUDY_TEST_MAJORS=15,18
+// narrows what testMajors() gives.
 import { type Major, SUPPORTED_MAJORS, isMajor } from "../../src/core/spec.ts";
 import { hostPlatform } from "../../src/postgres/binaries/host-platform.ts";
 import { fetchNpmBinaries } from "../../src/postgres/binaries/npm-binaries.ts";
@@ -20,7 +21,10 @@ export function testMajors(): readonly Major[] {
   return majors;
 }
 
-/** The full Debian installation where there is one, else npm's binaries (postgres, initdb and pg_ctl only). */
+/**
+ * The full Debian installation where there is one, else npm's binaries (postgres, initdb and pg_ctl
+ * only).
+ */
 export async function installationFor(major: Major): Promise<Installation> {
   const system = await probeInstallation(`/usr/lib/postgresql/${major}/bin`);
   return isUsable(system) ? system : npmInstallationFor(major);

@@ -1,5 +1,6 @@
-// A local cluster for tests: real servers and agents in a directory of its own, made and driven by the real command line as a child
-// process. Disposing of it deletes the cluster and fails when a process, a file or a directory is left.
+// A local cluster for tests: real servers and agents in a directory of its own, made and driven by
+// the real command line as a child process. Disposing of it deletes the cluster and fails when a
+// process, a file or a directory is left.
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdtemp, readdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -117,7 +118,7 @@ export class TestCluster implements AsyncDisposable {
     return memberPaths(this.dir, member);
   }
 
-  // Commands ---------------------------------------------------------------------------------------------------
+  // Commands --------------------------------------------------------------------------------------
 
   /** Begins `understudy ... --json`. */
   begin(args: readonly string[]): RunningCommand {
@@ -190,7 +191,7 @@ export class TestCluster implements AsyncDisposable {
     return this.until("the cluster is healthy", ({ state }) => state === "healthy");
   }
 
-  // Processes --------------------------------------------------------------------------------------------------
+  // Processes -------------------------------------------------------------------------------------
 
   processes(): FoundProcess[] {
     return findClusterProcesses(this.dir);
@@ -234,7 +235,7 @@ export class TestCluster implements AsyncDisposable {
     });
   }
 
-  // The end ----------------------------------------------------------------------------------------------------
+  // The end ---------------------------------------------------------------------------------------
 
   /** What each agent printed and logged last, for a failed test's report. */
   async agentsLastWords(): Promise<string> {
@@ -271,7 +272,10 @@ export class TestCluster implements AsyncDisposable {
     return this.processes().map(({ pid, command }) => `process ${pid}: ${command}`);
   }
 
-  /** Where there was no cluster any more, an `up` that was killed may have left the beginnings of one. */
+  /**
+   * Where there was no cluster any more, an `up` that was killed may have left the beginnings of
+   * one.
+   */
   async #filesLeft(mayHaveBegun: boolean): Promise<string[]> {
     const entries = await readdir(this.#root, { recursive: true });
     if (!mayHaveBegun) return entries;

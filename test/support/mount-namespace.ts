@@ -1,6 +1,7 @@
-// File systems that only a test's own processes see, and that are gone with them. Root takes a mount
-// namespace; an ordinary user one inside of a user namespace where he is root, and a second user
-// namespace below it where he is himself again, because PostgreSQL and Understudy refuse to be root.
+// File systems that only a test's own processes see, and that are gone with them. Root takes a
+// mount namespace; an ordinary user one inside of a user namespace where he is root, and a second
+// user namespace below it where he is himself again, because PostgreSQL and Understudy refuse to be
+// root.
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -53,7 +54,9 @@ export class MountNamespace implements AsyncDisposable {
     return `/proc/${this.#shell.pid}/root${path}`;
   }
 
-  /** @returns what a script prints as the namespace's root. @throws Error with that when it fails. */
+  /**
+   * @returns what a script prints as the namespace's root. @throws Error with that when it fails.
+   */
   asRoot(script: string): Promise<string> {
     return run({ shell: this.#shell, lines: this.#lines, script });
   }

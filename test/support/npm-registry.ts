@@ -1,5 +1,5 @@
-// A small npm registry on loopback that serves one version of one package: what `npm pack` asks for, no more. It can
-// deliver altered bytes, demand a token, or stop in the middle of a tarball.
+// A small npm registry on loopback that serves one version of one package: what `npm pack` asks
+// for, no more. It can deliver altered bytes, demand a token, or stop in the middle of a tarball.
 import { createHash } from "node:crypto";
 import { type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,5 +1,6 @@
-// Ports for one test cluster: twenty in a row and twenty more a thousand above them, below the range of outgoing connections. A block
-// is ours for as long as this process listens on its first port, so the operating system takes it back however the test ends.
+// Ports for one test cluster: twenty in a row and twenty more a thousand above them, below the
+// range of outgoing connections. A block is ours for as long as this process listens on its first
+// port, so the operating system takes it back however the test ends.
 import { type Server, createServer } from "node:net";
 
 const HOST = "127.0.0.1";
@@ -17,7 +18,8 @@ export interface PortBlock extends AsyncDisposable {
 
 export async function takePortBlock(): Promise<PortBlock> {
   const count = REGIONS.length * PER_REGION;
-  // Each process begins its search elsewhere; where two meet, one of them cannot listen and goes on.
+  // Each process begins its search elsewhere; where two meet, one of them cannot listen and goes
+  // on.
   for (let step = 0; step < count; step += 1) {
     const block = await tryBlock((process.pid * 7 + step) % count);
     if (block !== null) return block;

@@ -1,4 +1,5 @@
-// Whom tests run PostgreSQL as: it refuses root, so root takes an unprivileged user; everybody else is themselves.
+// Whom tests run PostgreSQL as: it refuses root, so root takes an unprivileged user; everybody else
+// is themselves.
 import { chown, mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

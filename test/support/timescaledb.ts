@@ -1,6 +1,7 @@
-// The real TimescaleDB, which neither npm nor Debian 12 has: PostgreSQL and TimescaleDB of a newer Debian, unpacked into the
-// tests' cache with the C library and all others that they were built against. Only the programs' loader and library path are
-// changed, so that they run here beside the system's older C library.
+// The real TimescaleDB, which neither npm nor Debian 12 has: PostgreSQL and TimescaleDB of a newer
+// Debian, unpacked into the tests' cache with the C library and all others that they were built
+// against. Only the programs' loader and library path are changed, so that they run here beside the
+// system's older C library.
 import { chmod, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../src/core/errors.ts";
@@ -17,7 +18,10 @@ export type TimescaleMajor = keyof typeof RELEASES;
 /** Large, and nothing that the server or its tools need: just-in-time compilation and PL/Perl. */
 const NOT_NEEDED = /^lib(llvm|z3|perl)/;
 
-/** sid changes from day to day and may not fit together; so only 17 unless UNDERSTUDY_TEST_TIMESCALEDB=17,18 says more. */
+/**
+ * sid changes from day to day and may not fit together; so only 17 unless
+ * UNDERSTUDY_TEST_TIMESCALEDB=17,18 says more.
+ */
 export function timescaleMajors(): readonly TimescaleMajor[] {
   const asked = process.env["UNDERSTUDY_TEST_TIMESCALEDB"] ?? "17";
   const majors = ([17, 18] as const).filter((major) => asked.split(",").includes(`${major}`));
@@ -65,7 +69,10 @@ async function unpack(root: string, to: { home: string; major: TimescaleMajor })
   await keepOnly(root, major);
 }
 
-/** Each program names its loader by an absolute path, and looks for libraries beside that loader first. */
+/**
+ * Each program names its loader by an absolute path, and looks for libraries beside that loader
+ * first.
+ */
 async function loadFromHome(root: string, to: { home: string; binDir: string }): Promise<void> {
   const parent = join(root, "usr/lib");
   const triplet = (await readdir(parent)).find((name) => name.endsWith("-linux-gnu"));
@@ -74,7 +81,8 @@ async function loadFromHome(root: string, to: { home: string; binDir: string }):
   const loader = libraries.find((name) => /^ld-linux.*\.so\.\d+$/.test(name));
   if (loader === undefined) throw new Error(`there is no loader in ${join(parent, triplet)}`);
   const path = join(to.home, "usr/lib", triplet);
-  // Not the newer kind, RUNPATH: that does not hold for what a library such as libpqwalreceiver needs.
+  // Not the newer kind, RUNPATH: that does not hold for what a library such as libpqwalreceiver
+  // needs.
   const change = ["--set-interpreter", join(path, loader), "--force-rpath", "--set-rpath", path];
   const patchelf = ["--library-path", join(parent, triplet), join(root, "usr/bin/patchelf")];
   for (const program of await elfPrograms(to.binDir))

@@ -13,7 +13,8 @@ import { startAsStandby } from "./start.ts";
 export async function clone(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
   const leader = writableLeader(record);
-  if (leader === null || record.systemId === null) return; // Nothing to copy yet; the record changes when there is.
+  // Nothing to copy yet; the record changes when there is.
+  if (leader === null || record.systemId === null) return;
   if (await isHalfMade(member)) await clearHalfMade(member);
   const copied = await cloneDataDirectory({
     source: {

@@ -26,8 +26,8 @@ export async function keepData(member: Member): Promise<string> {
 }
 
 /**
- * For a directory of which everything is known to be in the primary's history. It stays until the next copy is whole: until then it
- * may be the only one beside the primary.
+ * For a directory of which everything is known to be in the primary's history. It stays until the
+ * next copy is whole: until then it may be the only one beside the primary.
  */
 export async function setCopyAside(member: Member): Promise<void> {
   const { root, data } = member.paths;

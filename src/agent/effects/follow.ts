@@ -55,7 +55,10 @@ export function isKnownToFollow(
   return member.memory.followed?.timeline === timeline && isSameFork(timeline, forks);
 }
 
-/** Whether all that it has received and replayed is in the primary's history; if so that is remembered. */
+/**
+ * Whether all that it has received and replayed is in the primary's history; if so that is
+ * remembered.
+ */
 async function mayFollow(
   member: Member,
   primary: { leader: Leader; record: ClusterRecord },
@@ -77,8 +80,9 @@ async function mayFollow(
 }
 
 /**
- * PostgreSQL itself may have followed its primary's restart before the agent looks: its walreceiver is then on the new timeline, which a
- * diverged member's never is (postgres-facts, "telling divergence"), and replay is beyond the switch point.
+ * PostgreSQL itself may have followed its primary's restart before the agent looks: its walreceiver
+ * is then on the new timeline, which a diverged member's never is (postgres-facts, "telling
+ * divergence"), and replay is beyond the switch point.
  */
 function hasSwitched(
   member: Member,

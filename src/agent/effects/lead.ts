@@ -34,8 +34,8 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
 }
 
 /**
- * Has the others follow: first this member remembers which term began its timeline, then the record names both. Does nothing when it
- * does already.
+ * Has the others follow: first this member remembers which term began its timeline, then the record
+ * names both. Does nothing when it does already.
  */
 export async function announce({
   member,

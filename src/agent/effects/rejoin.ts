@@ -6,6 +6,7 @@ import { isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { formatLsn, formatLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { relationTo, type Relation } from "../../core/timeline.ts";
+import { readControlData } from "../../postgres/control-data.ts";
 import { inspectDataDirectory } from "../../postgres/data-directory.ts";
 import { fetchUpstreamHistory, type UpstreamHistory } from "../../postgres/upstream-history.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
@@ -24,7 +25,12 @@ export async function rejoin(context: EffectContext): Promise<void> {
   // reads and follows nobody.
   if (leader === null) return startAsStandby(context, null);
   await member.server.killOrphans(signal);
-  const { standing, end, upstream } = await compareWith(member, { leader, record });
+  const compared = await compareWith(member, { leader, record }).catch((thrown: unknown) => {
+    if (thrown instanceof UnderstudyError && thrown.code === "CONNECTION_FAILED") return null;
+    throw thrown;
+  });
+  if (compared === null) return serveReadsMeanwhile(context, leader);
+  const { standing, end, upstream } = compared;
   if (standing.kind === "behind" && end !== null) {
     await rememberFollowing(member, { upstream, end, leader, record });
     await startAsStandby(context, leader.address);
@@ -43,6 +49,20 @@ export async function rejoin(context: EffectContext): Promise<void> {
       standing: standing.kind,
     },
   });
+}
+
+/**
+ * The primary does not answer. What was a standby may serve reads until it does; what was a primary
+ * may have rows that nobody else has, and waits.
+ */
+async function serveReadsMeanwhile(context: EffectContext, leader: Leader): Promise<void> {
+  const { state } = await readControlData(context.member.paths.data);
+  if (state === "shut down in recovery" || state === "in archive recovery")
+    return startAsStandby(context, null);
+  throw new UnderstudyError(
+    "CONNECTION_FAILED",
+    `${leader.name} does not answer, and what this former primary has cannot be compared with it yet`,
+  );
 }
 
 /**
@@ -84,7 +104,9 @@ interface WalPosition {
   readonly endLsn: Lsn;
 }
 
-/** @throws UnderstudyError CONNECTION_FAILED, also while it is not on the timeline that it leads. */
+/**
+ * @throws UnderstudyError CONNECTION_FAILED, also while it is not on the timeline that it leads.
+ */
 export async function historyOf(member: Member, leader: Leader): Promise<UpstreamHistory> {
   const upstream = await fetchUpstreamHistory({
     host: leader.address.host,

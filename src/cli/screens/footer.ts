@@ -16,7 +16,8 @@ export function renderFooter(footer: Footer, look: Look): string {
   const write = shortened(footer.endpoints.write, look);
   const read = shortened(footer.endpoints.read, look);
   const longest = Math.max(displayWidth(write), displayWidth(read));
-  // Eighty columns hold a shortened string only without the indent, and with a port of five digits only just.
+  // Eighty columns hold a shortened string only without the indent, and with a port of five digits
+  // only just.
   const room = look.width === null ? Infinity : look.width - longest;
   const indent = room < 9 ? "" : "  ";
   const gap = room < 7 ? "" : " ";

@@ -6,7 +6,10 @@ export function programName(env: Environment): string {
   return env["npm_command"] || env["npm_lifecycle_event"] ? "npx understudy" : "understudy";
 }
 
-/** With --name and --dir where they were typed: "understudy --dir /srv/shop". Variables still hold in the next command. */
+/**
+ * With --name and --dir where they were typed: "understudy --dir /srv/shop". Variables still hold
+ * in the next command.
+ */
 export function programAsCalled(from: { env: Environment; args: readonly string[] }): string {
   const end = from.args.indexOf("--");
   const args = end === -1 ? from.args : from.args.slice(0, end);

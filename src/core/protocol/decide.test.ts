@@ -110,7 +110,8 @@ const OUTCOME: Readonly<Record<string, Outcome>> = {
 };
 
 test("from every part and ground, effects that succeed lead to a state that stays, within six steps", () => {
-  // Where these wait, they wait for somebody else: the store, PostgreSQL itself, another member or a person.
+  // Where these wait, they wait for somebody else: the store, PostgreSQL itself, another member or
+  // a person.
   const stays: ReadonlySet<RuleName> = new Set([
     "lead",
     "follow",

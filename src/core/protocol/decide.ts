@@ -1,5 +1,5 @@
-// The one clever thing: from what a member sees to what it does. A pure function; the agent is one interpreter of its
-// effects.
+// The one clever thing: from what a member sees to what it does. A pure function; the agent is one
+// interpreter of its effects.
 import { mayTakeLease } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 import { RULES, TABLE, type EffectKind, type RuleName } from "./rules.ts";
@@ -26,8 +26,8 @@ export function decide(observation: Observation): Decision {
 function ruleFor({ self, record, ground }: Observation): RuleName {
   const founding =
     record?.systemId === null && (record.leader?.member === self || mayTakeLease(record, self));
-  // Making the data is the one case in which a member without data may lead: only ever before a system identifier is
-  // recorded, and only by the member named for it.
+  // Making the data is the one case in which a member without data may lead: only ever before a
+  // system identifier is recorded, and only by the member named for it.
   if (founding && isWithoutData(ground))
     return record.leader === null ? "take-named-lease" : "found-the-cluster";
   const part = partOf(record, self);

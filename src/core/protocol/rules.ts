@@ -1,5 +1,6 @@
-// The protocol as a table: for each part and each ground exactly one rule, and for each rule one effect and one
-// sentence for people. Complete by type: a missing cell does not compile (docs/protocol.md is generated from it).
+// The protocol as a table: for each part and each ground exactly one rule, and for each rule one
+// effect and one sentence for people. Complete by type: a missing cell does not compile
+// (docs/protocol.md is generated from it).
 import type { Ground, Part } from "./situation.ts";
 
 /** What an agent can be told to do. It does one at a time; each is bounded and can be cancelled. */

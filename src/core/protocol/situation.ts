@@ -1,5 +1,5 @@
-// What a member sees, boiled down to the two words that the rules are written in: its part in the cluster and
-// the ground it stands on. Pure: plain data in, plain data out.
+// What a member sees, boiled down to the two words that the rules are written in: its part in the
+// cluster and the ground it stands on. Pure: plain data in, plain data out.
 import { mayTakeLease } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 
@@ -26,9 +26,15 @@ export type Ground =
   /** The data directory is of another system, or unreadable: hands off. */
   | "foreign"
   | "stopped"
-  /** PostgreSQL lives but does not take connections yet: recovery may take long and is never cut short (lesson 53). */
+  /**
+   * PostgreSQL lives but does not take connections yet: recovery may take long and is never cut
+   * short (lesson 53).
+   */
   | "starting"
-  /** Up, in recovery, taking no readers: started to be promoted with lower settings than its WAL was written with. */
+  /**
+   * Up, in recovery, taking no readers: started to be promoted with lower settings than its WAL was
+   * written with.
+   */
   | "closed"
   | "standby"
   | "primary"

@@ -1,5 +1,5 @@
-// What happens to a base backup on its way from the socket to the disk: archives are unpacked, files counted, the
-// manifest kept and compared. One backup; it has no connection of its own.
+// What happens to a base backup on its way from the socket to the disk: archives are unpacked,
+// files counted, the manifest kept and compared. One backup; it has no connection of its own.
 import { join } from "node:path";
 import type { Progress } from "../../core/member-status.ts";
 import { UnderstudyError } from "../../core/errors.ts";

@@ -70,7 +70,10 @@ const EXPECTED = [
   "ready null",
 ];
 
-/** Everything that is called back, with adjacent pieces joined. What was fed is overwritten, as a socket's buffer is. */
+/**
+ * Everything that is called back, with adjacent pieces joined. What was fed is overwritten, as a
+ * socket's buffer is.
+ */
 function listen(major: number, portions: readonly Buffer[]): string[] {
   const calls: string[] = [];
   const data = (kind: string, piece: Uint8Array): void => {

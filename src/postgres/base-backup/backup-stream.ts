@@ -1,7 +1,8 @@
-// What the server answers to BASE_BACKUP, in all shapes of PostgreSQL 10 to 18, as one sequence of callbacks: start,
-// tablespaces, archives with their bytes, manifest, end. 10 to 14 send a COPY per tablespace and (13, 14) one for the
-// manifest; 15 and later send one COPY whose messages carry a kind: n, d, p, m. (Manual, "Streaming Replication
-// Protocol", BASE_BACKUP.) Pure: no socket, no disk.
+// What the server answers to BASE_BACKUP, in all shapes of PostgreSQL 10 to 18, as one sequence of
+// callbacks: start, tablespaces, archives with their bytes, manifest, end. 10 to 14 send a COPY per
+// tablespace and (13, 14) one for the manifest; 15 and later send one COPY whose messages carry a
+// kind: n, d, p, m. (Manual, "Streaming Replication Protocol", BASE_BACKUP.) Pure: no socket, no
+// disk.
 import { UnderstudyError } from "../../core/errors.ts";
 import { type FrameHandler, FrameReader } from "./frames.ts";
 
@@ -30,7 +31,9 @@ export interface BackupHandler {
   archiveEnd(tablespace: BackupTablespace): void;
   manifestData(piece: Uint8Array): void;
   end(position: BackupPosition): void;
-  /** The command is over, well or not: nothing more comes. `failure` is the server's error, if any. */
+  /**
+   * The command is over, well or not: nothing more comes. `failure` is the server's error, if any.
+   */
   ready(failure: ServerFailure | null): void;
 }
 
@@ -40,7 +43,10 @@ export interface ServerFailure {
   readonly message: string;
 }
 
-/** "archive" and "manifest": bytes go there; "message": a 15+ message other than data; "none": not in a COPY. */
+/**
+ * "archive" and "manifest": bytes go there; "message": a 15+ message other than data; "none": not
+ * in a COPY.
+ */
 type Sink = "none" | "kind" | "archive" | "manifest" | "message";
 
 export class BackupStream implements FrameHandler {

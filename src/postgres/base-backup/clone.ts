@@ -1,6 +1,7 @@
-// Makes a standby's data directory out of a running server, over the replication protocol (BASE_BACKUP): the slot
-// first, then every file into a staging directory under a write-ahead marker, verified and on disk, then one rename.
-// What is left by an abort, an error or a crash at any byte can never be started.
+// Makes a standby's data directory out of a running server, over the replication protocol
+// (BASE_BACKUP): the slot first, then every file into a staging directory under a write-ahead
+// marker, verified and on disk, then one rename. What is left by an abort, an error or a crash at
+// any byte can never be started.
 import { mkdir, rename, rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
@@ -73,11 +74,12 @@ interface Attempt {
 }
 
 /**
- * Returns when the copy is complete, verified, on disk and in its place. It has no WAL: the standby streams that from
- * the source, through the slot. Its settings are the source's: the caller writes its own, and standby.signal or
- * recovery.conf, before it starts it.
- * @throws UnderstudyError DIRECTORY_NOT_OURS, DATA_FOREIGN, DISK_FULL, CONNECTION_FAILED, BACKUP_FAILED,
- * BACKUP_CORRUPT; or the signal's reason. Nothing is left then but what was there before.
+ * Returns when the copy is complete, verified, on disk and in its place. It has no WAL: the standby
+ * streams that from the source, through the slot. Its settings are the source's: the caller writes
+ * its own, and standby.signal or recovery.conf, before it starts it.
+ * @throws UnderstudyError DIRECTORY_NOT_OURS, DATA_FOREIGN, DISK_FULL, CONNECTION_FAILED,
+ * BACKUP_FAILED, BACKUP_CORRUPT; or the signal's reason. Nothing is left then but what was there
+ * before.
  */
 export async function cloneDataDirectory(options: CloneOptions): Promise<CloneResult> {
   const began = performance.now();
@@ -221,7 +223,10 @@ async function receiveBackup(
   return receiver;
 }
 
-/** Everything is written and its files are on disk; makes the directories durable, then it takes its place. */
+/**
+ * Everything is written and its files are on disk; makes the directories durable, then it takes its
+ * place.
+ */
 async function swap(options: CloneOptions, receiver: BackupReceiver | null): Promise<void> {
   const { dataDir, stagingDir, tablespaceRoot, signal } = options;
   const places = receiver?.places ?? [];
@@ -239,7 +244,10 @@ async function swap(options: CloneOptions, receiver: BackupReceiver | null): Pro
   await removeMarker(dataDir);
 }
 
-/** An abort shows as its reason, a full disk with what it lacks; whatever is not ours yet becomes BACKUP_FAILED. */
+/**
+ * An abort shows as its reason, a full disk with what it lacks; whatever is not ours yet becomes
+ * BACKUP_FAILED.
+ */
 async function explain(
   cause: unknown,
   { options, attempt }: { options: CloneOptions; attempt: Attempt },
@@ -272,6 +280,7 @@ async function takeBackSlot(options: CloneOptions, slot: string): Promise<void> 
     const client = await open({ ...options, signal: AbortSignal.timeout(COMMAND_LIMIT_MS) });
     await dropSlot(client, slot).finally(() => client.end());
   } catch {
-    // The source is gone, or the slot is; the agent that owns the slot sees to it with its next attempt.
+    // The source is gone, or the slot is; the agent that owns the slot sees to it with its next
+    // attempt.
   }
 }

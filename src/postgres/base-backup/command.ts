@@ -1,5 +1,5 @@
-// The BASE_BACKUP command by major: 10 to 14 take bare keywords, 15 and later a list in parentheses.
-// (Manual, "Streaming Replication Protocol", of each major.) Pure.
+// The BASE_BACKUP command by major: 10 to 14 take bare keywords, 15 and later a list in
+// parentheses. (Manual, "Streaming Replication Protocol", of each major.) Pure.
 
 export interface BackupCommand {
   readonly major: number;
@@ -17,9 +17,10 @@ export function hasManifest(major: number): boolean {
 }
 
 /**
- * No WAL is asked for: the slot that is reserved before keeps it on the source, and the standby streams it from there.
- * NOWAIT for the same reason: it need not have been archived. CRC-32C because the server computes it in hardware and
- * it costs our side the same as SHA-256 (1.4 GB/s each, measured).
+ * No WAL is asked for: the slot that is reserved before keeps it on the source, and the standby
+ * streams it from there. NOWAIT for the same reason: it need not have been archived. CRC-32C
+ * because the server computes it in hardware and it costs our side the same as SHA-256 (1.4 GB/s
+ * each, measured).
  */
 export function backupCommand(command: BackupCommand): string {
   const rate = command.rateLimitBytesPerSecond;

@@ -1,5 +1,6 @@
-// CRC-32C at the speed of a base backup: sixteen bytes at a time in WebAssembly, which needs no bounds checks and
-// reads the socket's buffer where it lies. The plain `Crc32c` would take a third of the time of a whole clone.
+// CRC-32C at the speed of a base backup: sixteen bytes at a time in WebAssembly, which needs no
+// bounds checks and reads the socket's buffer where it lies. The plain `Crc32c` would take a third
+// of the time of a whole clone.
 import { assert } from "../../core/errors.ts";
 
 const POLYNOMIAL = 0x82f63b78;

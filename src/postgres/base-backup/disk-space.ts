@@ -1,5 +1,5 @@
-// Room on the file systems that a base backup goes to: refused before it starts where it cannot fit, and named with
-// what it needs where it fills up on the way.
+// Room on the file systems that a base backup goes to: refused before it starts where it cannot
+// fit, and named with what it needs where it fills up on the way.
 import { readFile, stat, statfs } from "node:fs/promises";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
 
@@ -12,7 +12,10 @@ export interface SpaceNeed {
 /** Two WAL segments: a copy that fills the disk to its last byte cannot start. */
 const HEADROOM = 32 * 1024 * 1024;
 
-/** @throws UnderstudyError DISK_FULL when a file system has less room than everything that goes there. */
+/**
+ * @throws UnderstudyError DISK_FULL when a file system has less room than everything that goes
+ * there.
+ */
 export async function requireSpace(needs: readonly SpaceNeed[]): Promise<void> {
   const byDevice = new Map<number, SpaceNeed>();
   for (const need of needs) {
@@ -48,7 +51,10 @@ async function diskFull(need: SpaceNeed, cause?: unknown): Promise<UnderstudyErr
   );
 }
 
-/** "the file system /srv (tmpfs)": the longest mount point above the path, where the system tells its mounts. */
+/**
+ * "the file system /srv (tmpfs)": the longest mount point above the path, where the system tells
+ * its mounts.
+ */
 async function fileSystemOf(path: string): Promise<string> {
   let best: { point: string; type: string } | null = null;
   for (const line of (await mounts()).split("\n")) {

@@ -1,6 +1,6 @@
-// PostgreSQL's message framing for the one direction that carries a base backup: a type byte, a length, a body.
-// CopyData bodies are passed on in the pieces in which they arrive, so that nothing is copied; all other messages
-// are whole. (Manual, "Message Formats".) Pure: no socket.
+// PostgreSQL's message framing for the one direction that carries a base backup: a type byte, a
+// length, a body. CopyData bodies are passed on in the pieces in which they arrive, so that nothing
+// is copied; all other messages are whole. (Manual, "Message Formats".) Pure: no socket.
 import { UnderstudyError } from "../../core/errors.ts";
 
 export interface FrameHandler {
@@ -18,7 +18,10 @@ const HEADER = 5;
 /** Longest message other than CopyData: row descriptions and errors are far shorter. */
 const BODY_LIMIT = 1 << 24;
 
-/** Feed it bytes in any portions; the callbacks do not depend on them, and what was fed may be overwritten afterwards. */
+/**
+ * Feed it bytes in any portions; the callbacks do not depend on them, and what was fed may be
+ * overwritten afterwards.
+ */
 export class FrameReader {
   readonly #handler: FrameHandler;
   readonly #header = Buffer.alloc(HEADER);

@@ -1,5 +1,6 @@
-// The backup manifest of PostgreSQL 13 and later: proves that every file arrived whole, and that the manifest itself
-// did. (Manual, "Backup Manifest Format".) Pure: the sizes and checksums were taken while the files streamed by.
+// The backup manifest of PostgreSQL 13 and later: proves that every file arrived whole, and that
+// the manifest itself did. (Manual, "Backup Manifest Format".) Pure: the sizes and checksums were
+// taken while the files streamed by.
 import { createHash } from "node:crypto";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 
@@ -16,7 +17,8 @@ interface ManifestFile extends WrittenFile {
 
 /**
  * @param written by path relative to the data directory; tablespaces are below pg_tblspc/OID
- * @throws UnderstudyError BACKUP_CORRUPT naming the first difference and, in details, how many there are.
+ * @throws UnderstudyError BACKUP_CORRUPT naming the first difference and, in details, how many
+ * there are.
  */
 export function verifyManifest(manifest: Buffer, written: ReadonlyMap<string, WrittenFile>): void {
   checkOwnChecksum(manifest);
@@ -82,7 +84,9 @@ function readFile(file: unknown): ManifestFile {
   throw corrupt(`the manifest has an entry that cannot be read: ${JSON.stringify(file)}`);
 }
 
-/** The manifest prints the checksum's four bytes as they lie in the (little-endian) server's memory. */
+/**
+ * The manifest prints the checksum's four bytes as they lie in the (little-endian) server's memory.
+ */
 export function manifestChecksum(crc: number): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(crc);

@@ -1,5 +1,6 @@
-// The write-ahead marker: a file beside a data directory, there from before its first byte changes until it is whole
-// again. A member whose marker exists is half made and must never be started (lesson 27).
+// The write-ahead marker: a file beside a data directory, there from before its first byte changes
+// until it is whole again. A member whose marker exists is half made and must never be started
+// (lesson 27).
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
@@ -38,8 +39,8 @@ export async function writeMarker(dataDir: string, marker: Marker): Promise<void
 
 /**
  * @returns null when the directory is not half made.
- * @throws UnderstudyError DATA_HALF_MADE when there is a marker that cannot be understood: the directory is unusable
- * whatever it says.
+ * @throws UnderstudyError DATA_HALF_MADE when there is a marker that cannot be understood: the
+ * directory is unusable whatever it says.
  */
 export async function readMarker(dataDir: string): Promise<Marker | null> {
   const path = markerPath(dataDir);

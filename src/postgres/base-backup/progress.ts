@@ -1,5 +1,5 @@
-// Turns byte counts into reports that a person can follow: at most five a second, with the remaining time by a rate
-// that is smoothed over some seconds. Pure: the time is passed in.
+// Turns byte counts into reports that a person can follow: at most five a second, with the
+// remaining time by a rate that is smoothed over some seconds. Pure: the time is passed in.
 import type { Progress } from "../../core/member-status.ts";
 
 const INTERVAL_MS = 200;

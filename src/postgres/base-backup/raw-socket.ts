@@ -1,6 +1,6 @@
-// A socket that reads into one buffer of its own instead of a new one for each read: at two gigabytes of base backup
-// the allocations would cost more than the copying. Until it is tapped it behaves as any socket (for the login);
-// afterwards its bytes go to the tap and nowhere else.
+// A socket that reads into one buffer of its own instead of a new one for each read: at two
+// gigabytes of base backup the allocations would cost more than the copying. Until it is tapped it
+// behaves as any socket (for the login); afterwards its bytes go to the tap and nowhere else.
 import { Socket } from "node:net";
 
 export interface RawSocket {

@@ -1,5 +1,6 @@
-// Takes a connection over from node-postgres for one BASE_BACKUP, whose two gigabytes its parser would copy, and
-// drives the bytes from the socket into the parser: paused while the disk is behind, ended by abort, silence or loss.
+// Takes a connection over from node-postgres for one BASE_BACKUP, whose two gigabytes its parser
+// would copy, and drives the bytes from the socket into the parser: paused while the disk is
+// behind, ended by abort, silence or loss.
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import type { RawSocket } from "./raw-socket.ts";
 
@@ -7,7 +8,9 @@ export interface ReceiveOptions {
   /** Of a client that is connected and idle; the client is of no use afterwards. */
   readonly raw: RawSocket;
   readonly command: string;
-  /** Takes the next bytes; says "pause" to stop the socket until the returned `resume` is called. */
+  /**
+   * Takes the next bytes; says "pause" to stop the socket until the returned `resume` is called.
+   */
   readonly onBytes: (chunk: Uint8Array) => "more" | "pause";
   /** Longest silence of a server that is not paused. */
   readonly silenceLimitMs: number;
@@ -15,7 +18,10 @@ export interface ReceiveOptions {
 }
 
 export interface Reception {
-  /** Settles when `finish` or `fail` is called, or when the connection breaks. The connection is closed then. */
+  /**
+   * Settles when `finish` or `fail` is called, or when the connection breaks. The connection is
+   * closed then.
+   */
   readonly done: Promise<void>;
   readonly resume: () => void;
   readonly finish: () => void;

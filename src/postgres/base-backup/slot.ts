@@ -1,5 +1,5 @@
-// The physical slot of a member, over the replication protocol: there and reserving WAL before its base backup begins,
-// so that no WAL that the copy needs can be removed (postgres-facts 10).
+// The physical slot of a member, over the replication protocol: there and reserving WAL before its
+// base backup begins, so that no WAL that the copy needs can be removed (postgres-facts 10).
 import type { Client } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 import { quoteName } from "./command.ts";
@@ -8,9 +8,9 @@ const DUPLICATE_OBJECT = "42710";
 const OBJECT_IN_USE = "55006";
 
 /**
- * Makes the slot when it does not exist, and keeps one that reserves WAL. One that reserves none (never used, or
- * invalidated) protects nothing and is made anew; up to 14 the protocol cannot tell, so there it is always made anew,
- * unless somebody streams from it.
+ * Makes the slot when it does not exist, and keeps one that reserves WAL. One that reserves none
+ * (never used, or invalidated) protects nothing and is made anew; up to 14 the protocol cannot
+ * tell, so there it is always made anew, unless somebody streams from it.
  * @returns whether this call made it.
  */
 export async function ensureSlot(

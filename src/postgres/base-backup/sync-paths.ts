@@ -1,4 +1,5 @@
-// Makes many files durable. Several at a time, so that a journalling file system writes them in common commits.
+// Makes many files durable. Several at a time, so that a journalling file system writes them in
+// common commits.
 import { closeSync, fsync, openSync } from "node:fs";
 import { promisify } from "node:util";
 
@@ -19,8 +20,8 @@ export async function syncPaths(paths: readonly string[], signal: AbortSignal): 
 }
 
 /**
- * Only the wait for the disk is given to another thread: with opening and closing there as well, a small cluster's thousand files cost
- * twice the processor time of the whole copy.
+ * Only the wait for the disk is given to another thread: with opening and closing there as well, a
+ * small cluster's thousand files cost twice the processor time of the whole copy.
  */
 async function syncPath(path: string): Promise<void> {
   const descriptor = openSync(path, "r");

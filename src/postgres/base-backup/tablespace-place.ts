@@ -1,5 +1,5 @@
-// Where the tablespaces of a copy go: never where the source has them, because members on one machine would share
-// them. Each gets a directory named by its oid below the member's own root.
+// Where the tablespaces of a copy go: never where the source has them, because members on one
+// machine would share them. Each gets a directory named by its oid below the member's own root.
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
@@ -9,8 +9,8 @@ import type { BackupTablespace } from "./backup-stream.ts";
 const VERSION_DIRECTORY = /^PG_\d+(\.\d+)?_\d+$/;
 
 /**
- * @returns null for the data directory itself and for a tablespace that lies inside of it (a relative location:
- * allow_in_place_tablespaces).
+ * @returns null for the data directory itself and for a tablespace that lies inside of it (a
+ * relative location: allow_in_place_tablespaces).
  */
 export function tablespacePlace(root: string, tablespace: BackupTablespace): string | null {
   const { oid, location } = tablespace;

@@ -1,6 +1,7 @@
-// A push reader for tar archives: bytes in, entries out. Reads what PostgreSQL's BASE_BACKUP writes (plain ustar,
-// sizes beyond 8 GiB in base 256) and what npm packs (pax headers and GNU long names too). No I/O: the caller
-// decides where the bytes go, and must pass every name through `tarPath` before it touches a disk.
+// A push reader for tar archives: bytes in, entries out. Reads what PostgreSQL's BASE_BACKUP writes
+// (plain ustar, sizes beyond 8 GiB in base 256) and what npm packs (pax headers and GNU long names
+// too). No I/O: the caller decides where the bytes go, and must pass every name through `tarPath`
+// before it touches a disk.
 import { type ErrorCode, UnderstudyError } from "../../core/errors.ts";
 
 export interface TarEntry {
@@ -18,7 +19,9 @@ export interface TarEntry {
 export interface TarHandler {
   /** An entry begins. */
   entry(entry: TarEntry): void;
-  /** The next bytes of the entry: a view into what was fed, never empty; as long valid as that is. */
+  /**
+   * The next bytes of the entry: a view into what was fed, never empty; as long valid as that is.
+   */
   data(chunk: Uint8Array, entry: TarEntry): void;
   /** All bytes of the entry have been given. */
   end(entry: TarEntry): void;
@@ -57,7 +60,9 @@ interface Meta {
   readonly parts: Uint8Array[];
 }
 
-/** Feed it bytes in any portions; the callbacks come in the archive's order, whatever the portions. */
+/**
+ * Feed it bytes in any portions; the callbacks come in the archive's order, whatever the portions.
+ */
 export class TarReader {
   readonly #handler: TarHandler;
   readonly #options: TarReaderOptions;
@@ -88,7 +93,10 @@ export class TarReader {
     }
   }
 
-  /** Says that no more comes. The two closing blocks may be missing: PostgreSQL up to 14 leaves them out. */
+  /**
+   * Says that no more comes. The two closing blocks may be missing: PostgreSQL up to 14 leaves them
+   * out.
+   */
   finish(): void {
     if (this.#blockFilled > 0 || this.#dataLeft > 0 || this.#paddingLeft > 0)
       throw this.#error("the archive ends in the middle of an entry");
@@ -245,9 +253,10 @@ function untilNul(bytes: Buffer): string {
 }
 
 /**
- * The entry's name as a relative path with no way out of the directory that it is unpacked into; "" for that
- * directory itself.
- * @throws UnderstudyError with `options.code` for absolute names, "..", and characters that no name has.
+ * The entry's name as a relative path with no way out of the directory that it is unpacked into; ""
+ * for that directory itself.
+ * @throws UnderstudyError with `options.code` for absolute names, "..", and characters that no name
+ * has.
  */
 export function tarPath(name: string, options: { code: ErrorCode; source: string }): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");

@@ -1,7 +1,8 @@
-// Writes the files of a base backup as they stream in, straight from the socket's buffer while it is in the
-// processor's cache: each byte is touched once, memory stays flat, and a slow disk holds up the socket by itself.
-// Writes are synchronous for that reason: handing them to other threads cost twice the time of the whole copy. Nothing
-// is synced here: an fsync in the middle holds up all other writes of a journalling file system.
+// Writes the files of a base backup as they stream in, straight from the socket's buffer while it
+// is in the processor's cache: each byte is touched once, memory stays flat, and a slow disk holds
+// up the socket by itself. Writes are synchronous for that reason: handing them to other threads
+// cost twice the time of the whole copy. Nothing is synced here: an fsync in the middle holds up
+// all other writes of a journalling file system.
 import {
   chmodSync,
   close,
@@ -32,7 +33,9 @@ export interface ArchiveTarget {
   readonly directory: string;
   /** What the manifest puts before the names: "" or "pg_tblspc/16384/". */
   readonly prefix: string;
-  /** Where the link of a tablespace leads to in the copy. Only the data directory itself has any. */
+  /**
+   * Where the link of a tablespace leads to in the copy. Only the data directory itself has any.
+   */
   readonly linkTarget: (oid: number) => string | undefined;
 }
 
@@ -130,7 +133,9 @@ export class TreeWriter {
     else this.#link(target, { name, path, type: entry.type });
   }
 
-  /** Links lead to tablespaces and nowhere else: any other could lead a later entry out of the copy. */
+  /**
+   * Links lead to tablespaces and nowhere else: any other could lead a later entry out of the copy.
+   */
   #link(target: ArchiveTarget, link: { name: string; path: string; type: string }): void {
     const oid = /^pg_tblspc\/(\d+)$/.exec(link.name)?.[1];
     const place = oid === undefined ? undefined : target.linkTarget(Number(oid));
@@ -148,13 +153,17 @@ export class TreeWriter {
     this.#current = file;
     this.paths.push(path);
     if (this.#options.groupAccess) fchmodSync(descriptor, 0o640);
-    // Changes nothing but ext4's mind: it begins to write a truncated file to the disk when it is closed, instead of
-    // when it is synced, so that the disk works while the rest is still coming (the syncs take half the time then).
+    // Changes nothing but ext4's mind: it begins to write a truncated file to the disk when it is
+    // closed, instead of when it is synced, so that the disk works while the rest is still coming
+    // (the syncs take half the time then).
     ftruncateSync(descriptor, 0);
     return file;
   }
 
-  /** Exclusive: an archive that names a file twice, or through a link, is not one that PostgreSQL makes. */
+  /**
+   * Exclusive: an archive that names a file twice, or through a link, is not one that PostgreSQL
+   * makes.
+   */
   #create(path: string): number {
     try {
       return openSync(path, "wx", this.#options.groupAccess ? 0o640 : 0o600);

@@ -1,10 +1,12 @@
-// Which build a postgres program is, read off its file: what decides how text sorts and how data lies on disk.
-// Nothing is run for it, so that it says the same of a program that cannot start here.
+// Which build a postgres program is, read off its file: what decides how text sorts and how data
+// lies on disk. Nothing is run for it, so that it says the same of a program that cannot start
+// here.
 //
-// The family holds what may not change under a data directory beyond its major: the architecture, the C library
-// and ICU's major version, because the order of an index follows the last two (lesson table 2, row 18). It leaves
-// out what an ordinary package upgrade changes: the minor version, the builder's name, the paths. The version of
-// glibc is the machine's, the same for every build on it; PostgreSQL itself warns when that changes.
+// The family holds what may not change under a data directory beyond its major: the architecture,
+// the C library and ICU's major version, because the order of an index follows the last two (lesson
+// table 2, row 18). It leaves out what an ordinary package upgrade changes: the minor version, the
+// builder's name, the paths. The version of glibc is the machine's, the same for every build on it;
+// PostgreSQL itself warns when that changes.
 import { readFile } from "node:fs/promises";
 
 const ELF_MACHINES: Readonly<Record<number, string>> = {
@@ -40,7 +42,8 @@ function platformOf(program: Buffer, processArch: string): readonly string[] {
     const littleEndian = program[5] === 1;
     const machine = littleEndian ? program.readUInt16LE(18) : program.readUInt16BE(18);
     const arch = ELF_MACHINES[machine] ?? `machine${machine}`;
-    // The program interpreter's path stands near the beginning: /lib/ld-musl-x86_64.so.1 or /lib64/ld-linux….
+    // The program interpreter's path stands near the beginning: /lib/ld-musl-x86_64.so.1 or
+    // /lib64/ld-linux….
     const libc = program.subarray(0, 8192).includes("/ld-musl-") ? "musl" : "glibc";
     return ["linux", libc, littleEndian || arch !== "ppc64" ? arch : "ppc64be"];
   }
@@ -52,7 +55,9 @@ function platformOf(program: Buffer, processArch: string): readonly string[] {
   return ["unknown"];
 }
 
-/** The names of the libraries that a program needs stand in it as text, on Linux and macOS alike. */
+/**
+ * The names of the libraries that a program needs stand in it as text, on Linux and macOS alike.
+ */
 function icuOf(program: Buffer): string {
   const major =
     numberAfter(program, "libicui18n.so.") ??

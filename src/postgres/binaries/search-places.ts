@@ -1,5 +1,5 @@
-// Where an installed PostgreSQL may lie: what pg_config says, the places of the packagings, PATH. Directories only;
-// whether anything in them runs is for the probe to say.
+// Where an installed PostgreSQL may lie: what pg_config says, the places of the packagings, PATH.
+// Directories only; whether anything in them runs is for the probe to say.
 import { glob, realpath, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { runProgram } from "../run-program.ts";
@@ -89,7 +89,10 @@ async function usualPlaces(patterns: readonly string[]): Promise<readonly Search
   return found;
 }
 
-/** Links make one installation appear in many places: Postgres.app's "latest", a program linked into /usr/bin. */
+/**
+ * Links make one installation appear in many places: Postgres.app's "latest", a program linked into
+ * /usr/bin.
+ */
 async function withoutRepeats(places: readonly SearchedPlace[]): Promise<readonly SearchedPlace[]> {
   const byRealPath = new Map<string, SearchedPlace>();
   for (const place of places) {

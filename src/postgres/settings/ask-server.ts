@@ -1,5 +1,6 @@
-// Asks the server's own binaries whether they accept a postgresql.conf, without a data directory and without
-// starting anything: `postgres -C` reads the file, complains as a real start would, prints one value and ends.
+// Asks the server's own binaries whether they accept a postgresql.conf, without a data directory
+// and without starting anything: `postgres -C` reads the file, complains as a real start would,
+// prints one value and ends.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +15,10 @@ export interface Complaint {
   readonly hint: string | null;
 }
 
-/** An empty directory with a postgresql.conf in it that is rewritten for each question; ours until disposed of. */
+/**
+ * An empty directory with a postgresql.conf in it that is rewritten for each question; ours until
+ * disposed of.
+ */
 export class ServerQuestion implements AsyncDisposable {
   readonly #installation: Installation;
   readonly #directory: string;
@@ -58,8 +62,8 @@ export class ServerQuestion implements AsyncDisposable {
 }
 
 /**
- * The server writes one line of LOG for what is wrong, with DETAIL and HINT lines to it, then FATAL that the file
- * contains errors.
+ * The server writes one line of LOG for what is wrong, with DETAIL and HINT lines to it, then FATAL
+ * that the file contains errors.
  */
 export function parseComplaint(stderr: string): Complaint {
   let message: string | null = null;

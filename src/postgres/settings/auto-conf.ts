@@ -1,5 +1,6 @@
-// postgresql.auto.conf, which ALTER SYSTEM writes into the data directory: it wins over our file, on one member only,
-// and travels with each clone. What Understudy manages is taken out of it before a start.
+// postgresql.auto.conf, which ALTER SYSTEM writes into the data directory: it wins over our file,
+// on one member only, and travels with each clone. What Understudy manages is taken out of it
+// before a start.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../core/errors.ts";

@@ -1,5 +1,5 @@
-// Checks a user's parameters before they are written anywhere: their names, whether they may be set, and their values
-// as the server itself judges them.
+// Checks a user's parameters before they are written anywhere: their names, whether they may be
+// set, and their values as the server itself judges them.
 import { UnderstudyError } from "../../core/errors.ts";
 import type { Installation } from "../installation.ts";
 import { type Complaint, ServerQuestion } from "./ask-server.ts";
@@ -37,8 +37,9 @@ export interface CheckedParameters {
 }
 
 /**
- * @throws UnderstudyError PARAMETER_UNKNOWN with the nearest name, PARAMETER_MANAGED with the reason,
- * PARAMETER_INVALID with type, range and unit; POSTGRES_UNUSABLE when the binaries do not answer.
+ * @throws UnderstudyError PARAMETER_UNKNOWN with the nearest name, PARAMETER_MANAGED with the
+ * reason, PARAMETER_INVALID with type, range and unit; POSTGRES_UNUSABLE when the binaries do not
+ * answer.
  */
 export async function checkParameters(options: CheckParametersOptions): Promise<CheckedParameters> {
   if (Object.keys(options.parameters).length === 0 && options.preload.length === 0)
@@ -76,7 +77,10 @@ export async function checkParameters(options: CheckParametersOptions): Promise<
   };
 }
 
-/** The whole file as members will have it: finds what is wrong only in company, and any mistake in our own table. */
+/**
+ * The whole file as members will have it: finds what is wrong only in company, and any mistake in
+ * our own table.
+ */
 async function checkTogether(
   options: CheckParametersOptions,
   checked: { parameters: Readonly<Record<string, string>>; server: ServerQuestion },
@@ -164,8 +168,8 @@ function whereToRead({ installation, running }: Refused["options"], name: string
 }
 
 /**
- * The binaries' list has no units and no enum's words, but their complaints do: 12 and newer name the unit of a
- * number that is out of range.
+ * The binaries' list has no units and no enum's words, but their complaints do: 12 and newer name
+ * the unit of a number that is out of range.
  */
 async function withUnit(refused: Refused): Promise<ParameterDescription | undefined> {
   const { description, complaint, server, name } = refused;

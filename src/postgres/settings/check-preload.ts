@@ -1,4 +1,5 @@
-// Checks that libraries which are to be preloaded are there, before a server that cannot load them refuses to start.
+// Checks that libraries which are to be preloaded are there, before a server that cannot load them
+// refuses to start.
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
@@ -34,7 +35,8 @@ export async function checkPreload(
 }
 
 /**
- * Members that load different versions of one library read each other's data wrongly, or not at all.
+ * Members that load different versions of one library read each other's data wrongly, or not at
+ * all.
  * @throws UnderstudyError PRELOAD_DIFFERS naming the library, the members and their versions.
  */
 export function comparePreloadVersions(

@@ -3,8 +3,8 @@ import type { Major } from "../../core/spec.ts";
 import type { ControlData } from "../control-data.ts";
 
 /**
- * Settings that a standby needs at least as high as its primary's; pg_control and WAL carry the primary's values
- * (manual, 26.4.3; lesson 30). max_wal_senders counts from 12.
+ * Settings that a standby needs at least as high as its primary's; pg_control and WAL carry the
+ * primary's values (manual, 26.4.3; lesson 30). max_wal_senders counts from 12.
  */
 export const STANDBY_SENSITIVE = [
   "max_connections",
@@ -38,7 +38,10 @@ export interface SettingsContext {
   readonly memberCount: number;
   /** Absolute. */
   readonly dataDir: string;
-  /** Absolute: where postgresql.conf, pg_hba.conf, pg_ident.conf and the passfile are; outside dataDir. */
+  /**
+   * Absolute: where postgresql.conf, pg_hba.conf, pg_ident.conf and the passfile are; outside
+   * dataDir.
+   */
   readonly settingsDir: string;
   /** Absolute: where the server's logging collector writes; outside dataDir. */
   readonly logDir: string;
@@ -50,8 +53,8 @@ export interface SettingsContext {
   readonly upstream: Upstream | null;
   readonly replicationUser: string;
   /**
-   * What this member's pg_control holds for the standby-sensitive settings; none is rendered lower (lesson 30).
-   * Null where there is no data yet, or where a lower value is really meant.
+   * What this member's pg_control holds for the standby-sensitive settings; none is rendered lower
+   * (lesson 30). Null where there is no data yet, or where a lower value is really meant.
    */
   readonly controlMinimums: Readonly<Partial<Record<StandbySensitive, number>>> | null;
   /** Default "": commits wait for no standby. */

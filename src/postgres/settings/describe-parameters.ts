@@ -1,5 +1,6 @@
-// What a server knows about its parameters: by its binaries (`postgres --describe-config`, which needs no data and may
-// run as root), or by the rows of a running server's pg_settings, which also know extensions and units.
+// What a server knows about its parameters: by its binaries (`postgres --describe-config`, which
+// needs no data and may run as root), or by the rows of a running server's pg_settings, which also
+// know extensions and units.
 import { join } from "node:path";
 import { UnderstudyError } from "../../core/errors.ts";
 import type { Installation } from "../installation.ts";
@@ -59,8 +60,8 @@ export async function describeParameters(
 }
 
 /**
- * Lines of tab-separated fields: name, context, group, type, default, minimum, maximum, two texts. The default is
- * wrong for most (it is read before the defaults are set) and so not used.
+ * Lines of tab-separated fields: name, context, group, type, default, minimum, maximum, two texts.
+ * The default is wrong for most (it is read before the defaults are set) and so not used.
  */
 export function parseDescribeConfig(text: string): ParameterCatalog {
   const catalog = new Map<string, ParameterDescription>();

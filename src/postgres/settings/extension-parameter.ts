@@ -1,12 +1,15 @@
-// Parameters of extensions, "pg_stat_statements.max": the server takes any such name for a placeholder, so what can
-// be known is checked here: that the library is preloaded, and, from a running server's rows, name and value.
+// Parameters of extensions, "pg_stat_statements.max": the server takes any such name for a
+// placeholder, so what can be known is checked here: that the library is preloaded, and, from a
+// running server's rows, name and value.
 import { UnderstudyError } from "../../core/errors.ts";
 import { type ParameterDescription, describeRange } from "./describe-parameters.ts";
 
 /** Extensions whose parameters do not begin with the name of their library. */
 const LIBRARY_OF_PREFIX: ReadonlyMap<string, string> = new Map([["cron", "pg_cron"]]);
 
-/** A procedural language's library is loaded where it is used, always there, and needs no preload. */
+/**
+ * A procedural language's library is loaded where it is used, always there, and needs no preload.
+ */
 const NEVER_PRELOADED = new Set(["plpgsql"]);
 
 /** @throws UnderstudyError PARAMETER_UNKNOWN or PARAMETER_INVALID. */

@@ -8,16 +8,17 @@ const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 
 /**
- * Senders and slots: two for each member (its stream, and a base backup or a reclone of it) and four for people
- * and tools, in steps of 20, because raising them asks for a restart and adding a standby should not.
+ * Senders and slots: two for each member (its stream, and a base backup or a reclone of it) and
+ * four for people and tools, in steps of 20, because raising them asks for a restart and adding a
+ * standby should not.
  */
 function connectionsForReplication(context: SettingsContext): string {
   return `${Math.ceil((2 * context.memberCount + 4) / 20) * 20}`;
 }
 
 /**
- * A fifth of the disk, at least 1 GiB so that a standby outlives a bulk load, and never over half of the disk, so
- * that a standby which is gone for good cannot fill it (lesson 31).
+ * A fifth of the disk, at least 1 GiB so that a standby outlives a bulk load, and never over half
+ * of the disk, so that a standby which is gone for good cannot fill it (lesson 31).
  */
 function slotCap(context: SettingsContext): string {
   const bytes = Math.min(Math.max(context.diskBytes / 5, GIB), context.diskBytes / 2);
@@ -117,8 +118,8 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
     why: "the primary shows what a standby has replayed, however idle it is",
   },
   {
-    // Reads on standbys are the point of having them; with feedback their conflicts become rare (lesson 46). The
-    // price, bloat while a standby is away, ends where the slot's cap is reached.
+    // Reads on standbys are the point of having them; with feedback their conflicts become rare
+    // (lesson 46). The price, bloat while a standby is away, ends where the slot's cap is reached.
     name: "hot_standby_feedback",
     value: () => "on",
     user: "free",

@@ -1,5 +1,5 @@
-// The managed settings of any server that Understudy runs: places, network, authentication, log, and the values
-// that initdb would have written into the postgresql.conf which is not used.
+// The managed settings of any server that Understudy runs: places, network, authentication, log,
+// and the values that initdb would have written into the postgresql.conf which is not used.
 import type { SettingsContext } from "./context.ts";
 import type { ManagedSetting } from "./managed-setting.ts";
 import { hbaFileOf, identFileOf } from "./settings-files.ts";
@@ -103,7 +103,8 @@ const LOG: readonly ManagedSetting[] = [
     user: "refused",
     why: LOG_WHY,
   },
-  // Seven names, each begun anew after a week. Rotation by size would append to the file of the day.
+  // Seven names, each begun anew after a week. Rotation by size would append to the file of the
+  // day.
   log("log_filename", "postgresql-%a.log"),
   log("log_file_mode", "0600"),
   log("log_rotation_age", "1d"),
@@ -121,7 +122,10 @@ const LOG: readonly ManagedSetting[] = [
   fallback("log_lock_waits", "on"),
 ];
 
-/** initdb writes these into the postgresql.conf that we do not use; the server's own defaults are older. */
+/**
+ * initdb writes these into the postgresql.conf that we do not use; the server's own defaults are
+ * older.
+ */
 const INITDB: readonly ManagedSetting[] = [
   fallback("shared_buffers", "128MB"),
   fallback("TimeZone", "UTC"),
@@ -130,8 +134,8 @@ const INITDB: readonly ManagedSetting[] = [
 ];
 
 /**
- * ALTER SYSTEM writes a file in one member's data directory that wins over ours and travels with each clone; 17
- * can refuse it.
+ * ALTER SYSTEM writes a file in one member's data directory that wins over ours and travels with
+ * each clone; 17 can refuse it.
  */
 const ALTER_SYSTEM: ManagedSetting = {
   name: "allow_alter_system",

@@ -1,5 +1,6 @@
-// The settings that Understudy manages: the questions that are asked of the table. The table itself stands in
-// managed-replication.ts (what streaming and fencing rest on) and managed-server.ts (places, network, log).
+// The settings that Understudy manages: the questions that are asked of the table. The table itself
+// stands in managed-replication.ts (what streaming and fencing rest on) and managed-server.ts
+// (places, network, log).
 import { UnderstudyError } from "../../core/errors.ts";
 import type { Major } from "../../core/spec.ts";
 import { factsOf } from "../majors.ts";
@@ -24,7 +25,8 @@ export function findManaged(name: string): ManagedSetting | undefined {
 
 /**
  * Refuses what a user may not set, before any server is asked.
- * @throws UnderstudyError PARAMETER_MANAGED with the reason, or PARAMETER_INVALID where only some values are allowed.
+ * @throws UnderstudyError PARAMETER_MANAGED with the reason, or PARAMETER_INVALID where only some
+ * values are allowed.
  */
 export function checkManaged(name: string, value: string): void {
   const setting = findManaged(name);
@@ -67,7 +69,8 @@ export function effectiveSettings(
     settings.set(name, floor === undefined ? value : greater(name, value, floor));
   }
   for (const name of STANDBY_SENSITIVE) {
-    // Always by name: a line that left the file after a promotion would wait for a restart, though its value is the same.
+    // Always by name: a line that left the file after a promotion would wait for a restart, though
+    // its value is the same.
     if (!settings.has(name)) settings.set(name, `${STANDBY_SENSITIVE_DEFAULTS[name]}`);
     raise(settings, name, context.controlMinimums?.[name]);
   }
@@ -76,7 +79,8 @@ export function effectiveSettings(
 }
 
 /**
- * Lets only through what can be nothing but a parameter's name in postgresql.conf (lesson 50): the grammar of manual
+ * Lets only through what can be nothing but a parameter's name in postgresql.conf (lesson 50): the
+ * grammar of manual
  * 20.1.2 with at most one dot, and none of the words that include another file.
  * @throws UnderstudyError PARAMETER_UNKNOWN.
  */
@@ -91,7 +95,8 @@ export function checkName(name: string): void {
 }
 
 /**
- * A server whose reserved connections leave none for others does not start; up to 11 its senders count among them.
+ * A server whose reserved connections leave none for others does not start; up to 11 its senders
+ * count among them.
  * @throws UnderstudyError PARAMETER_INVALID.
  */
 function checkConnections(settings: ReadonlyMap<string, string>, major: Major): void {
@@ -114,7 +119,9 @@ function raise(settings: Map<string, string>, name: string, minimum: number | un
   settings.set(name, present === undefined ? `${minimum}` : greater(name, present, `${minimum}`));
 }
 
-/** The server also reads hexadecimal numbers and fractions, as JavaScript does; octal ones only it. */
+/**
+ * The server also reads hexadecimal numbers and fractions, as JavaScript does; octal ones only it.
+ */
 function greater(name: string, value: string, floor: string): string {
   const number = /^0[0-7]+$/.test(value.trim()) ? Number.parseInt(value, 8) : Number(value);
   if (value.trim() === "" || Number.isNaN(number))

@@ -1,12 +1,14 @@
-// The connection string by which a standby follows its upstream. The password is not in it: it names a passfile.
+// The connection string by which a standby follows its upstream. The password is not in it: it
+// names a passfile.
 import { factsOf } from "../majors.ts";
 import type { SettingsContext, Upstream } from "./context.ts";
 import { quoteConninfo } from "./quote.ts";
 import { passfileOf } from "./settings-files.ts";
 
 /**
- * Bounded on the standby's side in every state: connecting, idle, and with data in flight (lesson 43).
- * `tcp_user_timeout` and `gssencmode` came with libpq 12 (manual, 32.1.2); an unknown key is an error before.
+ * Bounded on the standby's side in every state: connecting, idle, and with data in flight (lesson
+ * 43). `tcp_user_timeout` and `gssencmode` came with libpq 12 (manual, 32.1.2); an unknown key is
+ * an error before.
  */
 export function renderPrimaryConninfo(context: SettingsContext, upstream: Upstream): string {
   const pairs: [string, string][] = [

@@ -19,7 +19,8 @@ function readSetting(quoted: string): string {
 test("whatever is quoted as a setting is read back as it was", () => {
   fc.assert(
     fc.property(oneLine, (value) => {
-      // The server knows \b, \f, \n, \r, \t and octal escapes; none may arise, for every backslash is doubled.
+      // The server knows \b, \f, \n, \r, \t and octal escapes; none may arise, for every backslash
+      // is doubled.
       assert.doesNotMatch(quoteSetting(value).replaceAll("\\\\", ""), /\\/);
       assert.equal(readSetting(quoteSetting(value)), value);
     }),

@@ -1,8 +1,12 @@
-// Quoting for the four languages that a value passes through on its way into a server: postgresql.conf (and
-// recovery.conf), connection strings, passfiles and pg_hba.conf. What a language cannot say is refused, never bent.
+// Quoting for the four languages that a value passes through on its way into a server:
+// postgresql.conf (and recovery.conf), connection strings, passfiles and pg_hba.conf. What a
+// language cannot say is refused, never bent.
 import { UnderstudyError } from "../../core/errors.ts";
 
-/** @returns the value as a quoted postgresql.conf string (manual, 20.1.2). Line breaks cannot be written there. */
+/**
+ * @returns the value as a quoted postgresql.conf string (manual, 20.1.2). Line breaks cannot be
+ * written there.
+ */
 export function quoteSetting(value: string): string {
   refuseLineBreaks(value, "a setting");
   return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
@@ -21,8 +25,9 @@ export function escapePassfileField(value: string): string {
 }
 
 /**
- * @returns the name in the double quotes that take the meaning of "all" or "replication" from it (manual, 21.1).
- * A leading "/" or "+" keeps its meaning even in quotes, and older majors have no way to write a quote: refused.
+ * @returns the name in the double quotes that take the meaning of "all" or "replication" from it
+ * (manual, 21.1). A leading "/" or "+" keeps its meaning even in quotes, and older majors have no
+ * way to write a quote: refused.
  */
 export function quoteHbaName(name: string): string {
   refuseLineBreaks(name, "pg_hba.conf");

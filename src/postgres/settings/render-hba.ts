@@ -1,5 +1,5 @@
-// pg_hba.conf by least privilege: every line asks for SCRAM, none trusts, and each of our roles comes only from where
-// it has business (lessons table 2, row 2).
+// pg_hba.conf by least privilege: every line asks for SCRAM, none trusts, and each of our roles
+// comes only from where it has business (lessons table 2, row 2).
 import { isIP } from "node:net";
 import { assert } from "../../core/errors.ts";
 import { quoteHbaName } from "./quote.ts";
@@ -18,7 +18,10 @@ export interface HbaOptions {
 
 const LOOPBACK = ["127.0.0.1/32", "::1/128"];
 
-/** The first line that fits a connection decides (manual, 21.1): so our roles' lines stand before "all". */
+/**
+ * The first line that fits a connection decides (manual, 21.1): so our roles' lines stand before
+ * "all".
+ */
 export function renderHba(options: HbaOptions): string {
   const replication = quoteHbaName(options.replicationUser);
   const admin = quoteHbaName(options.adminUser);
@@ -48,7 +51,9 @@ function reject(user: string): string[] {
   return [`host all ${user} all reject`, `host replication ${user} all reject`];
 }
 
-/** A host name is resolved by the server at each connection, and must resolve back (manual, 21.1). */
+/**
+ * A host name is resolved by the server at each connection, and must resolve back (manual, 21.1).
+ */
 function hbaAddress(host: string): string {
   const family = isIP(host);
   if (family === 4) return `${host}/32`;

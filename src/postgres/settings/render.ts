@@ -1,4 +1,5 @@
-// A member's settings as text: the files that a server reads. Pure; write-settings.ts puts them on disk.
+// A member's settings as text: the files that a server reads. Pure; write-settings.ts puts them on
+// disk.
 import type { Secret } from "../../core/secret.ts";
 import { slotNameOf } from "../../core/name.ts";
 import { factsOf } from "../majors.ts";
@@ -11,7 +12,8 @@ const HEADER = "# Written by Understudy; changes made here are lost. Use: unders
 
 /**
  * The whole postgresql.conf: managed settings with the user's among them, each once.
- * @throws UnderstudyError PARAMETER_MANAGED, PARAMETER_INVALID, PARAMETER_UNKNOWN (a name that is none).
+ * @throws UnderstudyError PARAMETER_MANAGED, PARAMETER_INVALID, PARAMETER_UNKNOWN (a name that is
+ * none).
  */
 export function renderPostgresqlConf(
   context: SettingsContext,
@@ -20,7 +22,10 @@ export function renderPostgresqlConf(
   return HEADER + renderSettings(effectiveSettings(context, userParameters));
 }
 
-/** Name and value a line: what stands in postgresql.conf and what validation feeds to a server are the same text. */
+/**
+ * Name and value a line: what stands in postgresql.conf and what validation feeds to a server are
+ * the same text.
+ */
 export function renderSettings(settings: ReadonlyMap<string, string>): string {
   let text = "";
   for (const [name, value] of settings) text += `${name} = ${quoteSetting(value)}\n`;
@@ -28,8 +33,8 @@ export function renderSettings(settings: ReadonlyMap<string, string>): string {
 }
 
 /**
- * The file in the data directory that makes the next start one in standby mode. Up to 11 it also says whom to
- * follow (manual of 11, chapter 27); from 12 it is empty.
+ * The file in the data directory that makes the next start one in standby mode. Up to 11 it also
+ * says whom to follow (manual of 11, chapter 27); from 12 it is empty.
  */
 export function renderRecoveryFile(context: SettingsContext): string {
   if (factsOf(context.major).recoveryFile === "standby.signal") return "";
@@ -50,7 +55,10 @@ export function renderIdent(): string {
   return HEADER;
 }
 
-/** One line for each member that the replication role may follow; "replication" stands for the database (32.16). */
+/**
+ * One line for each member that the replication role may follow; "replication" stands for the
+ * database (32.16).
+ */
 export function renderPassfile(options: {
   members: readonly Upstream[];
   replicationUser: string;

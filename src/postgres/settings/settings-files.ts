@@ -1,5 +1,5 @@
-// Where a member's settings lie. All but the recovery file are outside the data directory, so that neither a base
-// backup nor pg_rewind ever replaces them.
+// Where a member's settings lie. All but the recovery file are outside the data directory, so that
+// neither a base backup nor pg_rewind ever replaces them.
 import { join } from "node:path";
 import { factsOf } from "../majors.ts";
 import type { SettingsContext } from "./context.ts";
@@ -19,7 +19,10 @@ export function identFileOf(places: Places): string {
   return join(places.settingsDir, "pg_ident.conf");
 }
 
-/** Holds the replication role's password; libpq ignores it unless its mode is 0600 or less (manual, 32.16). */
+/**
+ * Holds the replication role's password; libpq ignores it unless its mode is 0600 or less (manual,
+ * 32.16).
+ */
 export function passfileOf(places: Places): string {
   return join(places.settingsDir, "passfile");
 }

@@ -1,5 +1,5 @@
-// Puts a member's settings on disk: each file whole or not at all, readable by its owner only, and untouched where
-// it already says the same.
+// Puts a member's settings on disk: each file whole or not at all, readable by its owner only, and
+// untouched where it already says the same.
 import { randomBytes } from "node:crypto";
 import { chmod, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
