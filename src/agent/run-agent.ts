@@ -43,12 +43,14 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   await becomeClusterUser(file.osUser);
   const secrets = await readSecrets(cluster.secrets);
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
-  using lock = await lockMember(paths.agentLock);
+  const lock = await lockMember(paths.agentLock);
   if (lock === null)
     throw new UnderstudyError(
       "MEMBER_IN_USE",
       `another agent already runs ${options.member} in ${paths.root}`,
     );
+  // As long as there is this process: who finds it free is told that no agent is left.
+  process.once("exit", () => lock[Symbol.dispose]());
 
   const log = new Journal({ path: paths.agentLog, member: options.member });
   const events = new Journal({ path: paths.events, member: options.member });
