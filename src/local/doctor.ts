@@ -23,7 +23,7 @@ export interface FindingGroup {
   readonly findings: readonly Finding[];
 }
 
-interface Question {
+export interface Question {
   readonly place: ClusterPlace;
   readonly env: Environment;
   readonly uid: number;

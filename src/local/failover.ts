@@ -25,7 +25,7 @@ import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { waitFor } from "./wait-for.ts";
 import { lossOf } from "./wal-loss.ts";
 
-interface FailoverRequest {
+export interface FailoverRequest {
   /** Null: the candidate that has the most WAL. */
   readonly to: string | null;
 }

@@ -16,7 +16,7 @@ import { readClusterStatus, requireRunning } from "./read-status.ts";
 import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
-interface SwitchoverRequest {
+export interface SwitchoverRequest {
   /** Null: the standby that has replayed most. */
   readonly to: string | null;
 }
