@@ -27,6 +27,8 @@ const STEADY_MS = 10_000;
 const HANDOVER_LIMIT_MS = 5_000;
 /** After this whoever asked has most likely given up. */
 const REQUEST_WAIT_MS = 30_000;
+/** The one request that an agent which ends by itself has fulfilled. */
+export const SHUT_DOWN = "shut-down";
 const RETRY_MS = { first: 500, longest: 15_000 };
 
 const EFFECTS: Readonly<Record<Exclude<EffectKind, "wait">, Effect>> = {
@@ -113,8 +115,15 @@ export class Agent {
       });
       await this.#untilWoken();
     }
-    for (const { reject } of this.#requests.splice(0))
-      reject(new UnderstudyError("INTERRUPTED", `the agent of ${this.#member.name} has ended`));
+    for (const { name, resolve, reject } of this.#requests.splice(0))
+      if (name === SHUT_DOWN) resolve();
+      else
+        reject(
+          new UnderstudyError(
+            "INTERRUPTED",
+            `the agent of ${this.#member.name} has ended: ${name}`,
+          ),
+        );
     this.#member.keeper[Symbol.dispose]();
     await this.#member.session.close();
   }

@@ -5,7 +5,7 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import { releaseLease } from "../core/record-changes.ts";
-import type { Agent } from "./agent.ts";
+import { SHUT_DOWN, type Agent } from "./agent.ts";
 import type { AgentRequests } from "./api.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
 import { keepData, setCopyAside } from "./effects/data-aside.ts";
@@ -147,7 +147,7 @@ export class RequestDesk implements AgentRequests {
       await stopServer({ member, signal: new AbortController().signal });
       return this.#agent.end();
     }
-    return this.#agent.request("shut-down", async (context) => {
+    return this.#agent.request(SHUT_DOWN, async (context) => {
       await stopServer(context);
       const holder = { member: member.name, term: context.record.term, heir: member.name };
       // It is named to take the lease again: the cluster comes back as it was. A store that does
