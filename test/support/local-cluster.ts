@@ -152,8 +152,11 @@ export class TestCluster implements AsyncDisposable {
     return { child, ended };
   }
 
-  run(args: readonly string[]): Promise<CommandResult> {
-    return this.begin(args).ended;
+  async run(args: readonly string[]): Promise<CommandResult> {
+    const result = await this.begin(args).ended;
+    // An agent has given everything back some milliseconds before its process is gone.
+    if (args[0] === "down") await this.#processesLeft();
+    return result;
   }
 
   /** @returns what it printed. @throws Error with its stderr when it did not succeed. */
