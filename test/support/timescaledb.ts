@@ -2,13 +2,13 @@
 // Debian, unpacked into the tests' cache with the C library and all others that they were built
 // against. Only the programs' loader and library path are changed, so that they run here beside the
 // system's older C library.
-import { chmod, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from "node:fs/promises";
+import { chmod, mkdtemp, open, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../src/core/errors.ts";
 import { isUsable, probeInstallation } from "../../src/postgres/binaries/probe-installation.ts";
 import type { Installation } from "../../src/postgres/installation.ts";
 import { run, unpackDebianPackages } from "./debian-packages.ts";
-import { testCacheDir } from "./installations.ts";
+import { openTestCache } from "./installations.ts";
 
 /** The Debian release that packages TimescaleDB for a major. */
 const RELEASES = { 17: "trixie", 18: "sid" } as const;
@@ -31,8 +31,7 @@ export function timescaleMajors(): readonly TimescaleMajor[] {
 
 /** Fetched once (40 MB) and kept; the next call only proves that it runs. */
 export async function timescaleInstallation(major: TimescaleMajor): Promise<Installation> {
-  const cache = testCacheDir();
-  await mkdir(cache, { recursive: true });
+  const cache = await openTestCache();
   // The loader's path is written into the programs, so it has to be the last one.
   const home = join(await realpath(cache), `timescaledb-debian-${RELEASES[major]}-${major}`);
   const binDir = join(home, "usr/lib/postgresql", String(major), "bin");
