@@ -122,7 +122,8 @@ export async function stopMember(
   }
 }
 
-async function stopServerWithoutAgent(
+/** Of a member that no agent runs; nothing running is a success. */
+export async function stopServerWithoutAgent(
   cluster: LocalCluster,
   of: { name: string; operation: Pick<Operation, "signal" | "timeoutMs"> },
 ): Promise<void> {

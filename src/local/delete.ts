@@ -1,8 +1,10 @@
 // Removes a stopped cluster with all its data. What is removed is named beforehand.
 import { readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { memberPaths } from "../agent/member-paths.ts";
 import { UnderstudyError, codeOf } from "../core/errors.ts";
-import { agentRuns } from "./agents.ts";
+import { agentRuns, stopServerWithoutAgent } from "./agents.ts";
+import { findServerProcesses } from "../postgres/processes.ts";
 import { lockCluster, type LocalCluster, type Operation, type Outcome } from "./cluster.ts";
 import { stopCluster } from "./down.ts";
 import { entriesOf } from "./entries-of.ts";
@@ -28,12 +30,9 @@ export async function deleteCluster(cluster: LocalCluster, operation: Operation)
   const { members } = await describeDeletion(cluster);
   const stopped = await stopForDeletion(cluster, operation);
   await stopStrangers(cluster, { stopped, operation });
-  const alive = members.find((name) => agentRuns(cluster.paths.root, name));
+  const alive = members.find((name) => isAlive(cluster, name));
   if (alive !== undefined)
-    throw new UnderstudyError(
-      "STOP_FAILED",
-      `the agent of ${alive} still runs; nothing was deleted`,
-    );
+    throw new UnderstudyError("STOP_FAILED", `${alive} still runs; nothing was deleted`);
   await deleteFiles(cluster);
   return {
     summary: `${cluster.place.name} and all its data were deleted`,
@@ -62,6 +61,12 @@ export async function deleteFiles(cluster: LocalCluster): Promise<void> {
   });
 }
 
+/** Whatever the record says or does not say: data is never taken away under a server. */
+function isAlive(cluster: LocalCluster, name: string): boolean {
+  const { root } = cluster.paths;
+  return agentRuns(root, name) || findServerProcesses(memberPaths(root, name).data).length > 0;
+}
+
 /** Those that the record does not name too: a removal that was killed leaves its member's agent. */
 async function stopStrangers(
   cluster: LocalCluster,
@@ -69,7 +74,11 @@ async function stopStrangers(
 ): Promise<void> {
   const { operation } = of;
   for (const name of await entriesOf(cluster.paths.members)) {
-    if (of.stopped.includes(name) || !agentRuns(cluster.paths.root, name)) continue;
+    if (of.stopped.includes(name)) continue;
+    if (!agentRuns(cluster.paths.root, name)) {
+      await stopServerWithoutAgent(cluster, { name, operation });
+      continue;
+    }
     const address = await lastAddressOf(cluster, name);
     await stopRemoved(cluster, { name, address, operation });
   }

@@ -3,7 +3,8 @@
 import { UnderstudyError } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import { lastAddresses } from "./adopt-record.ts";
-import { stopMember } from "./agents.ts";
+import { agentRuns, stopMember, stopServerWithoutAgent } from "./agents.ts";
+import { entriesOf } from "./entries-of.ts";
 import {
   lockCluster,
   readRecord,
@@ -40,7 +41,22 @@ export async function stopCluster(
         return stopMember(cluster, { name, address, operation });
       }),
     );
+  await stopUnknown(cluster, { known: members, operation });
   return order.flat();
+}
+
+/** A damaged record, and an address that was lost with it: what runs without an agent is stopped all the same. */
+async function stopUnknown(
+  cluster: LocalCluster,
+  of: {
+    known: Readonly<Record<string, RecordMember>>;
+    operation: Pick<Operation, "signal" | "timeoutMs">;
+  },
+): Promise<void> {
+  const { operation } = of;
+  for (const name of await entriesOf(cluster.paths.members))
+    if (!(name in of.known) && !agentRuns(cluster.paths.root, name))
+      await stopServerWithoutAgent(cluster, { name, operation });
 }
 
 /**

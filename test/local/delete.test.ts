@@ -1,6 +1,6 @@
 // Deleting a cluster: also where an earlier deletion or removal was killed on its way.
 import assert from "node:assert/strict";
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { clusterPaths } from "../../src/agent/member-paths.ts";
 import { signal } from "../support/cluster-processes.ts";
@@ -17,6 +17,19 @@ describe("down --delete", () => {
     await removal.ended;
     signal(agent, "SIGCONT");
     assert.equal(cluster.findAgent("t-2"), agent);
+    await cluster.ok(["down", "--delete", "--yes"]);
+    assert.deepEqual(cluster.processes(), []);
+    await assert.rejects(readdir(cluster.dir), { code: "ENOENT" });
+  });
+
+  it("stops servers that nothing names any more before it takes their data", async () => {
+    await using cluster = await TestCluster.up(15, { standbys: 1 });
+    await cluster.kill(cluster.agentPid("t-1"), cluster.agentPid("t-2"));
+    const { record } = clusterPaths(cluster.dir);
+    await writeFile(record, "no database");
+    for (const suffix of ["-wal", "-shm"]) await rm(`${record}${suffix}`, { force: true });
+    for (const name of ["t-1", "t-2"]) await rm(cluster.paths(name).address);
+    assert.notDeepEqual(cluster.serverPids("t-1"), []);
     await cluster.ok(["down", "--delete", "--yes"]);
     assert.deepEqual(cluster.processes(), []);
     await assert.rejects(readdir(cluster.dir), { code: "ENOENT" });
