@@ -1,7 +1,7 @@
 // Makes the data directory of a new cluster with initdb: in a staging directory that becomes the
 // data directory by one rename, so that an initdb that was killed is never taken for data.
 import { randomBytes } from "node:crypto";
-import { chown, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chown, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
@@ -9,6 +9,7 @@ import type { Installation } from "./installation.ts";
 import { factsOf } from "./majors.ts";
 import { type ProgramResult, runProgram } from "./run-program.ts";
 import { serverEnvironment } from "./server-environment.ts";
+import { syncDirectory } from "./sync-directory.ts";
 
 export interface InitDataOptions {
   readonly installation: Installation;
@@ -198,15 +199,6 @@ async function writePasswordFile(path: string, options: InitDataOptions): Promis
  */
 async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** What the file system said while we, not initdb, worked there. */

@@ -4,6 +4,7 @@
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
+import { syncDirectory } from "../sync-directory.ts";
 
 export interface Marker {
   /** What is being made. */
@@ -62,16 +63,6 @@ export async function readMarker(dataDir: string): Promise<Marker | null> {
 export async function removeMarker(dataDir: string): Promise<void> {
   await rm(markerPath(dataDir), { force: true });
   await syncDirectory(dirname(dataDir));
-}
-
-/** Makes names that were added to or removed from a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function isMarker(value: unknown): value is Marker {

@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 import { type TarHandler, TarReader, tarPath } from "../base-backup/tar-reader.ts";
+import { syncDirectory } from "../sync-directory.ts";
 
 export interface UnpackOptions {
   readonly tarball: Buffer;
@@ -172,15 +173,6 @@ async function writeSynced(path: string, file: PendingFile): Promise<void> {
   try {
     await handle.writev(file.parts);
     await handle.chmod(file.mode);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
     await handle.sync();
   } finally {
     await handle.close();

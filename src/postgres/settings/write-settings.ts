@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
+import { syncDirectory } from "../sync-directory.ts";
 
 const OWNER_ONLY = 0o600;
 
@@ -64,14 +65,4 @@ async function replaceFile(path: string, text: string): Promise<void> {
     throw thrown;
   }
   await syncDirectory(dirname(path));
-}
-
-/** A rename is only on disk when its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
