@@ -68,7 +68,8 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
       refuseLastingFailure(member, { failedSince, watch });
       const caughtUp = hasCaughtUp(member, { status, goals });
       const seconds = watch.started.has(member.name) ? (performance.now() - begun) / 1000 : null;
-      report(member, { answer, ready, caughtUp, seconds, watch });
+      const { generation } = record;
+      report(member, { answer, ready, caughtUp, seconds, generation, watch });
     }
     if (watched.every(({ name }) => ready.has(name)))
       return readClusterStatus(cluster, watch.signal);
@@ -88,15 +89,16 @@ function report(
     ready: Set<string>;
     caughtUp: boolean;
     seconds: number | null;
+    generation: number;
     watch: Watch;
   },
 ): void {
-  const { answer, ready, caughtUp, seconds, watch } = seen;
+  const { answer, ready, caughtUp, seconds, generation, watch } = seen;
   const { name, host, port } = member;
   if (ready.has(name) || answer === undefined || "unreachable" in answer) return;
   const role = member.role === "primary" || makesTheData(answer) ? "primary" : "standby";
   const named = { name, role, host, port } as const;
-  if (isReady(member, answer) && caughtUp) {
+  if (isReady(member, { answer, generation }) && caughtUp) {
     ready.add(name);
     watch.onStep({ kind: "member-ready", member: named, seconds, lagBytes: member.replayLagBytes });
   } else
@@ -112,9 +114,22 @@ function report(
     });
 }
 
-function isReady(member: ClusterMember, answer: MemberStatus): boolean {
-  if (member.role === "primary") return member.state === "running" && answer.progress === null;
-  return member.state === "streaming";
+/**
+ * A primary is when it has been through its first whole pass: only then do the applications' role
+ * and database exist.
+ */
+function isReady(
+  member: ClusterMember,
+  seen: { answer: MemberStatus; generation: number },
+): boolean {
+  if (member.role !== "primary") return member.state === "streaming";
+  const { progress, generation } = seen.answer;
+  return (
+    member.state === "running" &&
+    progress === null &&
+    generation !== null &&
+    generation >= seen.generation
+  );
 }
 
 /**

@@ -1,11 +1,14 @@
 // `up` itself killed, interrupted and raced with: the next one must succeed, and nothing may be
 // left where it says so.
 import assert from "node:assert/strict";
-import { readdir, stat } from "node:fs/promises";
+import { readFile, readdir, stat } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { clusterPaths } from "../../src/agent/member-paths.ts";
+import { withClient } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, describe as described, errorOf } from "../support/local-cluster.ts";
+import { writeUrl } from "./cluster-facts.ts";
 
 /**
  * Milliseconds after the start of `up`; what they hit differs from machine to machine, and all of
@@ -53,6 +56,29 @@ describe("up", () => {
     await cluster.untilHealthy();
   });
 
+  it("does not return before the applications' database is there", async () => {
+    await using cluster = await TestCluster.up(15, { standbys: 1 });
+    await withClient(await superuserUrl(cluster), async (holder) => {
+      // Whoever is connected to template1 holds up every CREATE DATABASE.
+      await holder.query("DROP DATABASE app");
+      for (const member of ["t-1", "t-2"]) await cluster.kill(cluster.agentPid(member));
+      const up = cluster.begin(["up"]);
+      let hasEnded = false;
+      void up.ended.then(() => (hasEnded = true));
+      await eventually("the agent tries to make the database", async () => {
+        const { rows } = await holder.query(
+          "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'",
+        );
+        return rows.length > 0;
+      });
+      await cluster.until("everything else is there", ({ state }) => state === "healthy");
+      assert.equal(hasEnded, false);
+      await holder.end();
+      assert.equal((await up.ended).status, 0);
+    });
+    await withClient(await writeUrl(cluster), (client) => client.query("SELECT 1"));
+  });
+
   it("run twice at the same moment makes one cluster", async () => {
     await using cluster = await TestCluster.reserve(15);
     const both = await Promise.all([cluster.run(cluster.upArgs()), cluster.run(cluster.upArgs())]);
@@ -75,6 +101,11 @@ describe("up", () => {
     assert.equal(cluster.processes().filter(({ command }) => / agent /.test(command)).length, 2);
   });
 });
+
+async function superuserUrl(cluster: TestCluster): Promise<string> {
+  const { superuser } = JSON.parse(await readFile(clusterPaths(cluster.dir).secrets, "utf8"));
+  return `postgresql://postgres:${superuser}@127.0.0.1:${cluster.port}/template1`;
+}
 
 async function interruptedFirst(
   cluster: TestCluster,
