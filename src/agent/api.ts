@@ -1,12 +1,12 @@
 // The agent's HTTP API, on the member's own address: status and health for everybody, requests for
 // those who have the cluster's token.
-import { timingSafeEqual, createHash } from "node:crypto";
-import { serve, type ServerType } from "@hono/node-server";
-import { Hono } from "hono";
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, Server } from "node:http";
 import * as v from "valibot";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
+import { createServer } from "./node-http.ts";
 
 /** What may be asked of an agent. Each resolves when it is done. */
 export interface AgentRequests {
@@ -26,10 +26,24 @@ export interface AgentRequests {
   shutDown(): Promise<void>;
 }
 
+/** Answers under way at the end are let through for so long. */
 const ANSWER_LIMIT_MS = 500;
+/** Far beyond any request of ours. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+/** A caller that sends slower than this is cut off (Node's default is five minutes). */
+const REQUEST_LIMIT_MS = 10_000;
 
 const switchoverBody = v.object({ to: v.string(), dryRun: v.optional(v.boolean(), false) });
 const awaitReplayBody = v.object({ member: v.string(), beyond: v.string(), timeoutMs: v.number() });
+
+interface Answer {
+  readonly status: number;
+  /** Sent as JSON; nothing where it is undefined. */
+  readonly document?: unknown;
+}
+
+/** Whoever asks for one of these has the cluster's token. */
+type Control = (body: unknown) => Promise<void>;
 
 /** Listens until it is closed. @throws UnderstudyError PORT_TAKEN. */
 export async function serveApi(options: {
@@ -38,69 +52,116 @@ export async function serveApi(options: {
   token: Secret;
   requests: AgentRequests;
 }): Promise<AsyncDisposable> {
-  const app = buildApi(options.token, options.requests);
-  const server = await new Promise<ServerType>((resolve, reject) => {
-    const listening = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, () =>
-      resolve(listening),
-    );
-    listening.once("error", (cause) =>
-      reject(
-        new UnderstudyError(
-          "PORT_TAKEN",
-          `cannot listen for control requests on ${options.host}:${options.port}: ${messageOf(cause)}`,
-          { cause },
-        ),
-      ),
-    );
+  const answer = answererOf(options.token, options.requests);
+  const server = createServer({ requestTimeout: REQUEST_LIMIT_MS }, (request, response) => {
+    void answer(request)
+      .catch((thrown: unknown) => answerOfError(thrown))
+      .then(({ status, document }) => {
+        response.statusCode = status;
+        if (document === undefined) return response.end();
+        response.setHeader("content-type", "application/json");
+        return response.end(JSON.stringify(document));
+      });
   });
+  await listen(server, options);
   return {
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        // Answers under way are let through, among them the one that asked for this end.
-        setTimeout(() => {
-          if ("closeAllConnections" in server) server.closeAllConnections();
-        }, ANSWER_LIMIT_MS).unref();
+        // Among them the one that asked for this end.
+        setTimeout(() => server.closeAllConnections(), ANSWER_LIMIT_MS).unref();
       }),
   };
 }
 
-function buildApi(token: Secret, requests: AgentRequests): Hono {
-  const app = new Hono();
-  app.onError((thrown, context) => {
-    const error =
-      thrown instanceof UnderstudyError
-        ? thrown
-        : new UnderstudyError("INTERNAL", messageOf(thrown), { cause: thrown });
-    return context.json(error.toJSON(), error.code === "UNAUTHORIZED" ? 401 : 409);
+function listen(server: Server, at: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(
+        new UnderstudyError(
+          "PORT_TAKEN",
+          `cannot listen for control requests on ${at.host}:${at.port}: ${messageOf(cause)}`,
+          { cause },
+        ),
+      ),
+    );
+    server.listen(at.port, at.host, () => resolve());
   });
-  app.get("/status", async (context) => context.json(await requests.status()));
-  app.get("/primary", (context) => context.body(null, requests.role() === "primary" ? 200 : 503));
-  app.get("/standby", (context) => context.body(null, requests.role() === "standby" ? 200 : 503));
-  app.get("/health", (context) => context.body(null, requests.role() === "none" ? 503 : 200));
-  app.get("/liveness", (context) => context.body(null, 200));
-  app.use("*", async (context, next) => {
-    if (!isAuthorized(context.req.header("authorization"), token))
+}
+
+function answererOf(
+  token: Secret,
+  requests: AgentRequests,
+): (request: IncomingMessage) => Promise<Answer> {
+  const looks = looksOf(requests);
+  const controls = controlsOf(requests);
+  return async (request) => {
+    const { method, url = "" } = request;
+    const [path = ""] = url.split("?");
+    const look = method === "GET" || method === "HEAD" ? looks.get(path) : undefined;
+    if (look !== undefined) return look();
+    if (!isAuthorized(request.headers.authorization, token))
       throw new UnderstudyError(
         "UNAUTHORIZED",
         "the control request did not carry the cluster's token",
       );
-    await next();
-  });
-  app.post("/switchover", async (context) => {
-    await requests.switchover(parseBody(switchoverBody, await context.req.json()));
-    return context.json({});
-  });
-  app.post("/await-replay", async (context) => {
-    await requests.awaitReplay(parseBody(awaitReplayBody, await context.req.json()));
-    return context.json({});
-  });
-  for (const name of ["restart", "reload", "reclone", "shutDown"] as const)
-    app.post(`/${name === "shutDown" ? "shut-down" : name}`, async (context) => {
-      await requests[name]();
-      return context.json({});
-    });
-  return app;
+    const control = method === "POST" ? controls.get(path) : undefined;
+    if (control === undefined)
+      return answerOfError(new UnderstudyError("USAGE", `an agent has no ${method} ${path}`), 404);
+    await control(await readBody(request));
+    return { status: 200, document: {} };
+  };
+}
+
+/** For everybody who reaches the port, and for balancers, which read the status code alone. */
+function looksOf(requests: AgentRequests): ReadonlyMap<string, () => Promise<Answer>> {
+  return new Map([
+    ["/status", async () => ({ status: 200, document: await requests.status() })],
+    ["/primary", () => whether(requests.role() === "primary")],
+    ["/standby", () => whether(requests.role() === "standby")],
+    ["/health", () => whether(requests.role() !== "none")],
+    ["/liveness", () => whether(true)],
+  ]);
+}
+
+async function whether(isSo: boolean): Promise<Answer> {
+  return { status: isSo ? 200 : 503 };
+}
+
+function controlsOf(requests: AgentRequests): ReadonlyMap<string, Control> {
+  return new Map<string, Control>([
+    ["/switchover", (body) => requests.switchover(parseBody(switchoverBody, body))],
+    ["/await-replay", (body) => requests.awaitReplay(parseBody(awaitReplayBody, body))],
+    ["/restart", () => requests.restart()],
+    ["/reload", () => requests.reload()],
+    ["/reclone", () => requests.reclone()],
+    ["/shut-down", () => requests.shutDown()],
+  ]);
+}
+
+function answerOfError(thrown: unknown, status?: number): Answer {
+  const error =
+    thrown instanceof UnderstudyError
+      ? thrown
+      : new UnderstudyError("INTERNAL", messageOf(thrown), { cause: thrown });
+  const usual = error.code === "UNAUTHORIZED" ? 401 : 409;
+  return { status: status ?? usual, document: error.toJSON() };
+}
+
+/** An empty body is an empty object. @throws UnderstudyError USAGE. */
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > BODY_LIMIT_BYTES) throw malformed(`it is longer than ${BODY_LIMIT_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return size === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch (cause) {
+    throw malformed(messageOf(cause));
+  }
 }
 
 function isAuthorized(header: string | undefined, token: Secret): boolean {
@@ -117,8 +178,9 @@ function parseBody<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, body);
   if (parsed.success) return parsed.output;
-  throw new UnderstudyError(
-    "USAGE",
-    `the control request is malformed: ${parsed.issues[0].message}`,
-  );
+  throw malformed(parsed.issues[0].message);
+}
+
+function malformed(why: string): UnderstudyError {
+  return new UnderstudyError("USAGE", `the control request is malformed: ${why}`);
 }

@@ -1,9 +1,9 @@
 // The agents' HTTP API from the asking side: one request, one answer, a deadline. For other agents
 // and for the commands.
-import { request } from "node:http";
 import { UnderstudyError, ERRORS, messageOf, type ErrorCode } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
+import { request } from "./node-http.ts";
 
 export interface AgentAddress {
   readonly host: string;

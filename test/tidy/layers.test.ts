@@ -69,10 +69,7 @@ describe("the rules bite", () => {
     assert.equal(violations("src/store/x.ts", 'import pg from "pg";').length, 1);
     assert.equal(violations("src/store/x.ts", 'import fc from "fast-check";').length, 1);
     assert.equal(violations("src/store/x.test.ts", 'import fc from "fast-check";').length, 0);
-    assert.equal(
-      violations("src/agent/x.ts", 'import { serve } from "@hono/node-server";').length,
-      0,
-    );
+    assert.equal(violations("src/agent/x.ts", 'import { Client } from "pg";').length, 0);
   });
 
   test("on a Node module in core, but not in a test of core", () => {

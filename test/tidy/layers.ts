@@ -38,7 +38,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   agent: {
     purpose: "runs one member",
     imports: ["core", "postgres", "store"],
-    packages: ["pg", "hono", "@hono/node-server", "valibot"],
+    packages: ["pg", "valibot"],
   },
   router: {
     purpose: "one port for applications",
