@@ -9,7 +9,7 @@ import type { MemberStatus, Progress } from "../core/member-status.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { lastWordsOf, type StartedAgent } from "./agents.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
-import { askMembers, readClusterStatus } from "./read-status.ts";
+import { askMembers, describeCluster } from "./read-status.ts";
 
 export interface UpMember {
   readonly name: string;
@@ -46,7 +46,8 @@ interface Watch {
   readonly onStep: (step: UpStep) => void;
 }
 
-const POLL_MS = 50;
+/** Looking costs processor time, which initdb and the copies need; towards the end nobody does. */
+const POLL_MS = { whileWorking: 50, atTheEnd: 15 };
 /** An agent tries again by itself; a failure that lasts this long is told as one. */
 const FAILED_FOR_MS = 15_000;
 
@@ -58,7 +59,11 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
   for (;;) {
     watch.signal.throwIfAborted();
     const record = await readRecord(cluster);
-    const answers = await askMembers(cluster, { record, signal: watch.signal });
+    const answers = await askMembers(cluster, {
+      record,
+      signal: watch.signal,
+      withoutReasons: true,
+    });
     const status = summarize({ record, statuses: answers, extraWarnings: [] });
     refuseLostPrimary(status, { record, hasWaited: performance.now() - begun > FAILED_FOR_MS });
     const watched = status.members.filter(({ name }) => (watch.only ?? name) === name);
@@ -72,14 +77,18 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
       report(member, { answer, ready, caughtUp, seconds, generation, watch });
     }
     if (watched.every(({ name }) => ready.has(name)))
-      return readClusterStatus(cluster, watch.signal);
+      return describeCluster(cluster, { record, statuses: answers });
     if (performance.now() - begun > watch.timeoutMs)
       throw new UnderstudyError(
         "TIMED_OUT",
         `${cluster.place.name} is not up after ${watch.timeoutMs / 1000} s: ${stateOf(status)}`,
       );
-    await delay(POLL_MS);
+    await delay(isWorking(watched) ? POLL_MS.whileWorking : POLL_MS.atTheEnd);
   }
+}
+
+function isWorking(members: readonly ClusterMember[]): boolean {
+  return members.some(({ state }) => state === "cloning" || state === "unreachable");
 }
 
 function report(

@@ -45,7 +45,10 @@ export async function stopCluster(
   return order.flat();
 }
 
-/** A damaged record, and an address that was lost with it: what runs without an agent is stopped all the same. */
+/**
+ * A damaged record, and an address that was lost with it: what runs without an agent is stopped all
+ * the same.
+ */
 async function stopUnknown(
   cluster: LocalCluster,
   of: {

@@ -19,7 +19,17 @@ export async function readClusterStatus(
   signal?: AbortSignal,
 ): Promise<ClusterStatus> {
   const record = await readRecord(cluster);
-  const statuses = await askMembers(cluster, { record, signal });
+  return describeCluster(cluster, {
+    record,
+    statuses: await askMembers(cluster, { record, signal }),
+  });
+}
+
+/** What the members have answered, with what the machine itself tells of them. */
+export async function describeCluster(
+  cluster: LocalCluster,
+  { record, statuses }: { record: ClusterRecord; statuses: ReadonlyMap<string, MemberAnswer> },
+): Promise<ClusterStatus> {
   const [sharing, fate] = await Promise.all([
     sharedTablespaces(cluster, record),
     sharedFate(cluster, record),
@@ -35,7 +45,12 @@ export function requireRunning(status: ClusterStatus): ClusterStatus {
 
 export async function askMembers(
   cluster: LocalCluster,
-  of: { record: ClusterRecord; signal?: AbortSignal | undefined },
+  of: {
+    record: ClusterRecord;
+    signal?: AbortSignal | undefined;
+    /** Whoever asks many times a second need not know: it costs a walk of the process table. */
+    withoutReasons?: boolean;
+  },
 ): Promise<Map<string, MemberAnswer>> {
   const answers = await Promise.all(
     Object.entries(of.record.members).map(async ([name, address]) => {
@@ -43,7 +58,11 @@ export async function askMembers(
       const answer = await askStatus(
         address,
         of.signal === undefined ? limits : { ...limits, signal: of.signal },
-      ).catch((thrown: unknown) => ({ unreachable: whyUnreachable(cluster, { name, thrown }) }));
+      ).catch((thrown: unknown) => ({
+        unreachable: of.withoutReasons
+          ? messageOf(thrown)
+          : whyUnreachable(cluster, { name, thrown }),
+      }));
       return [name, belongsHere(answer, { cluster, name })] as const;
     }),
   );

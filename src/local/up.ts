@@ -239,9 +239,9 @@ async function bringUp(
     const { owner, program } = around;
     const agent = await startAgent({ root, member, owner, program });
     started.set(member, agent);
-    // The one that makes the data comes first: the others load beside its initdb instead of before
-    // it.
-    if (around.isNew && member === around.record.heir) await untilAnswering(address, agent);
+    // One after the other: the first begins with initdb, which then shares the machine with one
+    // agent that loads and not with all.
+    if (around.isNew) await untilAnswering(address, agent);
   }
   const status = await awaitStreaming(cluster, {
     started,

@@ -37,11 +37,18 @@ const POLL_MS = 3;
 const START_WAIT_MS = 30_000;
 const REQUEST_AGAIN_MS = 200;
 const LOG_TAIL_BYTES = 16_384;
+/**
+ * Orphans need a postmaster that has died, and one that lives is seen by its file; so where nothing
+ * was left, nothing is for this long.
+ */
+const NOTHING_LEFT_MS = 1_000;
 
 export class PostgresServer {
   readonly #options: ServerOptions;
   /** The postmaster that this process started, until its exit is reported. */
   #childPid: number | null = null;
+  /** When the process table was last walked and had nothing of this server. */
+  #nothingLeftMs = -Infinity;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -56,16 +63,26 @@ export class PostgresServer {
     const { dataDir } = this.#options;
     const file = await readPostmasterPid(dataDir);
     if (file !== null && isServerProcess({ pid: file.pid, dataDir }))
-      return { kind: stateWord(file.status), pid: file.pid };
+      return this.#alive({ kind: stateWord(file.status), pid: file.pid });
     // Its end may be seen here before it is reported.
     const child = this.#childPid;
     if (child !== null && isServerProcess({ pid: child, dataDir }))
-      return { kind: "starting", pid: child };
-    // Only now the whole process table is walked, which costs milliseconds.
-    const processes = findServerProcesses(dataDir);
-    return processes.length > 0
-      ? { kind: "orphaned", processes: processes.length }
-      : { kind: "stopped" };
+      return this.#alive({ kind: "starting", pid: child });
+    if (performance.now() - this.#nothingLeftMs < NOTHING_LEFT_MS) return { kind: "stopped" };
+    return this.#lookForOrphans();
+  }
+
+  #alive(state: ServerState): ServerState {
+    this.#nothingLeftMs = -Infinity;
+    return state;
+  }
+
+  /** Walks the whole process table, which costs milliseconds. */
+  #lookForOrphans(): ServerState {
+    const processes = findServerProcesses(this.#options.dataDir);
+    if (processes.length > 0) return this.#alive({ kind: "orphaned", processes: processes.length });
+    this.#nothingLeftMs = performance.now();
+    return { kind: "stopped" };
   }
 
   /**
@@ -98,6 +115,8 @@ export class PostgresServer {
    * @returns how many processes were killed.
    */
   async killOrphans(signal: AbortSignal): Promise<number> {
+    // Whatever was seen a moment ago: two servers on one directory would destroy it.
+    this.#nothingLeftMs = -Infinity;
     const state = await this.state();
     if (state.kind !== "orphaned") return 0;
     await killServer({ dataDir: this.#options.dataDir, timeoutMs: 10_000, signal });
@@ -171,6 +190,7 @@ export class PostgresServer {
       );
       child.unref();
       this.#childPid = child.pid ?? null;
+      this.#nothingLeftMs = -Infinity;
       return new Promise((resolve) => {
         child.once("error", (error) => resolve(error.message));
         child.once("exit", (status, killedBy) => {

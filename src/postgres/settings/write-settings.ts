@@ -13,9 +13,13 @@ const OWNER_ONLY = 0o600;
  * @throws UnderstudyError DISK_FULL or DIRECTORY_NOT_WRITABLE, naming the file.
  */
 export async function writeSettings(files: ReadonlyMap<string, string>): Promise<string[]> {
-  const changed: string[] = [];
-  for (const [path, text] of files) if (await writeSettingsFile(path, { text })) changed.push(path);
-  return changed;
+  // At one time: a journalling file system makes them durable in one commit.
+  const written = await Promise.all(
+    [...files].map(async ([path, text]) =>
+      (await writeSettingsFile(path, { text })) ? [path] : [],
+    ),
+  );
+  return written.flat();
 }
 
 /** The same for one file: whether it was changed. */
