@@ -10,7 +10,7 @@ import type { Installation } from "../../src/postgres/installation.ts";
 
 /** Shared by all test runs; each download is kept. */
 export function testCacheDir(): string {
-  return process.env["UNDERSTUDY_TEST_CACHE"] ?? "/var/tmp/understudy-test-cache";
+  return process.env["UNDERSTUDY_TEST_CACHE"] || "/var/tmp/understudy-test-cache";
 }
 
 /** The majors that a test of "every major" runs. */
