@@ -8,16 +8,7 @@ import type { EffectKind } from "../core/protocol/rules.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { reclaimHandover } from "../core/record-changes.ts";
-import { bootstrap } from "./effects/bootstrap.ts";
-import { clone } from "./effects/clone.ts";
-import type { Effect, EffectContext } from "./effects/effect.ts";
-import { follow } from "./effects/follow.ts";
-import { lead } from "./effects/lead.ts";
-import { giveUpLease, takeNamedLease } from "./effects/lease.ts";
-import { promote } from "./effects/promote.ts";
-import { rejoin } from "./effects/rejoin.ts";
-import { fence, start, stopServer } from "./effects/start.ts";
-import { observeGround } from "./ground.ts";
+import type { EffectContext, Effects } from "./effects/effect.ts";
 import type { Member } from "./member.ts";
 
 const TICK_MS = 2_000;
@@ -31,19 +22,13 @@ const REQUEST_WAIT_MS = 30_000;
 export const SHUT_DOWN = "shut-down";
 const RETRY_MS = { first: 500, longest: 15_000 };
 
-const EFFECTS: Readonly<Record<Exclude<EffectKind, "wait">, Effect>> = {
-  "take-lease": takeNamedLease,
-  "give-up-lease": giveUpLease,
-  bootstrap,
-  start,
-  promote,
-  lead,
-  clone,
-  rejoin,
-  follow,
-  stop: fence,
-  retire: stopServer,
-};
+/** What the loop itself touches of a member; all else is for its effects. */
+export interface LoopMember extends Pick<Member, "name" | "clock" | "keeper" | "event"> {
+  readonly memory: Pick<Member["memory"], "rememberTerm">;
+  readonly log: Pick<Member["log"], "write">;
+  readonly server: Pick<Member["server"], "reload">;
+  readonly session: Pick<Member["session"], "close">;
+}
 
 interface Job {
   readonly name: string;
@@ -56,9 +41,9 @@ interface Job {
 }
 
 /** A step that somebody asked for; it is done before what the rules say, and to its end. */
-interface Request {
+interface Request<M> {
   readonly name: string;
-  readonly run: (context: Omit<EffectContext, "decision">) => Promise<void>;
+  readonly run: (context: Omit<EffectContext<M>, "decision">) => Promise<void>;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
   readonly beginByMs: number;
@@ -71,20 +56,22 @@ interface Failure {
   readonly retryAtMs: number;
 }
 
-export interface AgentOptions {
-  readonly member: Member;
+export interface AgentOptions<M> {
+  readonly member: M;
+  readonly observe: (member: M, record: ClusterRecord | null) => Promise<Ground>;
+  readonly effects: Effects<M>;
   /** Reads the specification anew. */
   readonly rereadFile: () => Promise<void>;
 }
 
-export class Agent {
-  readonly #member: Member;
-  readonly #options: AgentOptions;
+export class Agent<M extends LoopMember = Member> {
+  readonly #member: M;
+  readonly #options: AgentOptions<M>;
   #ground: Ground = "nothing";
   #job: Job | null = null;
   #failure: Failure | null = null;
   #progress: Progress | null = null;
-  readonly #requests: Request[] = [];
+  readonly #requests: Request<M>[] = [];
   /** Of the specification that was last read, and of the one that the server has been given. */
   #generation: number | null = null;
   #appliedGeneration: number | null = null;
@@ -96,7 +83,7 @@ export class Agent {
   #woken = false;
   #ended = false;
 
-  constructor(options: AgentOptions) {
+  constructor(options: AgentOptions<M>) {
     this.#options = options;
     this.#member = options.member;
   }
@@ -157,9 +144,9 @@ export class Agent {
   }
 
   /** Has a step done between two effects. @throws whatever the step throws. */
-  request(name: string, run: Request["run"]): Promise<void> {
+  request(name: string, run: Request<M>["run"]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const beginByMs = performance.now() + REQUEST_WAIT_MS;
+      const beginByMs = this.#member.clock.nowMs() + REQUEST_WAIT_MS;
       this.#requests.push({ name, run, resolve, reject, beginByMs });
       this.wake();
     });
@@ -189,7 +176,7 @@ export class Agent {
     if (record !== null) await member.memory.rememberTerm(record.term);
     await this.#takeUpGeneration(record);
     await this.#overseeHandover(record);
-    this.#ground = await observeGround(member, record);
+    this.#ground = await this.#options.observe(member, record);
     const decision = decide({ self: member.name, record, ground: this.#ground });
     const key = keyOf(record);
     await this.#adopt();
@@ -207,9 +194,9 @@ export class Agent {
   /**
    * One that nobody waits for any longer must not be carried out on a cluster that has moved on.
    */
-  #nextRequest(): Request | null {
+  #nextRequest(): Request<M> | null {
     for (let request = this.#requests.shift(); request; request = this.#requests.shift()) {
-      if (performance.now() < request.beginByMs) return request;
+      if (this.#member.clock.nowMs() < request.beginByMs) return request;
       request.reject(
         new UnderstudyError(
           "TIMED_OUT",
@@ -240,9 +227,10 @@ export class Agent {
   }
 
   #isDue({ rule }: Decision, key: string): boolean {
-    if (this.#failure?.rule === rule && performance.now() < this.#failure.retryAtMs) return false;
+    if (this.#failure?.rule === rule && this.#member.clock.nowMs() < this.#failure.retryAtMs)
+      return false;
     const settled = this.#settled;
-    return settled?.key !== `${rule} ${key}` || performance.now() > settled.untilMs;
+    return settled?.key !== `${rule} ${key}` || this.#member.clock.nowMs() > settled.untilMs;
   }
 
   #perform(what: {
@@ -260,21 +248,25 @@ export class Agent {
     this.#begin(
       { name: effect, key, controller },
       {
-        run: ({ member, record, signal }) => EFFECTS[effect]({ member, record, decision, signal }),
+        run: ({ member, record, signal }) =>
+          this.#options.effects[effect]({ member, record, decision, signal }),
         resolve: () => {
           this.#failure = null;
           // It is not in the record any more: there is nothing left to do for it.
           if (effect === "retire") this.end();
           if (steady) this.#appliedGeneration = generation;
           const pause = steady ? STEADY_MS : RETRY_MS.first;
-          this.#settled = { key: `${decision.rule} ${key}`, untilMs: performance.now() + pause };
+          this.#settled = {
+            key: `${decision.rule} ${key}`,
+            untilMs: this.#member.clock.nowMs() + pause,
+          };
         },
         reject: (reason) => this.#failed(decision, reason),
       },
     );
   }
 
-  #begin(job: Job, work: Pick<Request, "run" | "resolve" | "reject">): void {
+  #begin(job: Job, work: Pick<Request<M>, "run" | "resolve" | "reject">): void {
     const { record } = this.#member.keeper;
     this.#job = job;
     const outcome =
@@ -306,7 +298,7 @@ export class Agent {
       rule: decision.rule,
       message,
       attempts,
-      retryAtMs: performance.now() + pause,
+      retryAtMs: this.#member.clock.nowMs() + pause,
     };
   }
 
@@ -324,8 +316,8 @@ export class Agent {
       this.#handoverSinceMs = null;
       return;
     }
-    this.#handoverSinceMs ??= performance.now();
-    if (performance.now() - this.#handoverSinceMs < HANDOVER_LIMIT_MS) return;
+    this.#handoverSinceMs ??= this.#member.clock.nowMs();
+    if (this.#member.clock.nowMs() - this.#handoverSinceMs < HANDOVER_LIMIT_MS) return;
     const { to } = record.switchover;
     if ((await this.#member.keeper.change((current) => reclaimHandover(current, name))) === null)
       return;
@@ -339,9 +331,9 @@ export class Agent {
   async #untilWoken(): Promise<void> {
     if (this.#woken || this.#ended) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, TICK_MS);
+      const timer = this.#member.clock.setTimer(TICK_MS, resolve);
       this.#wake = () => {
-        clearTimeout(timer);
+        timer[Symbol.dispose]();
         resolve();
       };
     });

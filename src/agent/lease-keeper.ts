@@ -4,6 +4,7 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { holdsLease, renewLease } from "../core/record-changes.ts";
 import { changeRecord, type Store, type Versioned } from "../store/store.ts";
+import type { Clock } from "./clock.ts";
 
 export interface LeasePosition {
   readonly lsn: string | null;
@@ -12,6 +13,7 @@ export interface LeasePosition {
 
 export interface LeaseKeeperOptions {
   readonly store: Store;
+  readonly clock: Clock;
   readonly member: string;
   /**
    * The newest term that this member has known: an older record is a copy that somebody put back.
@@ -30,7 +32,7 @@ export class LeaseKeeper {
   #known: Versioned | null = null;
   #trouble: string | null = null;
   #renewing = false;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: Disposable | null = null;
   #watch: Disposable | null = null;
 
   constructor(options: LeaseKeeperOptions) {
@@ -100,16 +102,16 @@ export class LeaseKeeper {
   }
 
   [Symbol.dispose](): void {
-    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
   }
 
   #schedule(): void {
     const { record } = this;
     // A fifth of the lease: four renewals may be lost before it runs out.
-    this.#timer = setTimeout(
-      () => void this.renew().finally(() => this.#schedule()),
+    this.#timer = this.#options.clock.setTimer(
       (record?.ttlMs ?? 2_000) / 5,
+      () => void this.renew().finally(() => this.#schedule()),
     );
   }
 

@@ -5,6 +5,7 @@ import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import type { Progress } from "../core/member-status.ts";
 import type { PostgresServer } from "../postgres/server.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
+import type { Clock } from "./clock.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { MemberMemory } from "./memory.ts";
 import type { MemberPaths } from "./member-paths.ts";
@@ -17,6 +18,7 @@ export const REPLICATION_ROLE = "understudy_replication";
 
 export interface Member {
   readonly name: string;
+  readonly clock: Clock;
   readonly cluster: string;
   readonly clusterRoot: string;
   readonly paths: MemberPaths;

@@ -11,7 +11,10 @@ import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
+import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
+import { EFFECTS } from "./effects/table.ts";
+import { observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
@@ -88,6 +91,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const memory = await MemberMemory.load(paths.memory);
   const keeper = new LeaseKeeper({
     store,
+    clock: systemClock,
     oldestTerm: () => memory.term,
     member: options.member,
     position: () => leasePosition(positions),
@@ -103,6 +107,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   });
   const member: Member = {
     name: options.member,
+    clock: systemClock,
     cluster: file.specification.metadata.name,
     clusterRoot: options.clusterRoot,
     paths,
@@ -126,6 +131,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   };
   const running = new Agent({
     member,
+    observe: observeGround,
+    effects: EFFECTS,
     rereadFile,
   });
   agent = running;

@@ -2,9 +2,15 @@
 // with.
 import { UnderstudyError } from "../../core/errors.ts";
 import { releaseLease, takeLease } from "../../core/record-changes.ts";
+import type { Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 
-export async function takeNamedLease({ member, decision }: EffectContext): Promise<void> {
+type Leaseholder = Pick<Member, "name" | "keeper" | "memory" | "event">;
+
+export async function takeNamedLease({
+  member,
+  decision,
+}: EffectContext<Leaseholder>): Promise<void> {
   const taken = await member.keeper.change((record) =>
     takeLease(record, {
       member: member.name,
@@ -25,7 +31,7 @@ export async function takeNamedLease({ member, decision }: EffectContext): Promi
 }
 
 /** Reported as a failure after it is done: nobody leads from then on, and that must be seen. */
-export async function giveUpLease({ member, record }: EffectContext): Promise<void> {
+export async function giveUpLease({ member, record }: EffectContext<Leaseholder>): Promise<void> {
   const released = await member.keeper.change((current) =>
     releaseLease(current, { member: member.name, term: record.term, heir: null }),
   );

@@ -1,0 +1,24 @@
+// The effects as they are carried out on a real PostgreSQL.
+import { bootstrap } from "./bootstrap.ts";
+import { clone } from "./clone.ts";
+import type { Effects } from "./effect.ts";
+import { follow } from "./follow.ts";
+import { lead } from "./lead.ts";
+import { giveUpLease, takeNamedLease } from "./lease.ts";
+import { promote } from "./promote.ts";
+import { rejoin } from "./rejoin.ts";
+import { fence, start, stopServer } from "./start.ts";
+
+export const EFFECTS: Effects = {
+  "take-lease": takeNamedLease,
+  "give-up-lease": giveUpLease,
+  bootstrap,
+  start,
+  promote,
+  lead,
+  clone,
+  rejoin,
+  follow,
+  stop: fence,
+  retire: stopServer,
+};
