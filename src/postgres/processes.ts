@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
-import { parsePostmasterPid } from "./data-directory.ts";
+import { parsePostmasterPid } from "./postmaster-pid.ts";
 import {
   type ProcessStat,
   directoryId,

@@ -7,7 +7,7 @@ import { open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
-import { readPostmasterPid, type PostmasterStatus } from "./data-directory.ts";
+import { readPostmasterPid, type PostmasterStatus } from "./postmaster-pid.ts";
 import type { Installation } from "./installation.ts";
 import { findServerProcesses, isServerProcess, killServer, signalPostmaster } from "./processes.ts";
 import { serverEnvironment } from "./server-environment.ts";

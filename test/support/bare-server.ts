@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import { Secret } from "../../src/core/secret.ts";
 import { connect } from "../../src/postgres/connect.ts";
-import { readPostmasterPid } from "../../src/postgres/data-directory.ts";
+import { readPostmasterPid } from "../../src/postgres/postmaster-pid.ts";
 import type { Installation } from "../../src/postgres/installation.ts";
 import { killServer } from "../../src/postgres/processes.ts";
 import { runProgram } from "../../src/postgres/run-program.ts";

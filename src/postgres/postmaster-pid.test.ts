@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parsePostmasterPid } from "./data-directory.ts";
+import { parsePostmasterPid } from "./postmaster-pid.ts";
 
 test("the lock file of a running server is read line by line", () => {
   assert.deepEqual(
