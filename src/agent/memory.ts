@@ -25,26 +25,32 @@ const memorySchema = v.object({
   forks: v.array(forkSchema),
 });
 
-type Remembered = v.InferOutput<typeof memorySchema>;
+export type Remembered = v.InferOutput<typeof memorySchema>;
+
+const NOTHING: Remembered = { term: 0, followed: null, forks: [] };
 
 export class MemberMemory {
-  readonly #path: string;
+  readonly #save: (remembered: Remembered) => Promise<void>;
   #remembered: Remembered;
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, remembered: Remembered) {
-    this.#path = path;
-    this.#remembered = remembered;
+  /** @param options.save keeps it for good, whole or not at all */
+  constructor(options: {
+    remembered?: Remembered;
+    save: (remembered: Remembered) => Promise<void>;
+  }) {
+    this.#save = options.save;
+    this.#remembered = options.remembered ?? NOTHING;
   }
 
   /** A lost or torn memory is no harm: everything is then proven anew from the data directory. */
   static async load(path: string): Promise<MemberMemory> {
     const text = await readFile(path, "utf8").catch(() => "null");
     const parsed = v.safeParse(memorySchema, parseOrNull(text));
-    return new MemberMemory(
-      path,
-      parsed.success ? parsed.output : { term: 0, followed: null, forks: [] },
-    );
+    return new MemberMemory({
+      remembered: parsed.success ? parsed.output : NOTHING,
+      save: (remembered) => writeWhole(path, `${JSON.stringify(remembered)}\n`),
+    });
   }
 
   get term(): number {
@@ -70,19 +76,19 @@ export class MemberMemory {
   }
 
   async rememberTerm(term: number): Promise<void> {
-    if (term > this.#remembered.term) await this.#save({ term });
+    if (term > this.#remembered.term) await this.#change({ term });
   }
 
   /** Both in one: whom it follows, and which forks its WAL then leads through. */
   async rememberPath(path: Pick<Remembered, "followed" | "forks">): Promise<void> {
-    await this.#save(path);
+    await this.#change(path);
   }
 
   /** One after the other: the loop and an effect may both have something to remember. */
-  #save(change: Partial<Remembered>): Promise<void> {
+  #change(change: Partial<Remembered>): Promise<void> {
     const saved = this.#saving.then(async () => {
       const remembered = { ...this.#remembered, ...change };
-      await writeWhole(this.#path, `${JSON.stringify(remembered)}\n`);
+      await this.#save(remembered);
       this.#remembered = remembered;
     });
     this.#saving = saved.catch(() => {});

@@ -47,7 +47,7 @@ export async function follow(context: EffectContext): Promise<void> {
 
 /** It was proven for this very timeline, which is of the term that the record says. */
 export function isKnownToFollow(
-  member: Member,
+  member: Pick<Member, "memory">,
   primary: { leader: Leader; record: ClusterRecord },
 ): boolean {
   const { timeline } = primary.leader;

@@ -41,7 +41,11 @@ export async function announce({
   member,
   record,
   position,
-}: Lead & { position: Position }): Promise<void> {
+}: {
+  readonly member: Pick<Member, "name" | "keeper" | "memory">;
+  readonly record: ClusterRecord;
+  readonly position: Pick<Position, "timeline" | "writeLsn" | "inRecovery">;
+}): Promise<void> {
   const { timeline, writeLsn } = position;
   if (timeline === null || writeLsn === null || position.inRecovery) return;
   const begun = { timeline, term: record.term };

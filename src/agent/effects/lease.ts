@@ -5,7 +5,7 @@ import { releaseLease, takeLease } from "../../core/record-changes.ts";
 import type { Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 
-type Leaseholder = Pick<Member, "name" | "keeper" | "memory" | "event">;
+type Leaseholder = Pick<Member, "name" | "clock" | "keeper" | "memory" | "event">;
 
 export async function takeNamedLease({
   member,
@@ -16,7 +16,7 @@ export async function takeNamedLease({
       member: member.name,
       // Not known before it is writable; others follow only from then on.
       position: { lsn: null, timeline: null },
-      at: new Date().toISOString(),
+      at: member.clock.wallClock(),
       reason: decision.rule,
     }),
   );

@@ -90,7 +90,7 @@ export async function compareWith(
 
 /** Positions only compare on the same fork: two may have the same number (lesson 19). */
 export function standingOf(
-  member: Member,
+  member: Pick<Member, "memory">,
   of: { end: WalPosition; upstream: UpstreamHistory; record: ClusterRecord },
 ): Relation {
   const forks = { member: member.memory.forks, primary: of.record.forks };
@@ -124,7 +124,7 @@ export async function historyOf(member: Member, leader: Leader): Promise<Upstrea
 
 /** From now on its WAL leads into the primary's timeline, wherever it left the one it was on. */
 export async function rememberFollowing(
-  member: Member,
+  member: Pick<Member, "memory">,
   proof: {
     upstream: UpstreamHistory;
     end: { timeline: number };
