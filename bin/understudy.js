@@ -28,8 +28,8 @@ async function runHere() {
 
 /** Node does not strip types inside of node_modules, so a published package brings dist/. */
 function mainModule(command) {
-  // An agent runs for months beside a database and loads only what it needs.
-  const name = command === "agent" ? "agent-main" : "main";
+  // Agents and deadmen run for months beside a database and load only what they need.
+  const name = command === "agent" || command === "deadman" ? `${command}-main` : "main";
   const source = join(packageRoot, "src", "cli", `${name}.ts`);
   const published = packageRoot.includes(`${sep}node_modules${sep}`) || !existsSync(source);
   return published ? join(packageRoot, "dist", "cli", `${name}.js`) : source;

@@ -13,6 +13,7 @@ const launcher = fileURLToPath(new URL("understudy.js", import.meta.url));
 const runs = [
   [launcher, "status", "--dir", "/nonexistent/understudy"],
   [launcher, "agent"],
+  [launcher, "deadman"],
 ];
 
 for (const args of runs) spawnSync(process.execPath, args, { stdio: "ignore", timeout: 30_000 });

@@ -38,7 +38,11 @@ export function ownProgram(nodeFlags: readonly string[] = []): OwnProgram {
 export function startAgainFromWarmCache(): void {
   const cache = module.getCompileCacheDir();
   if (cache === undefined || process.execve === undefined) return;
-  if (process.env[STARTED_AGAIN] !== undefined) return;
+  if (process.env[STARTED_AGAIN] !== undefined) {
+    // What this process starts is to begin with a warm cache too.
+    delete process.env[STARTED_AGAIN];
+    return;
+  }
   module.flushCompileCache();
   if (!wasWrittenByThisProcess(cache)) return;
   process.execve(

@@ -1,0 +1,127 @@
+// Starts a member's agent again when it has died: an agent's crash alone does not interrupt the
+// database. The new agent starts a deadman of its own and relieves this one.
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { messageOf } from "../../core/errors.ts";
+import type { Journal } from "../journal.ts";
+import { usualPriority } from "./priority.ts";
+
+/** How the agent is started: as the one before it was. */
+export interface AgentCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Where it prints its last words. */
+  readonly output: string;
+}
+
+export interface GuardianOptions {
+  readonly member: string;
+  readonly command: AgentCommand;
+  readonly events: Journal;
+  /** How often in a row an agent of this member has been started again already. */
+  readonly earlierTries: number;
+  /** Called when there is nothing more that it will try. */
+  readonly onGivenUp: () => void;
+}
+
+/** Counts over the agents and their deadmen: each gives it to the next. */
+export const TRIES_VARIABLE = "UNDERSTUDY_AGENT_RESTARTS";
+/** An agent that lived this long was sound: counting begins anew. */
+const SOUND_AFTER_MS = 60_000;
+const MOST_TRIES = 10;
+const PAUSE_MS = { second: 250, longest: 5_000 };
+
+export class Guardian {
+  readonly #options: GuardianOptions;
+  readonly #bornMs = performance.now();
+  #tries = 0;
+  #child: ChildProcess | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #isActive = false;
+
+  constructor(options: GuardianOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it is at it, or will be. */
+  get isActive(): boolean {
+    return this.#isActive;
+  }
+
+  /** The agent has died: the first try comes at once, later ones after longer and longer pauses. */
+  begin(): void {
+    const lived = performance.now() - this.#bornMs;
+    this.#tries = lived > SOUND_AFTER_MS ? 0 : this.#options.earlierTries;
+    this.#isActive = true;
+    this.#next();
+  }
+
+  /** Nothing more is tried; an agent that is just coming up is left alone. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#isActive = false;
+  }
+
+  /** As `stop`, and an agent that is just coming up is killed. Returns when it is gone. */
+  async stopWithChild(): Promise<void> {
+    this.stop();
+    const child = this.#child;
+    if (child === null) return;
+    await new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      child.kill("SIGKILL");
+    });
+  }
+
+  #next(): void {
+    const pause = this.#tries === 0 ? 0 : PAUSE_MS.second * 2 ** (this.#tries - 1);
+    this.#timer = setTimeout(() => this.#start(), Math.min(pause, PAUSE_MS.longest));
+  }
+
+  #start(): void {
+    const { member, events } = this.#options;
+    this.#tries += 1;
+    try {
+      this.#child = this.#spawn();
+    } catch (thrown) {
+      return this.#failed(messageOf(thrown));
+    }
+    const child = this.#child;
+    child.once("error", (error) => this.#failed(error.message));
+    child.once("exit", (status, signal) => this.#failed(`it ended with ${signal ?? status}`));
+    if (child.pid === undefined) return;
+    usualPriority(child.pid);
+    events.write({
+      event: "agent-restarted",
+      level: "warning",
+      message: `The agent of ${member} had died; it was started again.`,
+      details: { pid: child.pid, attempt: this.#tries },
+    });
+  }
+
+  #spawn(): ChildProcess {
+    const { file, args, output } = this.#options.command;
+    const words = openSync(output, "a", 0o600);
+    try {
+      const env = { ...process.env, [TRIES_VARIABLE]: String(this.#tries) };
+      const stdio = ["ignore", words, words] as const;
+      return spawn(file, args, { detached: true, stdio: [...stdio], cwd: "/", env });
+    } finally {
+      closeSync(words);
+    }
+  }
+
+  #failed(why: string): void {
+    this.#child = null;
+    if (!this.#isActive) return;
+    if (this.#tries < MOST_TRIES) return this.#next();
+    const { member, events, onGivenUp } = this.#options;
+    this.#isActive = false;
+    events.write({
+      event: "agent-given-up",
+      level: "error",
+      message: `The agent of ${member} has died ${this.#tries} times in a row and is not started again (${why}); bring it back by: understudy up`,
+    });
+    onGivenUp();
+  }
+}

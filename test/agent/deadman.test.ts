@@ -1,0 +1,350 @@
+// The deadman and its guard as real processes beside real servers: when PostgreSQL is killed, when
+// it is not, and what is left.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { DISMISS, endDeadmen, findDeadmen } from "../../src/agent/deadman/deadmen.ts";
+import { TRIES_VARIABLE } from "../../src/agent/deadman/guardian.ts";
+import { readJournal, type Entry } from "../../src/agent/journal.ts";
+import type { Major } from "../../src/core/spec.ts";
+import { findServerProcesses } from "../../src/postgres/processes.ts";
+import { BareServer } from "../support/bare-server.ts";
+import { isAlive, signal } from "../support/cluster-processes.ts";
+import { eventually } from "../support/eventually.ts";
+import { installationFor } from "../support/installations.ts";
+import { testDirectory, testUser } from "../support/test-user.ts";
+import type { ParentSetup } from "./deadman-parent-child.ts";
+
+const PARENT = fileURLToPath(new URL("./deadman-parent-child.ts", import.meta.url));
+const TTL_MS = 1_500;
+const BEAT_MS = TTL_MS / 5;
+/** From the deadline until no process of the server is left. */
+const KILL_LIMIT_MS = 300;
+
+type Given = Partial<Omit<ParentSetup, "data" | "directory">> & { env?: Record<string, string> };
+
+/** A server, and a process in the place of its agent. */
+class Guarded implements AsyncDisposable {
+  readonly server: BareServer;
+  readonly postmaster: number;
+  readonly directory: string;
+  readonly #children: ChildProcess[] = [];
+
+  private constructor(of: { server: BareServer; postmaster: number; directory: string }) {
+    this.server = of.server;
+    this.postmaster = of.postmaster;
+    this.directory = of.directory;
+  }
+
+  static async start(given: Given = {}, major: Major = 15): Promise<Guarded> {
+    const directory = await testDirectory(await testUser());
+    const server = await BareServer.make({ installation: await installationFor(major) });
+    const guarded = new Guarded({ server, postmaster: await server.start(), directory });
+    await guarded.startParent(given);
+    return guarded;
+  }
+
+  /** Returns when its deadman watches and no other does. */
+  async startParent({ env = {}, ...given }: Given = {}): Promise<number> {
+    const setup: ParentSetup = {
+      policy: "own-liveness",
+      ttlMs: TTL_MS,
+      holdsLease: true,
+      successor: "none",
+      ...given,
+      data: this.server.dataDir,
+      directory: this.directory,
+    };
+    const child = spawn(process.execPath, [PARENT, JSON.stringify(setup)], {
+      stdio: ["ignore", "inherit", "inherit"],
+      cwd: "/",
+      env: { ...process.env, ...env },
+      ...(await testUser()),
+    });
+    this.#children.push(child);
+    const pid = child.pid ?? 0;
+    await this.untilWatchedBy(pid);
+    return pid;
+  }
+
+  async untilWatchedBy(parent: number): Promise<void> {
+    await eventually("a deadman of this parent alone watches", async () => {
+      const [first, ...more] = this.deadmen();
+      if (first === undefined || more.length > 0 || parentOf(first) !== parent) return false;
+      const log = await readJournal(`${this.directory}/agent.log`);
+      return log.some(
+        ({ event, details }) => event === "deadman-started" && details?.["pid"] === first,
+      );
+    });
+  }
+
+  deadmen(): number[] {
+    return findDeadmen(this.server.dataDir).map(({ pid }) => pid);
+  }
+
+  get deadman(): number {
+    const [pid] = this.deadmen();
+    assert.ok(pid !== undefined, "a deadman runs");
+    return pid;
+  }
+
+  /** Of the parents so far, the newest. */
+  get parent(): number {
+    return this.parents.at(-1) ?? 0;
+  }
+
+  get parents(): number[] {
+    const text = readFileSync(`${this.directory}/parents`, "utf8");
+    return text.trim().split("\n").map(Number);
+  }
+
+  isServed(): boolean {
+    return isAlive(this.postmaster);
+  }
+
+  async untilKilled(): Promise<number> {
+    await eventually(
+      "PostgreSQL is killed",
+      () => findServerProcesses(this.server.dataDir).length === 0,
+    );
+    return performance.now();
+  }
+
+  async events(name: string): Promise<Entry[]> {
+    const all = await readJournal(`${this.directory}/events.jsonl`);
+    return all.filter(({ event }) => event === name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of this.deadmen()) signal(pid, "SIGCONT");
+    for (const pid of this.parents) if (isParent(pid)) signal(pid, "SIGKILL");
+    await endDeadmen({ dataDir: this.server.dataDir, signal: DISMISS });
+    for (const pid of this.parents) if (isParent(pid)) signal(pid, "SIGKILL");
+    await this.server[Symbol.asyncDispose]();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A number may be somebody else's by now. */
+function isParent(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(PARENT);
+  } catch {
+    return false;
+  }
+}
+
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+}
+
+/** The last word was given at most one beat before the agent fell silent. */
+function assertOnTime(of: { silentAt: number; deadAt: number; leaseMs: number }): void {
+  const ms = of.deadAt - of.silentAt;
+  assert.ok(ms >= of.leaseMs - BEAT_MS - 30, `killed after ${ms} ms, before the deadline`);
+  assert.ok(ms <= of.leaseMs + KILL_LIMIT_MS, `killed after ${ms} ms, too late`);
+}
+
+for (const major of [15, 10] as const)
+  describe(`PostgreSQL ${major}, the deadman`, () => {
+    for (const how of ["SIGKILL", "SIGSTOP"] as const)
+      it(`kills at the deadline, and not before, after ${how} of the agent`, async () => {
+        await using guarded = await Guarded.start({}, major);
+        const silentAt = performance.now();
+        signal(guarded.parent, how);
+        const deadAt = await guarded.untilKilled();
+        assertOnTime({ silentAt, deadAt, leaseMs: TTL_MS });
+        const [event] = await eventually("it says so", async () => {
+          const found = await guarded.events("server-killed");
+          return found.length > 0 && found;
+        });
+        assert.equal(event?.member, "demo-1");
+        assert.equal(event?.details?.["agent"], how === "SIGKILL" ? "has died" : "is stopped");
+        assert.equal(event?.details?.["term"], 3);
+        assert.ok(Number(event?.details?.["processes"]) >= 6);
+        assert.ok(Number(event?.details?.["lateMs"]) <= KILL_LIMIT_MS);
+      });
+
+    it("kills a backend in a loop that has outlived its postmaster", async () => {
+      await using guarded = await Guarded.start({}, major);
+      const client = await guarded.server.client();
+      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      const lost = client.query("DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$").catch(() => "lost");
+      signal(guarded.postmaster, "SIGKILL");
+      await eventually("only the backend is left", () => {
+        const left = findServerProcesses(guarded.server.dataDir);
+        return left.length === 1 && left[0]?.pid === rows[0]?.pid;
+      });
+      signal(guarded.parent, "SIGSTOP");
+      await guarded.untilKilled();
+      assert.equal(await lost, "lost");
+      assert.equal((await guarded.events("server-killed")).length, 1);
+    });
+  });
+
+describe("the deadman", () => {
+  it("kills nothing while the agent's loop turns, however slowly", async () => {
+    await using guarded = await Guarded.start({ busyMs: 500 });
+    await delay(TTL_MS * 3);
+    assert.ok(guarded.isServed());
+    assert.deepEqual(await guarded.events("server-killed"), []);
+  });
+
+  it("starts a dead agent again, which takes over in time: the server lives", async () => {
+    await using guarded = await Guarded.start({ successor: "this" });
+    const { parent, deadman } = guarded;
+    await guarded.server.value("SELECT 1");
+    signal(parent, "SIGKILL");
+    await eventually("another agent runs", () => guarded.parents.length === 2);
+    await guarded.untilWatchedBy(guarded.parent);
+    assert.notEqual(guarded.deadman, deadman);
+    assert.equal(isAlive(deadman), false);
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+    assert.equal(guarded.parents.length, 2, "one successor, not more");
+    assert.equal((await guarded.events("agent-restarted")).length, 1);
+  });
+
+  it("is relieved by an agent that somebody else has started", async () => {
+    await using guarded = await Guarded.start();
+    const { parent, deadman } = guarded;
+    signal(parent, "SIGKILL");
+    await guarded.startParent();
+    assert.equal(isAlive(deadman), false);
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+  });
+
+  it("tries again with pauses when the agent does not come up, and gives up", async () => {
+    await using guarded = await Guarded.start({
+      holdsLease: false,
+      env: { [TRIES_VARIABLE]: "9" },
+    });
+    const { deadman } = guarded;
+    await guarded.server.stop();
+    signal(guarded.parent, "SIGKILL");
+    await eventually("it gives up and ends", () => !isAlive(deadman));
+    const tries = await guarded.events("agent-restarted");
+    assert.deepEqual(
+      tries.map(({ details }) => details?.["attempt"]),
+      [10],
+    );
+    assert.equal((await guarded.events("agent-given-up")).length, 1);
+  });
+
+  it("that was stopped over its deadline kills at once when it goes on", async () => {
+    await using guarded = await Guarded.start();
+    signal(guarded.deadman, "SIGSTOP");
+    signal(guarded.parent, "SIGSTOP");
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+    const goesOnAt = performance.now();
+    signal(guarded.deadman, "SIGCONT");
+    const deadAt = await guarded.untilKilled();
+    assert.ok(deadAt - goesOnAt <= KILL_LIMIT_MS, `${deadAt - goesOnAt} ms`);
+  });
+
+  it("that was stopped over its deadline first reads what the agent has said since", async () => {
+    await using guarded = await Guarded.start();
+    signal(guarded.deadman, "SIGSTOP");
+    await delay(TTL_MS * 2);
+    signal(guarded.deadman, "SIGCONT");
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+  });
+
+  it("kills nothing of a member that has no lease and is not writable", async () => {
+    await using guarded = await Guarded.start({ holdsLease: false });
+    signal(guarded.parent, "SIGKILL");
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+  });
+
+  it("kills nothing but the server of its own directory", async () => {
+    await using guarded = await Guarded.start();
+    await using other = await BareServer.make({ installation: guarded.server.installation });
+    const postmaster = await other.start();
+    const before = findServerProcesses(other.dataDir).length;
+    signal(guarded.parent, "SIGSTOP");
+    await guarded.untilKilled();
+    assert.ok(isAlive(postmaster));
+    assert.ok(findServerProcesses(other.dataDir).length >= before);
+    assert.equal(await other.value("SELECT 1"), 1);
+  });
+
+  it("is replaced when it is killed, and two of them do no harm", async () => {
+    await using guarded = await Guarded.start();
+    const { deadman, parent } = guarded;
+    signal(deadman, "SIGKILL");
+    await guarded.untilWatchedBy(parent);
+    assert.notEqual(guarded.deadman, deadman);
+    const silentAt = performance.now();
+    signal(parent, "SIGSTOP");
+    assertOnTime({ silentAt, deadAt: await guarded.untilKilled(), leaseMs: TTL_MS });
+  });
+
+  it("goes with an agent that ends on purpose, once no server is left to be watched", async () => {
+    await using guarded = await Guarded.start();
+    const { deadman, parent } = guarded;
+    await guarded.server.stop();
+    signal(parent, "SIGTERM");
+    await eventually("the agent ends", () => !isAlive(parent));
+    assert.equal(isAlive(deadman), false);
+    assert.deepEqual(await guarded.events("agent-restarted"), []);
+  });
+
+  it("watches on when an agent ends on purpose and leaves a writable server behind", async () => {
+    await using guarded = await Guarded.start();
+    const { deadman, parent } = guarded;
+    const silentAt = performance.now();
+    signal(parent, "SIGTERM");
+    const deadAt = await guarded.untilKilled();
+    assertOnTime({ silentAt, deadAt, leaseMs: TTL_MS });
+    await eventually("the deadman ends", () => !isAlive(deadman));
+    assert.deepEqual(await guarded.events("agent-restarted"), []);
+  });
+
+  it("ends when it is dismissed, and neither kills nor starts anything", async () => {
+    await using guarded = await Guarded.start({ successor: "this" });
+    signal(guarded.deadman, "SIGSTOP");
+    signal(guarded.parent, "SIGKILL");
+    signal(guarded.deadman, "SIGCONT");
+    await endDeadmen({ dataDir: guarded.server.dataDir, signal: DISMISS });
+    assert.deepEqual(guarded.deadmen(), []);
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+    assert.deepEqual(guarded.parents.filter(isAlive), []);
+  });
+});
+
+describe("the deadline", () => {
+  it("of confirmed renewals runs out while the agent lives and the store does not confirm", async () => {
+    const confirmsForMs = TTL_MS;
+    await using guarded = await Guarded.start({ policy: "confirmed-renewals", confirmsForMs });
+    await guarded.untilKilled();
+    const [event] = await guarded.events("server-killed");
+    assert.equal(event?.details?.["agent"], "hangs or cannot renew it");
+  });
+
+  it("of confirmed renewals ends before the lease does, by a fifth of it", async () => {
+    await using guarded = await Guarded.start({ policy: "confirmed-renewals" });
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+    const silentAt = performance.now();
+    signal(guarded.parent, "SIGSTOP");
+    const deadAt = await guarded.untilKilled();
+    assertOnTime({ silentAt, deadAt, leaseMs: TTL_MS * 0.8 });
+    assert.ok(deadAt - silentAt < TTL_MS, "nobody else can have the lease yet");
+  });
+
+  it("of the agent's own liveness does not ask whether the store confirms", async () => {
+    await using guarded = await Guarded.start({ policy: "own-liveness", confirmsForMs: 0 });
+    await delay(TTL_MS * 3);
+    assert.ok(guarded.isServed());
+  });
+});
