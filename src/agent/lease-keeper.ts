@@ -72,6 +72,16 @@ export class LeaseKeeper {
   }
 
   /**
+   * Whether the store says now that the lease of that term is this member's: what was read before
+   * may be out of date, and the answer to a change may have been lost.
+   * @throws UnderstudyError STORE_UNAVAILABLE, or what else a read may throw.
+   */
+  async confirmLease(term: number): Promise<boolean> {
+    this.#learn(await this.#options.store.read());
+    return this.holdsLease && this.record?.term === term;
+  }
+
+  /**
    * One change by compare-and-set. @returns the new record, or null when `change` did not allow it.
    */
   async change(

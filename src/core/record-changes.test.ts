@@ -87,6 +87,18 @@ test("a hand-over that was taken up cannot be taken back", () => {
   assert.equal(changes.reclaimHandover(taken, "demo-1"), null);
 });
 
+test("a hand-over that was taken up and given up again cannot be taken back", () => {
+  const announced = changes.beginSwitchover(led(), { from: "demo-1", to: "demo-2", term: 1 });
+  assert(announced);
+  const released = changes.releaseLease(announced, { member: "demo-1", term: 1, heir: "demo-2" });
+  assert(released);
+  const taken = changes.takeLease(released, taker("demo-2"));
+  assert(taken);
+  const givenUp = changes.releaseLease(taken, { member: "demo-2", term: 2, heir: null });
+  assert(givenUp);
+  assert.equal(changes.reclaimHandover(givenUp, "demo-1"), null);
+});
+
 test("a failover by hand is refused once the term or the leader is another than was looked at", () => {
   const appointment = { member: "demo-2", deadLeader: "demo-1", term: 1 };
   assert.equal(changes.appointHeir(led(), appointment)?.heir, "demo-2");

@@ -112,9 +112,13 @@ export function withdrawSwitchover(record: ClusterRecord): ClusterRecord | null 
   return { ...record, switchover: null };
 }
 
-/** The successor did not take the lease that was handed to it: the old primary takes it back. */
+/**
+ * The successor did not take the lease that was handed to it: the old primary takes it back. Null
+ * once it was taken: the successor may have acknowledged commits before it gave it up again.
+ */
 export function reclaimHandover(record: ClusterRecord, member: string): ClusterRecord | null {
   if (record.leader !== null || record.switchover?.from !== member) return null;
+  if (record.heir !== record.switchover.to) return null;
   return { ...record, heir: member, switchover: null };
 }
 

@@ -23,9 +23,9 @@ export async function promote(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
   const begun = performance.now();
   await recordSystemId(member);
-  // The lease may have changed hands since the decision: never promote on an old record.
-  await member.keeper.refresh();
-  if (!member.keeper.holdsLease || member.keeper.record?.term !== record.term) return;
+  // The lease may have changed hands since the decision: never promote on an old record, nor while
+  // the store does not say whose it is.
+  if (!(await member.keeper.confirmLease(record.term))) return;
   const from = await member.positions.read().catch(() => null);
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
   await becomeWritable(member, signal);
