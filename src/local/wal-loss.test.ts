@@ -89,5 +89,7 @@ test("the first timeline is of no term, so that nobody is ahead on it by what it
   assert.equal(termOfTimeline(1, [{ timeline: 1, term: 7 }]), 0);
   assert.equal(termOfTimeline(2, [{ timeline: 2, term: 7 }]), 7);
   assert.equal(termOfTimeline(2, []), 0);
+  // It followed a restart to a timeline that was not named yet.
+  assert.equal(termOfTimeline(3, [{ timeline: 2, term: 7 }]), 7);
   assert.equal(termOfTimeline(null, []), 0);
 });

@@ -57,12 +57,13 @@ function lesser(one: Lsn, other: Lsn): Lsn {
 }
 
 /**
- * The term that began the timeline a member is on; 0 for the first, which is everybody's, and where
- * it is not known.
+ * The term that began the timeline a member is on; 0 for the first, which is everybody's. Where it
+ * is not known, that of the newest timeline before it: a standby follows its primary's restart to a
+ * new timeline by itself, perhaps before the primary could name it.
  */
 export function termOfTimeline(timeline: number | null, forks: readonly Fork[]): number {
   if (timeline === null || timeline === 1) return 0;
-  return forks.find((fork) => fork.timeline === timeline)?.term ?? 0;
+  return forks.findLast((fork) => fork.timeline <= timeline)?.term ?? 0;
 }
 
 /** How far a member has come. */
