@@ -59,6 +59,8 @@ interface Failure {
 export interface AgentOptions<M> {
   readonly member: M;
   readonly observe: (member: M, record: ClusterRecord | null) => Promise<Ground>;
+  /** See LeaderWatch. */
+  readonly leaderIsGone: (record: ClusterRecord | null) => boolean;
   readonly effects: Effects<M>;
   /** Reads the specification anew. */
   readonly rereadFile: () => Promise<void>;
@@ -177,7 +179,12 @@ export class Agent<M extends LoopMember = Member> {
     await this.#takeUpGeneration(record);
     await this.#overseeHandover(record);
     this.#ground = await this.#options.observe(member, record);
-    const decision = decide({ self: member.name, record, ground: this.#ground });
+    const decision = decide({
+      self: member.name,
+      record,
+      ground: this.#ground,
+      leaderIsGone: this.#options.leaderIsGone(record),
+    });
     const key = keyOf(record);
     await this.#adopt();
     if (this.#job) return this.#reconsider(this.#job, key);
@@ -344,6 +351,6 @@ export class Agent<M extends LoopMember = Member> {
 /** What an effect rests on: when it changes, a step that was begun before is out of date. */
 function keyOf(record: ClusterRecord | null): string {
   if (record === null) return "no record";
-  const { leader, heir, term } = record;
-  return `${term} ${leader?.member ?? "-"} ${leader?.timeline ?? "-"} ${heir ?? "-"}`;
+  const { leader, heir, term, electing } = record;
+  return `${term} ${leader?.member ?? "-"} ${leader?.timeline ?? "-"} ${heir ?? "-"} ${electing}`;
 }

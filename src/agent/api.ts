@@ -1,7 +1,7 @@
 // The agent's HTTP API, on the member's own address: status and health for everybody, requests for
 // those who have the cluster's token.
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import * as v from "valibot";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
@@ -40,6 +40,8 @@ interface Answer {
   readonly status: number;
   /** Sent as JSON; nothing where it is undefined. */
   readonly document?: unknown;
+  /** The answer begins, and ends with this agent (presence.ts). */
+  readonly endsWithAgent?: boolean;
 }
 
 /** Whoever asks for one of these has the cluster's token. */
@@ -53,11 +55,13 @@ export async function serveApi(options: {
   requests: AgentRequests;
 }): Promise<AsyncDisposable> {
   const answer = answererOf(options.token, options.requests);
+  const held = new Set<ServerResponse>();
   const server = createServer({ requestTimeout: REQUEST_LIMIT_MS }, (request, response) => {
     void answer(request)
       .catch((thrown: unknown) => answerOfError(thrown))
-      .then(({ status, document }) => {
+      .then(({ status, document, endsWithAgent }) => {
         response.statusCode = status;
+        if (endsWithAgent === true) return hold(response, held);
         if (document === undefined) return response.end();
         response.setHeader("content-type", "application/json");
         return response.end(JSON.stringify(document));
@@ -68,10 +72,17 @@ export async function serveApi(options: {
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        for (const response of held) response.end();
         // Among them the one that asked for this end.
         setTimeout(() => server.closeAllConnections(), ANSWER_LIMIT_MS).unref();
       }),
   };
+}
+
+function hold(response: ServerResponse, held: Set<ServerResponse>): void {
+  held.add(response);
+  response.once("close", () => held.delete(response));
+  response.flushHeaders();
 }
 
 function listen(server: Server, at: { host: string; port: number }): Promise<void> {
@@ -105,6 +116,7 @@ function answererOf(
         "UNAUTHORIZED",
         "the control request did not carry the cluster's token",
       );
+    if (method === "GET" && path === "/presence") return { status: 200, endsWithAgent: true };
     const control = method === "POST" ? controls.get(path) : undefined;
     if (control === undefined)
       return answerOfError(new UnderstudyError("USAGE", `an agent has no ${method} ${path}`), 404);
@@ -115,7 +127,7 @@ function answererOf(
 
 /** For everybody who reaches the port, and for balancers, which read the status code alone. */
 function looksOf(requests: AgentRequests): ReadonlyMap<string, () => Promise<Answer>> {
-  return new Map([
+  return new Map<string, () => Promise<Answer>>([
     ["/status", async () => ({ status: 200, document: await requests.status() })],
     ["/primary", () => whether(requests.role() === "primary")],
     ["/standby", () => whether(requests.role() === "standby")],

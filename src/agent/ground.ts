@@ -3,9 +3,16 @@
 import type { ClusterRecord } from "../core/record.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
-import { readControlData } from "../postgres/control-data.ts";
+import { readControlData, type ControlState } from "../postgres/control-data.ts";
 import { inspectDataDirectory } from "../postgres/data-directory.ts";
 import type { Member } from "./member.ts";
+
+/** What pg_control says of a primary that ended without a shutdown (manual, pg_controldata). */
+const WRITABLE_AT_ITS_END: ReadonlySet<ControlState> = new Set([
+  "in production",
+  "shutting down",
+  "in crash recovery",
+]);
 
 export async function observeGround(member: Member, record: ClusterRecord | null): Promise<Ground> {
   const server = await member.server.state();
@@ -35,7 +42,8 @@ async function stoppedGround(member: Member, record: ClusterRecord | null): Prom
   if (data.kind === "foreign" || data.control === null) return "foreign";
   if (data.major !== member.file().installation.major) return "foreign";
   const systemId = record?.systemId ?? null;
-  return systemId !== null && data.control.systemId !== systemId ? "foreign" : "stopped";
+  if (systemId !== null && data.control.systemId !== systemId) return "foreign";
+  return WRITABLE_AT_ITS_END.has(data.control.state) ? "crashed" : "stopped";
 }
 
 /** A marker that cannot be read counts as one that is there. */

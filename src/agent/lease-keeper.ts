@@ -23,6 +23,11 @@ export interface LeaseKeeperOptions {
   readonly position: () => LeasePosition;
   /** Called after the record was found changed. */
   readonly onChange: () => void;
+  /**
+   * Called before each change is sent; what it returns is called once the store has confirmed that
+   * the lease was taken or renewed by it. So whoever counts its time can count from before.
+   */
+  readonly sending?: () => (held: { term: number; ttlMs: number }) => void;
   /** Called when the store begins to fail, with why, and with null when it answers again. */
   readonly onStoreTrouble: (why: string | null) => void;
 }
@@ -34,6 +39,7 @@ export class LeaseKeeper {
   #renewing = false;
   #timer: Disposable | null = null;
   #watch: Disposable | null = null;
+  #fifthsOfSilence = 0;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -51,6 +57,15 @@ export class LeaseKeeper {
     return (
       record !== null && holdsLease(record, { member: this.#options.member, term: record.term })
     );
+  }
+
+  /**
+   * How many fifths of the lease have gone by since the record was last seen to change. Counted
+   * awake and only while the store answers: neither a suspended machine nor a store that is away
+   * says anything of the leader.
+   */
+  get fifthsOfSilence(): number {
+    return this.#trouble === null ? this.#fifthsOfSilence : 0;
   }
 
   /** Reads the record and goes on watching it. */
@@ -88,7 +103,10 @@ export class LeaseKeeper {
     change: (record: ClusterRecord) => ClusterRecord | null,
     options: { durable?: boolean } = {},
   ): Promise<ClusterRecord | null> {
+    const confirmed = this.#options.sending?.();
+    const before = this.record;
     const written = await changeRecord(this.#options.store, change, options);
+    if (written !== null && this.#isRenewed(before, written.record)) confirmed?.(written.record);
     if (written !== null) this.#learn(written);
     else await this.refresh();
     return written?.record ?? null;
@@ -121,8 +139,16 @@ export class LeaseKeeper {
     // A fifth of the lease: four renewals may be lost before it runs out.
     this.#timer = this.#options.clock.setTimer(
       (record?.ttlMs ?? 2_000) / 5,
-      () => void this.renew().finally(() => this.#schedule()),
+      () => void this.#tick().finally(() => this.#schedule()),
     );
+  }
+
+  async #tick(): Promise<void> {
+    await this.renew();
+    this.#fifthsOfSilence += 1;
+    // Silence is only believed of a store that has just been asked.
+    if (this.#fifthsOfSilence > 2 && !this.holdsLease) await this.refresh();
+    if (this.#fifthsOfSilence > 2 && !this.holdsLease) this.#options.onChange();
   }
 
   #learn(read: Versioned | null): void {
@@ -136,8 +162,15 @@ export class LeaseKeeper {
       );
     const before = this.#known?.record;
     this.#known = read;
+    this.#fifthsOfSilence = 0;
     // A renewal alone is no news for anybody but a candidate.
     if (before === undefined || !sameButForRenewal(before, read.record)) this.#options.onChange();
+  }
+
+  /** Other changes of the holder leave its time as it is: nobody else counts from them. */
+  #isRenewed(before: ClusterRecord | null, now: ClusterRecord): boolean {
+    if (before === null || now.leader?.member !== this.#options.member) return false;
+    return before.term !== now.term || before.leader?.renewals !== now.leader.renewals;
   }
 
   #storeAnswered(): void {

@@ -23,6 +23,10 @@ export interface MemberPaths {
   /** Earlier data directories that held WAL which the cluster does not. */
   readonly kept: string;
   readonly tablespaces: string;
+  /**
+   * Where a rescue puts WAL of a dead primary for this member to replay. Empty at all other times.
+   */
+  readonly spool: string;
   readonly settings: string;
   readonly configFile: string;
   readonly hbaFile: string;
@@ -62,6 +66,7 @@ export function memberPaths(clusterRoot: string, name: string): MemberPaths {
     staging: join(root, "staging"),
     kept: join(root, "kept"),
     tablespaces: join(root, "tablespaces"),
+    spool: join(root, "spool"),
     settings,
     configFile: join(settings, "postgresql.conf"),
     hbaFile: join(settings, "pg_hba.conf"),

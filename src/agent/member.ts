@@ -7,14 +7,18 @@ import type { PostgresServer } from "../postgres/server.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 import type { Clock } from "./clock.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { LeaderWatch } from "./leader-watch.ts";
 import type { MemberMemory } from "./memory.ts";
 import type { MemberPaths } from "./member-paths.ts";
 import type { PositionProbe } from "./probe.ts";
 import type { Session } from "./session.ts";
+import type { Witness } from "./witness.ts";
 
 /** The PostgreSQL roles of Understudy's own. */
 export const SUPERUSER = "postgres";
 export const REPLICATION_ROLE = "understudy_replication";
+/** For pg_rewind: may read files of the data directory by function, and nothing else. */
+export const REWIND_ROLE = "understudy_rewind";
 
 export interface Member {
   readonly name: string;
@@ -30,6 +34,8 @@ export interface Member {
   readonly positions: PositionProbe;
   readonly keeper: LeaseKeeper;
   readonly memory: MemberMemory;
+  readonly witness: Witness;
+  readonly leaderWatch: LeaderWatch;
   readonly log: Journal;
   /** The specification as it was last read. */
   file(): ClusterFile;

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { flushCompileCache } from "node:module";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
+import { findPostmaster } from "../postgres/processes.ts";
 import { PostgresServer } from "../postgres/server.ts";
 import { moveApi } from "../core/record-changes.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
@@ -13,26 +14,38 @@ import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
 import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
+import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
+import type { DeadlinePolicy } from "./deadman/policy.ts";
 import { EFFECTS } from "./effects/table.ts";
 import { observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
+import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
 import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
+import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
 import { Session } from "./session.ts";
+import { LocalWitness } from "./witness.ts";
 
 const PORT_TRIES = 50;
 const LOCK_TRIES = 20;
 const LOCK_PAUSE_MS = 50;
+/** As long as the record, which says it, is not known. */
+const FIRST_TTL_MS = 2_000;
 
 export interface RunAgentOptions {
   readonly clusterRoot: string;
   readonly member: string;
   /** Opens the store that holds the cluster's record. */
   readonly openStore: (cluster: string) => Store;
+  readonly deadman: {
+    /** How a deadman is started: what comes before its command. */
+    readonly program: Program;
+    readonly policy: DeadlinePolicy;
+  };
 }
 
 /**
@@ -67,7 +80,12 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
 
   let agent: Agent | null = null;
   let storeTrouble: string | null = null;
-  const wake = () => agent?.wake();
+  let guard: DeadmanGuard | null = null;
+  const wake = () => {
+    // First: the deadman is to know of a lease before anything is done with it.
+    guard?.look();
+    agent?.wake();
+  };
   const target = {
     host: address.host,
     port: address.port,
@@ -96,6 +114,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     member: options.member,
     position: () => leasePosition(positions),
     onChange: wake,
+    sending: () => guard?.sending() ?? (() => {}),
     onStoreTrouble: (why) => {
       storeTrouble = why;
       log.write({
@@ -104,6 +123,16 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
         message: why ?? "the store answers again",
       });
     },
+  });
+  const witness = new LocalWitness(options.clusterRoot);
+  const presence = new AgentPresence({ clock: systemClock, token: secrets.apiToken, onLost: wake });
+  using leaderWatch = new LeaderWatch({
+    self: options.member,
+    clock: systemClock,
+    keeper,
+    witness,
+    presence,
+    wake,
   });
   const member: Member = {
     name: options.member,
@@ -118,6 +147,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     positions,
     keeper,
     memory,
+    witness,
+    leaderWatch,
     log,
     file: () => file,
     event: (entry) => {
@@ -132,10 +163,19 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const running = new Agent({
     member,
     observe: observeGround,
+    leaderIsGone: (record) => leaderWatch.isGone(record),
     effects: EFFECTS,
     rereadFile,
   });
   agent = running;
+  await using deadman = new DeadmanGuard({
+    ...options.deadman,
+    member: options.member,
+    paths,
+    restart: { file: process.execPath, args: ownArguments(), output: paths.agentOutput },
+    standing: () => standingOf({ keeper, agent: running, dataDir: paths.data }),
+    log,
+  });
   const requests = new RequestDesk({
     member,
     agent: running,
@@ -160,6 +200,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     message: `The agent of ${options.member} runs.`,
     details: { pid: process.pid },
   });
+  // Not before everything else is up: an agent that cannot run leaves the watch to the deadman that
+  // has started it.
+  guard = deadman;
+  deadman.begin();
   await running.run();
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
 }
@@ -198,6 +242,24 @@ function leasePosition({ latest }: PositionProbe): { lsn: string | null; timelin
   return latest === null || latest.inRecovery
     ? { lsn: null, timeline: null }
     : { lsn: latest.writeLsn, timeline: latest.timeline };
+}
+
+/** As this process was started, without the program's own name. */
+function ownArguments(): string[] {
+  return [...process.execArgv, ...process.argv.slice(1)];
+}
+
+/** A server that an earlier agent has left may be anything until it was looked at. */
+function standingOf(of: { keeper: LeaseKeeper; agent: Agent; dataDir: string }): Standing {
+  const { record, holdsLease } = of.keeper;
+  const { ground } = of.agent;
+  return {
+    holdsLease: record === null ? null : holdsLease,
+    mayBeWritable:
+      ground === "primary" || (ground === "nothing" && findPostmaster(of.dataDir) !== null),
+    term: record?.term ?? 0,
+    ttlMs: record?.ttlMs ?? FIRST_TTL_MS,
+  };
 }
 
 async function shutDown(requests: RequestDesk, log: Journal): Promise<void> {

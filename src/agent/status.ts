@@ -4,6 +4,7 @@ import { API_VERSION } from "../core/spec.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
 import { lastLeader } from "../core/record.ts";
+import { termOfTimeline } from "../core/protocol/election.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { inspectStorage, storageOf } from "../postgres/storage.ts";
@@ -68,6 +69,8 @@ export class StatusReader {
     const address = record?.members[member.name];
     const { position } = facts;
     const upstream = ground === "standby" ? writableLeader(record) : null;
+    const timeline =
+      position?.timeline ?? member.memory.followed?.timeline ?? control?.timeline ?? null;
     return {
       apiVersion: API_VERSION,
       kind: "MemberStatus",
@@ -81,7 +84,8 @@ export class StatusReader {
       host: address?.host ?? "127.0.0.1",
       port: address?.port ?? 0,
       systemId: control?.systemId ?? null,
-      timeline: position?.timeline ?? member.memory.followed?.timeline ?? control?.timeline ?? null,
+      timeline,
+      timelineTerm: termOfTimeline(timeline, member.memory.forks),
       postgresVersion: member.file().installation.version,
       term: record?.term ?? null,
       generation: input.generation,
@@ -127,6 +131,7 @@ function roleOf(ground: Ground): MemberStatus["role"] {
 function stateOf(input: Reading, position: Position | null): Exclude<MemberState, "unreachable"> {
   const { ground, activity, member } = input;
   if (activity.effect === "clone") return "cloning";
+  if (input.progress?.step === "rewinding") return "rewinding";
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
   if (ground === "foreign" || cannotLead(input)) return "failed";
   // A leader that cannot be promoted is no standby that catches up: nobody leads.

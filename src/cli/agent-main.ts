@@ -7,7 +7,7 @@ import { runAgent } from "../agent/run-agent.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
-import { startAgainFromWarmCache } from "./entry.ts";
+import { SMALL_PROCESS_FLAGS, ownProgram, startAgainFromWarmCache } from "./entry.ts";
 
 /** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -19,6 +19,7 @@ export async function main(args: readonly string[]): Promise<number> {
       clusterRoot: dir,
       member,
       openStore: (cluster) => new SqliteStore({ path, cluster }),
+      deadman: { program: ownProgram(SMALL_PROCESS_FLAGS), policy: "own-liveness" },
     });
     return 0;
   } catch (thrown) {

@@ -11,6 +11,7 @@ import { register as down } from "./commands/down.ts";
 import { register as failover } from "./commands/failover.ts";
 import { register as logs } from "./commands/logs.ts";
 import { register as param } from "./commands/param.ts";
+import { register as pause } from "./commands/pause.ts";
 import { register as psql } from "./commands/psql.ts";
 import { register as reclone } from "./commands/reclone.ts";
 import { register as restart } from "./commands/restart.ts";
@@ -25,7 +26,7 @@ const GROUPS = [
   { title: "Start and stop:", commands: [up, down] },
   { title: "Look:", commands: [status, logs, doctor] },
   { title: "Connect:", commands: [url, psql, sql] },
-  { title: "Change:", commands: [switchover, failover, standby, reclone, restart, param] },
+  { title: "Change:", commands: [switchover, failover, pause, standby, reclone, restart, param] },
   { title: "Shell:", commands: [completion] },
 ] as const;
 

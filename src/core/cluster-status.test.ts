@@ -61,6 +61,7 @@ function member(name: string, change: Partial<MemberStatus> = {}): MemberStatus 
     port: 6431,
     systemId: "7300000000000000001",
     timeline: 2,
+    timelineTerm: 1,
     postgresVersion: "15.18",
     term: 3,
     generation: 1,

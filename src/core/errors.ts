@@ -303,6 +303,11 @@ export const ERRORS = {
     meaning: "A base backup does not agree with its manifest; it was thrown away.",
     remedy: "Check the primary's disk; the agent tries again by itself.",
   },
+  REWIND_FAILED: {
+    exit: 1,
+    meaning: "A member's data could not be rewound to the primary's history.",
+    remedy: "The agent copies the primary instead by itself; see: understudy events",
+  },
   CONNECTION_FAILED: {
     exit: 1,
     meaning: "A PostgreSQL server does not accept the connection.",

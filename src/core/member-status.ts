@@ -52,6 +52,8 @@ export interface MemberStatus {
   readonly port: number;
   readonly systemId: string | null;
   readonly timeline: number | null;
+  /** Which began that timeline; 0 for the first, and where it is not known. */
+  readonly timelineTerm: number;
   readonly postgresVersion: string | null;
   /** The term for which the member acts as primary, or that it follows. */
   readonly term: number | null;

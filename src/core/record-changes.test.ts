@@ -148,6 +148,17 @@ test("whatever is asked in whatever order: terms never fall, rise only with a ch
         (record: ClusterRecord) =>
           changes.appointHeir(record, { member: who, deadLeader, term: of }),
     ),
+    fc.tuple(fc.option(member), term).map(
+      ([who, of]) =>
+        (record: ClusterRecord) =>
+          changes.openElection(record, { member: who, term: of }),
+    ),
+    fc.tuple(member, term).map(
+      ([who, of]) =>
+        (record: ClusterRecord) =>
+          changes.takeElectedLease(record, { ...taker(who), term: of }),
+    ),
+    fc.boolean().map((paused) => (record: ClusterRecord) => changes.setPaused(record, paused)),
     member.map((who) => (record: ClusterRecord) => changes.removeMember(record, who)),
   );
   fc.assert(
@@ -183,4 +194,56 @@ test("a revoked lease is nobody's until an heir is named, and only the looked-at
   assert.equal(changes.revokeLease(led(), { ...of, term: 0 }), null);
   assert.equal(changes.revokeLease(led(), { ...of, deadLeader: "demo-2" }), null);
   assert.equal(changes.revokeLease(led(), { ...of, deadLeader: null }), null);
+});
+
+test("an election is opened for the one that was seen to be gone, in its term, and not while paused", () => {
+  const record = led();
+  const gone = { member: "demo-1", term: record.term };
+  assert.equal(changes.openElection(record, { ...gone, member: "demo-2" }), null);
+  assert.equal(changes.openElection(record, { ...gone, term: record.term - 1 }), null);
+  assert.equal(changes.openElection({ ...record, paused: true }, gone), null);
+  const open = changes.openElection({ ...record, systemId: "7" }, gone);
+  assert(open);
+  assert.deepEqual(
+    [open.leader, open.heir, open.electing, open.term],
+    [null, null, true, record.term],
+  );
+  assert.equal(changes.openElection(open, { ...gone, member: null }), null, "it is open already");
+  assert.equal(changes.takeLease(open, taker("demo-2")), null, "nobody is named");
+});
+
+test("an election ends with the first who takes the lease, and never with one that is barred", () => {
+  const record = changes.openElection(
+    { ...led(), systemId: "7" },
+    { member: "demo-1", term: led().term },
+  );
+  assert(record);
+  const winner = { ...taker("demo-2"), term: record.term };
+  const taken = changes.takeElectedLease(record, winner);
+  assert(taken);
+  assert.deepEqual(
+    [taken.term, taken.leader?.member, taken.electing],
+    [record.term + 1, "demo-2", false],
+  );
+  assert.equal(changes.takeElectedLease(taken, { ...taker("demo-3"), term: taken.term }), null);
+  assert.equal(changes.takeElectedLease(record, { ...winner, term: record.term + 1 }), null);
+  const { "demo-2": second } = record.members;
+  assert(second);
+  const members = { ...record.members, "demo-2": { ...second, tags: { nofailover: true } } };
+  assert.equal(changes.takeElectedLease({ ...record, members }, winner), null);
+});
+
+test("a person's pause and a person's choice end an election", () => {
+  const record = changes.openElection(
+    { ...led(), systemId: "7" },
+    { member: "demo-1", term: led().term },
+  );
+  assert(record);
+  const winner = { ...taker("demo-2"), term: record.term };
+  assert.equal(changes.takeElectedLease({ ...record, paused: true }, winner), null);
+  const chosen = { member: "demo-3", deadLeader: null, term: record.term };
+  const appointed = changes.appointHeir(record, chosen);
+  assert(appointed);
+  assert.equal(changes.takeElectedLease(appointed, winner), null);
+  assert(changes.takeLease(appointed, taker("demo-3")));
 });

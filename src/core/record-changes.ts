@@ -27,13 +27,50 @@ export function takeLease(
   record: ClusterRecord,
   taker: { member: string; position: Position } & ChangeNote,
 ): ClusterRecord | null {
-  if (!mayTakeLease(record, taker.member)) return null;
+  return mayTakeLease(record, taker.member) ? withNewLeader(record, taker) : null;
+}
+
+/** May members stand for election? A person's pause and a person's choice go before. */
+export function isElecting(record: ClusterRecord): boolean {
+  return record.electing && record.leader === null && record.heir === null && !record.paused;
+}
+
+/**
+ * The one that leads, or is named to, is proven unable to take writes: its lease is free, and the
+ * standbys choose among themselves. Null when the record is another by now, or a person has paused
+ * the cluster.
+ */
+export function openElection(
+  record: ClusterRecord,
+  gone: { member: string | null; term: number },
+): ClusterRecord | null {
+  if (record.paused || record.systemId === null || record.term !== gone.term) return null;
+  if ((record.leader?.member ?? record.heir) !== gone.member) return null;
+  if (isElecting(record)) return null;
+  return { ...record, leader: null, heir: null, electing: true, switchover: null };
+}
+
+/** The winner of an election takes the lease. Null when the election is over, or was never open. */
+export function takeElectedLease(
+  record: ClusterRecord,
+  winner: { member: string; term: number; position: Position } & ChangeNote,
+): ClusterRecord | null {
+  const tags = record.members[winner.member]?.tags;
+  if (!isElecting(record) || record.term !== winner.term) return null;
+  return tags === undefined || tags.nofailover === true ? null : withNewLeader(record, winner);
+}
+
+function withNewLeader(
+  record: ClusterRecord,
+  taker: { member: string; position: Position } & ChangeNote,
+): ClusterRecord {
   const term = record.term + 1;
   return {
     ...record,
     term,
     leader: { member: taker.member, renewals: 0, ...taker.position },
     heir: null,
+    electing: false,
     history: withHistory(record.history, {
       term,
       member: taker.member,
@@ -131,7 +168,7 @@ export function revokeLease(
   of: { deadLeader: string | null; term: number },
 ): ClusterRecord | null {
   if (record.term !== of.term || (record.leader?.member ?? null) !== of.deadLeader) return null;
-  return { ...record, leader: null, heir: null, switchover: null };
+  return { ...record, leader: null, heir: null, electing: false, switchover: null };
 }
 
 /**
@@ -144,12 +181,18 @@ export function appointHeir(
 ): ClusterRecord | null {
   if (record.term !== appointment.term || !(appointment.member in record.members)) return null;
   if ((record.leader?.member ?? null) !== appointment.deadLeader) return null;
-  return { ...record, leader: null, heir: appointment.member, switchover: null };
+  const heir = appointment.member;
+  return { ...record, leader: null, heir, electing: false, switchover: null };
 }
 
 /** The first member has made the data: from now on every data directory must be of this system. */
 export function setSystemId(record: ClusterRecord, systemId: string): ClusterRecord | null {
   return record.systemId === null ? { ...record, systemId } : null;
+}
+
+/** Nothing fails over by itself any more, or does again. Null when that is so already. */
+export function setPaused(record: ClusterRecord, paused: boolean): ClusterRecord | null {
+  return record.paused === paused ? null : { ...record, paused };
 }
 
 /** The specification has changed. */

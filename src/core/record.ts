@@ -47,6 +47,11 @@ const recordSchema = v.object({
    * hand-over.
    */
   heir: v.nullable(v.string()),
+  /**
+   * Nobody leads and nobody is named: the best standby may take the lease by itself. False while a
+   * person decides who.
+   */
+  electing: v.boolean(),
   /** Of the leader's history, oldest first: which term began which timeline. */
   forks: v.array(forkSchema),
   ttlMs: v.number(),
@@ -94,6 +99,7 @@ export function newRecord(from: {
     term: 0,
     leader: null,
     heir: from.founder,
+    electing: false,
     forks: [],
     ttlMs: from.ttlMs,
     members: from.members,

@@ -4,7 +4,10 @@
 import { readFile, readdir, rename } from "node:fs/promises";
 import * as v from "valibot";
 import { MemberMemory } from "../agent/memory.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { memberPaths } from "../agent/member-paths.ts";
+import { compareReach, termOfTimeline, type Reach } from "../core/protocol/election.ts";
+import { lossOf, type WalPath } from "../core/protocol/wal-loss.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { Fork } from "../core/fork.ts";
 import { formatLsn } from "../core/lsn.ts";
@@ -13,12 +16,11 @@ import { readMarker } from "../postgres/base-backup/marker.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
-import { agentRuns } from "./agents.ts";
 import { openStore, readRecord, type LocalCluster } from "./cluster.ts";
 import { LEASE_TTL_MS } from "./create-cluster.ts";
 import { giveTo, type Owner } from "./owner.ts";
 import { entriesOf } from "./entries-of.ts";
-import { compareReach, lossOf, termOfTimeline, type Reach, type WalPath } from "./wal-loss.ts";
+
 
 const addressSchema = v.object({ host: v.string(), port: v.number(), apiPort: v.number() });
 

@@ -1,19 +1,22 @@
 // The agents' processes: started detached, so that they outlive the command, and told to shut down
 // over their own API.
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { DISMISS, endDeadmen } from "../agent/deadman/deadmen.ts";
 import { memberPaths } from "../agent/member-paths.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import { PostgresServer } from "../postgres/server.ts";
-import { tryLock } from "../store/process-lock.ts";
 import { askAgent, type LocalCluster, type Operation } from "./cluster.ts";
 import { giveTo, type Owner } from "./owner.ts";
 
 /** An agent that closes its API has this long until it is gone. */
 const END_GRACE_MS = 500;
+/** One that its deadman has just started again has this long until it answers. */
+const BEGIN_GRACE_MS = 10_000;
 
 /** How this program is started again: the file, and what comes before "agent". */
 export interface AgentProgram {
@@ -23,6 +26,8 @@ export interface AgentProgram {
 
 export interface StartedAgent {
   readonly pid: number;
+  /** Its member's data directory. */
+  readonly data: string;
   /** Null as long as it runs; then how it ended. */
   ended(): string | null;
 }
@@ -49,7 +54,7 @@ export async function startAgent(options: {
     child.once("error", (error) => (ended = error.message));
     child.once("exit", (status, signal) => (ended = `ended with ${signal ?? `status ${status}`}`));
     child.unref();
-    return { pid: child.pid ?? 0, ended: () => ended };
+    return { pid: child.pid ?? 0, data: paths.data, ended: () => ended };
   } finally {
     closeSync(output);
   }
@@ -67,24 +72,16 @@ export async function endStarted(agents: Iterable<StartedAgent>): Promise<void> 
   for (const { pid } of alive()) process.kill(pid, "SIGTERM");
   const deadline = performance.now() + END_LIMIT_MS;
   while (alive().length > 0 && performance.now() < deadline) await delay(20);
-  for (const { pid } of alive()) process.kill(pid, "SIGKILL");
+  for (const { pid, data } of alive()) {
+    await endDeadmen({ dataDir: data, signal: DISMISS });
+    process.kill(pid, "SIGKILL");
+  }
 }
 
 /** What an agent that ended printed last: the first line is the sentence. */
 export async function lastWordsOf(root: string, member: string): Promise<string> {
   const text = await readFile(memberPaths(root, member).agentOutput, "utf8").catch(() => "");
   return text.trim().split("\n").at(0) ?? "";
-}
-
-/**
- * Whether an agent runs this member, answering or not: it holds the lock for as long as it lives.
- */
-export function agentRuns(root: string, member: string): boolean {
-  const paths = memberPaths(root, member);
-  // A member whose disk is gone has nothing that anybody could hold.
-  if (!existsSync(paths.root)) return false;
-  using lock = tryLock(paths.agentLock);
-  return lock === null;
 }
 
 /**
@@ -99,17 +96,22 @@ export async function stopMember(
 ): Promise<void> {
   const { name, address, operation } = of;
   const { root } = cluster.paths;
-  if (!agentRuns(root, name)) return stopServerWithoutAgent(cluster, { name, operation });
-  try {
-    await askAgent(cluster, { member: address, path: "/shut-down", operation });
-  } catch (thrown) {
-    // It may have ended, as it was asked to or otherwise, before its answer was out: what counts is
-    // what is left.
-    if (!(thrown instanceof UnderstudyError) || thrown.code !== "MEMBER_UNREACHABLE") throw thrown;
-    await delay(END_GRACE_MS, undefined, { signal: operation.signal });
-    if (agentRuns(root, name)) throw thrown;
-    return stopServerWithoutAgent(cluster, { name, operation });
-  }
+  if (await isWithoutAgent(root, name)) return stopServerWithoutAgent(cluster, { name, operation });
+  const answerBy = performance.now() + BEGIN_GRACE_MS;
+  for (;;)
+    try {
+      await askAgent(cluster, { member: address, path: "/shut-down", operation });
+      break;
+    } catch (thrown) {
+      // It may have ended, as it was asked to or otherwise, before its answer was out, and its
+      // deadman may just be starting it again: what counts is what is left.
+      if (!(thrown instanceof UnderstudyError) || thrown.code !== "MEMBER_UNREACHABLE")
+        throw thrown;
+      await delay(END_GRACE_MS, undefined, { signal: operation.signal });
+      if (await isWithoutAgent(root, name))
+        return stopServerWithoutAgent(cluster, { name, operation });
+      if (performance.now() > answerBy) throw thrown;
+    }
   const deadline = performance.now() + operation.timeoutMs;
   while (agentRuns(root, name)) {
     operation.signal.throwIfAborted();
@@ -122,12 +124,20 @@ export async function stopMember(
   }
 }
 
+/** Whether no agent runs, and none will come by itself: a dead one's deadman is sent away. */
+export async function isWithoutAgent(root: string, member: string): Promise<boolean> {
+  if (agentRuns(root, member)) return false;
+  await endDeadmen({ dataDir: memberPaths(root, member).data, signal: DISMISS });
+  return !agentRuns(root, member);
+}
+
 /** Of a member that no agent runs; nothing running is a success. */
 export async function stopServerWithoutAgent(
   cluster: LocalCluster,
   of: { name: string; operation: Pick<Operation, "signal" | "timeoutMs"> },
 ): Promise<void> {
   const paths = memberPaths(cluster.paths.root, of.name);
+  await endDeadmen({ dataDir: paths.data, signal: DISMISS });
   const server = new PostgresServer({
     installation: cluster.file.installation,
     dataDir: paths.data,

@@ -7,12 +7,12 @@ import { UnderstudyError } from "../core/errors.ts";
 import type { Fork } from "../core/fork.ts";
 import { greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
+import { compareReach, termOfTimeline, type Reach } from "../core/protocol/election.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
 import type { LocalCluster } from "./cluster.ts";
-import { compareReach, termOfTimeline, type Reach } from "./wal-loss.ts";
 
 export interface Candidate extends Reach {
   readonly forks: readonly Fork[];

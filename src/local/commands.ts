@@ -42,6 +42,7 @@ export function localCommands(around: {
     switchover: onceAsked(async () => (await import("./switchover.ts")).switchover),
     planFailover: onceAsked(async () => (await import("./failover.ts")).planFailover),
     failover: onceAsked(async () => (await import("./failover.ts")).failover),
+    pause: onceAsked(async () => (await import("./pause.ts")).pause),
     restart: onceAsked(async () => (await import("./restart.ts")).restart),
     reload: onceAsked(async () => (await import("./restart.ts")).reload),
     reclone: onceAsked(async () => (await import("./restart.ts")).reclone),

@@ -2,8 +2,9 @@
 import { readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { memberPaths } from "../agent/member-paths.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { UnderstudyError, codeOf } from "../core/errors.ts";
-import { agentRuns, stopServerWithoutAgent } from "./agents.ts";
+import { stopServerWithoutAgent } from "./agents.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { lockCluster, type LocalCluster, type Operation, type Outcome } from "./cluster.ts";
 import { stopCluster } from "./down.ts";

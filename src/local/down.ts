@@ -1,9 +1,10 @@
 // Stops a cluster and keeps its data: the primary first, so that its standbys receive everything,
 // then they. The primary is named to lead again.
+import { agentRuns } from "../agent/witness.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import { lastAddresses } from "./adopt-record.ts";
-import { agentRuns, stopMember, stopServerWithoutAgent } from "./agents.ts";
+import { stopMember, stopServerWithoutAgent } from "./agents.ts";
 import { entriesOf } from "./entries-of.ts";
 import {
   lockCluster,

@@ -1,15 +1,16 @@
 // A failover by hand, when the primary is gone: the operating system proves that it is, the standby
 // with the most WAL is named, and what may be lost is said in bytes before anything changes.
 import { memberPaths } from "../agent/member-paths.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { MemberMemory } from "../agent/memory.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { lsnDistance, parseLsn } from "../core/lsn.ts";
+import { lossOf } from "../core/protocol/wal-loss.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { findServerProcesses, surveyServer } from "../postgres/processes.ts";
 import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
-import { agentRuns } from "./agents.ts";
 import { chooseCandidate, type Candidate } from "./candidates.ts";
 import {
   lockCluster,
@@ -23,7 +24,6 @@ import { askMembers } from "./read-status.ts";
 import { revoke } from "./revocation.ts";
 import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { waitFor } from "./wait-for.ts";
-import { lossOf } from "./wal-loss.ts";
 
 export interface FailoverRequest {
   /** Null: the candidate that has the most WAL. */

@@ -4,12 +4,13 @@ import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { askStatus } from "../agent/peer.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { removeMember } from "../core/record-changes.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import { lastAddresses } from "./adopt-record.ts";
-import { agentRuns, stopMember } from "./agents.ts";
+import { stopMember } from "./agents.ts";
 import {
   changeClusterRecord,
   lockCluster,

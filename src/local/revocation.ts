@@ -2,11 +2,11 @@
 // certainly takes no writes: what was looked at seconds ago may have come back since.
 import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { appointHeir, revokeLease } from "../core/record-changes.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
-import { agentRuns } from "./agents.ts";
 import { askAgent, changeClusterRecord, type LocalCluster, type Operation } from "./cluster.ts";
 
 const FENCE_LIMIT_MS = 15_000;

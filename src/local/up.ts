@@ -6,6 +6,7 @@ import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import { API_VERSION, type ClusterSpec, type Major } from "../core/spec.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { askStatus } from "../agent/peer.ts";
+import { agentRuns } from "../agent/witness.ts";
 import type { ClusterFile } from "../agent/cluster-file.ts";
 import { clusterPaths } from "../agent/member-paths.ts";
 import {
@@ -16,8 +17,8 @@ import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import { checkPreload } from "../postgres/settings/check-preload.ts";
 import { adoptRecord } from "./adopt-record.ts";
 import {
-  agentRuns,
   endStarted,
+  isWithoutAgent,
   startAgent,
   type AgentProgram,
   type StartedAgent,
@@ -235,7 +236,7 @@ async function bringUp(
   const { root } = cluster.paths;
   const { started } = around;
   for (const [member, address] of Object.entries(around.record.members)) {
-    if (agentRuns(root, member)) continue;
+    if (!(await isWithoutAgent(root, member))) continue;
     const { owner, program } = around;
     const agent = await startAgent({ root, member, owner, program });
     started.set(member, agent);

@@ -1,5 +1,5 @@
-// The file postmaster.pid, which a server keeps in its data directory while it lives. It imports next
-// to nothing: the deadman reads it too, and is to stay small.
+// The file postmaster.pid, which a server keeps in its data directory while it lives. It imports
+// next to nothing: the deadman reads it too, and is to stay small.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 

@@ -227,9 +227,13 @@ function insideOf(dataDir: string): (pid: number) => "yes" | "no" | "denied" {
   };
 }
 
-/** "postgres", "postmaster" (a link in old installations), "edb-postgres". */
+/**
+ * "postgres", "postmaster" (a link in old installations), "edb-postgres"; and pg_rewind, which
+ * writes into the directory that it works in and outlives an agent that is killed.
+ */
 function isPostgres(stat: ProcessStat): boolean {
-  return stat.name.includes("postgres") || stat.name.includes("postmaster");
+  const { name } = stat;
+  return name.includes("postgres") || name.includes("postmaster") || name === "pg_rewind";
 }
 
 function postmasterAmong(

@@ -275,6 +275,7 @@ class Pair implements AsyncDisposable {
       dataDir: join(place.directory, `${ordinal}`, "data"),
       settingsDir: join(place.directory, `${ordinal}`, "settings"),
       logDir: join(place.directory, `${ordinal}`, "log"),
+      spoolDir: join(place.directory, `${ordinal}`, "spool"),
       diskBytes: 10 * 1024 ** 3,
       preload: ["pg_stat_statements"],
       upstream: null,

@@ -67,6 +67,23 @@ export class BareServer {
     return server;
   }
 
+  /** A cold copy of a stopped server, beside which it runs on a port of its own. */
+  static async copyOf(source: BareServer): Promise<BareServer> {
+    const { installation } = source;
+    const user = await testUser();
+    const server = new BareServer({ installation, root: await testDirectory(user), user });
+    const copied = await runProgram({
+      program: "cp",
+      args: ["-a", source.dataDir, server.dataDir],
+      timeoutMs: LIMIT_MS,
+      ...user,
+    });
+    if (copied.status !== 0) throw new Error(`cp failed: ${copied.stderr}`);
+    server.#port = await freePort();
+    await appendFile(join(server.dataDir, "postgresql.conf"), `port = '${server.port}'\n`);
+    return server;
+  }
+
   async #run(program: string, args: string[]): Promise<void> {
     const result = await runProgram({
       program: join(this.installation.binDir, program),

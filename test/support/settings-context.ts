@@ -9,6 +9,7 @@ export const SAMPLE: SettingsContext = {
   dataDir: "/srv/demo/demo-2/data",
   settingsDir: "/srv/demo/demo-2/settings",
   logDir: "/srv/demo/demo-2/log",
+  spoolDir: "/srv/demo/demo-2/spool",
   diskBytes: 100 * 1024 ** 3,
   preload: [],
   upstream: { host: "127.0.0.1", port: 6431 },

@@ -1,7 +1,7 @@
 // Taking the lease that is free for this member, and giving it up when there is no data to lead
 // with.
 import { UnderstudyError } from "../../core/errors.ts";
-import { releaseLease, takeLease } from "../../core/record-changes.ts";
+import { openElection, releaseLease, takeLease } from "../../core/record-changes.ts";
 import type { Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 
@@ -30,13 +30,21 @@ export async function takeNamedLease({
   });
 }
 
-/** Reported as a failure after it is done: nobody leads from then on, and that must be seen. */
+/**
+ * The standbys choose the next one, or a person does while the cluster is paused. Reported as a
+ * failure after it is done: that data is gone must be seen.
+ */
 export async function giveUpLease({ member, record }: EffectContext<Leaseholder>): Promise<void> {
-  const released = await member.keeper.change((current) =>
-    releaseLease(current, { member: member.name, term: record.term, heir: null }),
+  const { name } = member;
+  const { term } = record;
+  const released = await member.keeper.change(
+    (current) =>
+      openElection(current, { member: name, term }) ??
+      releaseLease(current, { member: name, term, heir: null }),
   );
   if (released === null) return;
-  const message = `${member.name} led term ${record.term} but its data directory is gone, half made or of another cluster; the lease is free and nobody was named to take it`;
+  const next = released.electing ? "for the best standby" : "and nobody was named to take it";
+  const message = `${name} led term ${term} but its data directory is gone, half made or of another cluster; the lease is free ${next}`;
   member.event({
     event: "lease-given-up",
     level: "error",

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
 import { readControlData } from "../../postgres/control-data.ts";
+import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
@@ -29,6 +30,8 @@ export async function promote(context: EffectContext): Promise<void> {
   const from = await member.positions.read().catch(() => null);
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
   await becomeWritable(member, signal);
+  // What was rescued is replayed; left there, it would replace newer WAL one day.
+  await clearSpool(member.paths.spool);
   const position = await member.positions.read();
   member.progress(null);
   await keepInOrder({ member, record });

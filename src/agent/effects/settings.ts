@@ -29,7 +29,7 @@ import {
   recoveryFileOf,
 } from "../../postgres/settings/settings-files.ts";
 import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-settings.ts";
-import { REPLICATION_ROLE, SUPERUSER, type Member } from "../member.ts";
+import { REPLICATION_ROLE, REWIND_ROLE, SUPERUSER, type Member } from "../member.ts";
 
 const RELOAD_LIMIT_MS = 5_000;
 const RELOAD_POLL_MS = 5;
@@ -68,6 +68,7 @@ export async function writeMemberSettings(
     memberHosts: members.map(({ host }) => host),
     ownHost: context.member.host,
     replicationUser: REPLICATION_ROLE,
+    rewindUser: REWIND_ROLE,
     adminUser: SUPERUSER,
   });
   const changed = await writeSettings(
@@ -162,6 +163,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
     dataDir: paths.data,
     settingsDir: paths.settings,
     logDir: paths.logs,
+    spoolDir: paths.spool,
     diskBytes: disk.blocks * disk.bsize,
     preload: specification.spec.postgres.preload,
     upstream: request.upstream,

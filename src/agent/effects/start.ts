@@ -2,6 +2,7 @@
 // promotion alone, whatever its disk says (lesson 3).
 import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
 import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
+import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
 import type { EffectContext } from "./effect.ts";
 import { lowersStandbySettings, writeMemberSettings, writeStandbyMode } from "./settings.ts";
@@ -30,6 +31,7 @@ export async function startAsStandby(
     });
   const asPrimary = record.leader?.member === member.name;
   const request = { record, upstream, asPrimary };
+  await clearSpool(member.paths.spool);
   await tidyBeforeStart(member);
   await writeMemberSettings(member, request);
   await writeStandbyMode(member, request);

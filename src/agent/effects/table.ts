@@ -2,6 +2,7 @@
 import { bootstrap } from "./bootstrap.ts";
 import { clone } from "./clone.ts";
 import type { Effects } from "./effect.ts";
+import { freeLease, stand, stepDown } from "./election.ts";
 import { follow } from "./follow.ts";
 import { lead } from "./lead.ts";
 import { giveUpLease, takeNamedLease } from "./lease.ts";
@@ -12,6 +13,9 @@ import { fence, start, stopServer } from "./start.ts";
 export const EFFECTS: Effects = {
   "take-lease": takeNamedLease,
   "give-up-lease": giveUpLease,
+  "step-down": stepDown,
+  "open-election": freeLease,
+  stand,
   bootstrap,
   start,
   promote,

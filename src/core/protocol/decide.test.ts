@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newRecord, type ClusterRecord } from "../record.ts";
 import { releaseLease, takeLease } from "../record-changes.ts";
-import { decide } from "./decide.ts";
+import { decide, type Decision, type Observation } from "./decide.ts";
 import { RULES, TABLE, type RuleName } from "./rules.ts";
 import { GROUNDS, PARTS, partOf, type Ground, type Part } from "./situation.ts";
 
@@ -30,16 +30,27 @@ const AS: Readonly<Record<Part, ClusterRecord | null>> = {
   leader: record({ leader: leaderOf(SELF) }),
   heir: record({ heir: SELF }),
   follower: record({ leader: leaderOf("demo-2") }),
+  bereaved: record({ leader: leaderOf("demo-2") }),
+  candidate: record({ electing: true }),
   waiting: record({ heir: "demo-2" }),
   removed: record({ members: { "demo-2": { host: "127.0.0.1", port: 1, apiPort: 2, tags: {} } } }),
 };
+
+function decided(seen: Partial<Observation> & Pick<Observation, "record" | "ground">): Decision {
+  return decide({ self: SELF, leaderIsGone: false, ...seen });
+}
+
+function partIn(seen: ClusterRecord | null): Part {
+  return partOf(seen, { self: SELF, leaderIsGone: false });
+}
 
 const cells = PARTS.flatMap((part) => GROUNDS.map((ground) => ({ part, ground })));
 
 test("every part and ground has the rule that the table names, once the cluster has data", () => {
   for (const { part, ground } of cells) {
-    assert.equal(partOf(AS[part], SELF), part);
-    assert.equal(decide({ self: SELF, record: AS[part], ground }).rule, TABLE[part][ground]);
+    const leaderIsGone = part === "bereaved";
+    assert.equal(partOf(AS[part], { self: SELF, leaderIsGone }), part);
+    assert.equal(decided({ record: AS[part], ground, leaderIsGone }).rule, TABLE[part][ground]);
   }
 });
 
@@ -76,22 +87,19 @@ test("data of another cluster is never started, copied over or removed", () => {
 
 test("only before a system identifier is recorded, and only the founder, makes data", () => {
   const founding = record({ systemId: null, heir: SELF });
-  assert.equal(
-    decide({ self: SELF, record: founding, ground: "nothing" }).rule,
-    "take-named-lease",
-  );
+  assert.equal(decided({ record: founding, ground: "nothing" }).rule, "take-named-lease");
   const leading = record({ systemId: null, leader: leaderOf(SELF) });
-  assert.equal(decide({ self: SELF, record: leading, ground: "nothing" }).effect, "bootstrap");
-  assert.equal(decide({ self: "demo-2", record: leading, ground: "nothing" }).effect, "clone");
+  assert.equal(decided({ record: leading, ground: "nothing" }).effect, "bootstrap");
+  assert.equal(decided({ self: "demo-2", record: leading, ground: "nothing" }).effect, "clone");
 
   const lost = record({ leader: leaderOf(SELF) });
-  assert.equal(decide({ self: SELF, record: lost, ground: "nothing" }).effect, "give-up-lease");
+  assert.equal(decided({ record: lost, ground: "nothing" }).effect, "give-up-lease");
 });
 
 test("a leader that is not writable yet is waited for, not copied", () => {
   const starting = record({ leader: { member: "demo-2", renewals: 0, lsn: null, timeline: null } });
   for (const ground of ["nothing", "half-made"] as const)
-    assert.equal(decide({ self: SELF, record: starting, ground }).rule, "await-a-source");
+    assert.equal(decided({ record: starting, ground }).rule, "await-a-source");
 });
 
 /** What an effect makes of the part and the ground when it succeeds; null ends it. */
@@ -106,6 +114,10 @@ const OUTCOME: Readonly<Record<string, Outcome>> = {
   clone: ({ part }) => ({ part, ground: "standby" }),
   rejoin: ({ part }) => ({ part, ground: "standby" }),
   stop: ({ part }) => ({ part, ground: "stopped" }),
+  "step-down": () => ({ part: "candidate", ground: "crashed" }),
+  "open-election": ({ ground }) => ({ part: "candidate", ground }),
+  // A leader that has not been writable in its term starts what has crashed.
+  stand: ({ ground }) => ({ part: "leader", ground: ground === "crashed" ? "stopped" : ground }),
   retire: () => null,
 };
 
@@ -142,8 +154,33 @@ test("a lease that was released and taken again makes its old holder a follower"
   const held = record({ leader: leaderOf(SELF), term: 3 });
   const released = releaseLease(held, { member: SELF, term: 3, heir: "demo-2" });
   assert(released);
-  assert.equal(partOf(released, SELF), "waiting");
+  assert.equal(partIn(released), "waiting");
   const position = { lsn: null, timeline: null };
   const taken = takeLease(released, { member: "demo-2", position, at: "", reason: "test" });
-  assert.equal(partOf(taken, SELF), "follower");
+  assert.equal(partIn(taken), "follower");
+});
+
+test("a crashed primary steps down only where another could take its part", () => {
+  const led = record({ leader: leaderOf(SELF), term: 3 });
+  assert.equal(decided({ record: led, ground: "crashed" }).effect, "step-down");
+  const paused = { ...led, paused: true };
+  assert.equal(decided({ record: paused, ground: "crashed" }).effect, "start");
+  const { [SELF]: own } = led.members;
+  assert(own);
+  const alone = { ...led, members: { [SELF]: own } };
+  assert.equal(decided({ record: alone, ground: "crashed" }).effect, "start");
+  const unannounced = { ...led, leader: { ...leaderOf(SELF), timeline: null } };
+  assert.equal(decided({ record: unannounced, ground: "crashed" }).effect, "start");
+});
+
+test("nothing is decided without a person while the cluster is paused", () => {
+  for (const ground of GROUNDS) {
+    const bereaved = { ...record({ leader: leaderOf("demo-2") }), paused: true };
+    assert.notEqual(
+      decided({ record: bereaved, ground, leaderIsGone: true }).effect,
+      "open-election",
+    );
+    const electing = record({ electing: true, paused: true });
+    assert.notEqual(decided({ record: electing, ground }).effect, "stand");
+  }
 });

@@ -10,6 +10,8 @@ export interface Observation {
   /** The newest record that was read, or null when none has been since the agent began. */
   readonly record: ClusterRecord | null;
   readonly ground: Ground;
+  /** The member that leads, or is named to, is proven unable to take writes. */
+  readonly leaderIsGone: boolean;
 }
 
 export interface Decision {
@@ -23,18 +25,28 @@ export function decide(observation: Observation): Decision {
   return { rule, ...RULES[rule] };
 }
 
-function ruleFor({ self, record, ground }: Observation): RuleName {
+function ruleFor(observation: Observation): RuleName {
+  const { self, record, ground, leaderIsGone } = observation;
   const founding =
     record?.systemId === null && (record.leader?.member === self || mayTakeLease(record, self));
   // Making the data is the one case in which a member without data may lead: only ever before a
   // system identifier is recorded, and only by the member named for it.
   if (founding && isWithoutData(ground))
     return record.leader === null ? "take-named-lease" : "found-the-cluster";
-  const part = partOf(record, self);
+  const part = partOf(record, { self, leaderIsGone });
+  if (part === "leader" && ground === "crashed" && !mayStepDown(observation))
+    return TABLE.leader.stopped;
   // A leader that is not writable yet cannot be copied; the record changes when it is.
   if (part === "follower" && record?.leader?.timeline === null && isWithoutData(ground))
     return "await-a-source";
   return TABLE[part][ground];
+}
+
+/** Only who was writable in this term, and only where another could take its part. */
+function mayStepDown({ self, record }: Observation): boolean {
+  if (record === null || record.paused) return false;
+  const others = Object.keys(record.members).filter((name) => name !== self);
+  return record.leader?.timeline !== null && others.length > 0;
 }
 
 function isWithoutData(ground: Ground): boolean {

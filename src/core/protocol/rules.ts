@@ -9,6 +9,9 @@ export type EffectKind =
   | "take-lease"
   | "bootstrap"
   | "give-up-lease"
+  | "step-down"
+  | "open-election"
+  | "stand"
   | "start"
   | "promote"
   | "lead"
@@ -47,6 +50,11 @@ export const RULES = {
     sentence:
       "This member was the primary, but its data is gone: it gives up the lease and changes nothing.",
   },
+  "step-down-after-crash": {
+    effect: "step-down",
+    sentence:
+      "PostgreSQL of this primary has crashed: a standby takes over, which is sooner than its recovery; where none can, it starts again.",
+  },
   "start-before-promotion": {
     effect: "start",
     sentence: "The lease is this member's; it starts as a standby first, as every start does.",
@@ -62,6 +70,15 @@ export const RULES = {
   "take-named-lease": {
     effect: "take-lease",
     sentence: "The lease is free and this member is the one named to take it.",
+  },
+  "leader-is-gone": {
+    effect: "open-election",
+    sentence: "The primary is proven to be gone: its lease is free for the best standby.",
+  },
+  "stand-for-election": {
+    effect: "stand",
+    sentence:
+      "Nobody leads: the standby that has the most WAL saves what the old primary's disk still has and takes the lease.",
   },
   "cannot-inherit": {
     effect: "wait",
@@ -121,6 +138,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "await-the-record",
     foreign: "hands-off",
     stopped: "await-the-record",
+    crashed: "await-the-record",
     starting: "keep-without-record",
     closed: "keep-without-record",
     standby: "keep-without-record",
@@ -132,6 +150,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "data-is-gone",
     foreign: "data-is-gone",
     stopped: "start-before-promotion",
+    crashed: "step-down-after-crash",
     starting: "promote-under-lease",
     closed: "promote-under-lease",
     standby: "promote-under-lease",
@@ -143,6 +162,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "cannot-inherit",
     foreign: "hands-off",
     stopped: "take-named-lease",
+    crashed: "take-named-lease",
     starting: "take-named-lease",
     closed: "take-named-lease",
     standby: "take-named-lease",
@@ -154,9 +174,34 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "copy-again",
     foreign: "hands-off",
     stopped: "rejoin",
+    crashed: "rejoin",
     starting: "let-it-start",
     closed: "reopen",
     standby: "follow",
+    primary: "fence-old-primary",
+    stopping: "let-it-stop",
+  },
+  bereaved: {
+    nothing: "await-a-source",
+    "half-made": "await-a-source",
+    foreign: "hands-off",
+    stopped: "leader-is-gone",
+    crashed: "leader-is-gone",
+    starting: "let-it-start",
+    closed: "leader-is-gone",
+    standby: "leader-is-gone",
+    primary: "fence-old-primary",
+    stopping: "let-it-stop",
+  },
+  candidate: {
+    nothing: "await-a-source",
+    "half-made": "await-a-source",
+    foreign: "hands-off",
+    stopped: "start-and-wait",
+    crashed: "stand-for-election",
+    starting: "let-it-start",
+    closed: "reopen",
+    standby: "stand-for-election",
     primary: "fence-old-primary",
     stopping: "let-it-stop",
   },
@@ -165,6 +210,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "await-a-source",
     foreign: "hands-off",
     stopped: "start-and-wait",
+    crashed: "start-and-wait",
     starting: "let-it-start",
     closed: "reopen",
     standby: "await-a-primary",
@@ -176,6 +222,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     "half-made": "retire",
     foreign: "retire",
     stopped: "retire",
+    crashed: "retire",
     starting: "retire",
     closed: "retire",
     standby: "retire",

@@ -1,6 +1,6 @@
 // What a member sees, boiled down to the two words that the rules are written in: its part in the
 // cluster and the ground it stands on. Pure: plain data in, plain data out.
-import { mayTakeLease } from "../record-changes.ts";
+import { isElecting, mayTakeLease } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 
 /** What the record makes of this member. */
@@ -13,6 +13,10 @@ export type Part =
   | "heir"
   /** Another member leads. */
   | "follower"
+  /** Another member leads, or is named to, and is proven unable to take writes. */
+  | "bereaved"
+  /** Nobody leads, and the best standby may take the lease. */
+  | "candidate"
   /** Nobody leads, and it is for another to take the lease. */
   | "waiting"
   /** The record has no such member: it was removed. */
@@ -26,6 +30,8 @@ export type Ground =
   /** The data directory is of another system, or unreadable: hands off. */
   | "foreign"
   | "stopped"
+  /** It was writable and ended without a shutdown: its WAL may have what nobody else has. */
+  | "crashed"
   /**
    * PostgreSQL lives but does not take connections yet: recovery may take long and is never cut
    * short (lesson 53).
@@ -45,6 +51,8 @@ export const PARTS = [
   "leader",
   "heir",
   "follower",
+  "bereaved",
+  "candidate",
   "waiting",
   "removed",
 ] as const satisfies readonly Part[];
@@ -53,6 +61,7 @@ export const GROUNDS = [
   "half-made",
   "foreign",
   "stopped",
+  "crashed",
   "starting",
   "closed",
   "standby",
@@ -60,10 +69,20 @@ export const GROUNDS = [
   "stopping",
 ] as const satisfies readonly Ground[];
 
-export function partOf(record: ClusterRecord | null, member: string): Part {
+/**
+ * @param of.leaderIsGone whether the member that leads, or is named to, is proven unable to take
+ * writes
+ */
+export function partOf(
+  record: ClusterRecord | null,
+  of: { readonly self: string; readonly leaderIsGone: boolean },
+): Part {
+  const { self, leaderIsGone } = of;
   if (record === null) return "unknown";
-  if (!(member in record.members)) return "removed";
-  if (record.leader?.member === member) return "leader";
-  if (mayTakeLease(record, member)) return "heir";
+  if (!(self in record.members)) return "removed";
+  if (record.leader?.member === self) return "leader";
+  if (mayTakeLease(record, self)) return "heir";
+  if (isElecting(record)) return "candidate";
+  if (leaderIsGone && !record.paused && record.systemId !== null) return "bereaved";
   return record.leader === null ? "waiting" : "follower";
 }

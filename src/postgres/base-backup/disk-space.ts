@@ -1,5 +1,5 @@
-// Room on the file systems that a base backup goes to: refused before it starts where it cannot
-// fit, and named with what it needs where it fills up on the way.
+// Room on the file systems that a base backup or rescued WAL goes to: refused before it starts
+// where it cannot fit, and named with what it needs where it fills up on the way.
 import { readFile, stat, statfs } from "node:fs/promises";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
 
@@ -7,6 +7,8 @@ export interface SpaceNeed {
   /** An existing directory on the file system. */
   readonly path: string;
   readonly bytes: number;
+  /** For the message; "the primary" where it is left out. */
+  readonly what?: string;
 }
 
 /** Two WAL segments: a copy that fills the disk to its last byte cannot start. */
@@ -21,7 +23,7 @@ export async function requireSpace(needs: readonly SpaceNeed[]): Promise<void> {
   for (const need of needs) {
     const { dev } = await stat(need.path);
     const bytes = need.bytes + (byDevice.get(dev)?.bytes ?? 0);
-    byDevice.set(dev, { path: need.path, bytes });
+    byDevice.set(dev, { ...need, bytes });
   }
   for (const need of byDevice.values()) {
     const { bavail, bsize } = await statfs(need.path);
@@ -41,7 +43,7 @@ async function diskFull(need: SpaceNeed, cause?: unknown): Promise<UnderstudyErr
   const needed = need.bytes + HEADROOM;
   return new UnderstudyError(
     "DISK_FULL",
-    `cannot copy the primary to ${need.path}: ${fileSystem} has ${megabytes(bavail * bsize)} free, ` +
+    `cannot copy ${need.what ?? "the primary"} to ${need.path}: ${fileSystem} has ${megabytes(bavail * bsize)} free, ` +
       `and the copy needs about ${megabytes(needed)}`,
     {
       ...(cause === undefined ? {} : { cause }),

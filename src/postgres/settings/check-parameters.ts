@@ -93,6 +93,7 @@ async function checkTogether(
     dataDir: "/sample/data",
     settingsDir: "/sample",
     logDir: "/sample/log",
+    spoolDir: "/sample/spool",
     diskBytes: 1024 ** 4,
     preload: options.preload,
     upstream: { host: "127.0.0.1", port: 6432 },

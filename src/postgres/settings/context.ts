@@ -45,6 +45,8 @@ export interface SettingsContext {
   readonly settingsDir: string;
   /** Absolute: where the server's logging collector writes; outside dataDir. */
   readonly logDir: string;
+  /** Absolute: where a rescue puts WAL for this member; outside dataDir. It need not exist. */
+  readonly spoolDir: string;
   /** Size of the file system that holds dataDir, in bytes. */
   readonly diskBytes: number;
   /** Libraries for shared_preload_libraries, in order. */
@@ -59,8 +61,6 @@ export interface SettingsContext {
   readonly controlMinimums: Readonly<Partial<Record<StandbySensitive, number>>> | null;
   /** Default "": commits wait for no standby. */
   readonly synchronousStandbyNames?: string;
-  /** A command that fetches WAL; none where it is left out. */
-  readonly restoreCommand?: string;
 }
 
 /** The standby-sensitive values that a data directory asks for. */

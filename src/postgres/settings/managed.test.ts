@@ -125,6 +125,12 @@ test("a member without an upstream waits, and names neither conninfo nor slot", 
   assert.equal(settings.get("primary_slot_name"), "");
 });
 
+test("whoever follows looks often for WAL, and a member alone seldom enough to cost nothing", () => {
+  const name = "wal_retrieve_retry_interval";
+  assert.equal(effectiveSettings(SAMPLE, {}).get(name), "100ms");
+  assert.equal(effectiveSettings({ ...SAMPLE, upstream: null }, {}).get(name), "300ms");
+});
+
 test("TimescaleDB reports nothing to anyone unless the user asks for it", () => {
   const context = { ...SAMPLE, preload: ["timescaledb"] };
   const level = "timescaledb.telemetry_level";

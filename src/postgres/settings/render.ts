@@ -7,6 +7,7 @@ import type { SettingsContext, Upstream } from "./context.ts";
 import { effectiveSettings } from "./managed.ts";
 import { renderPrimaryConninfo } from "./primary-conninfo.ts";
 import { escapePassfileField, quoteSetting } from "./quote.ts";
+import { renderRestoreCommand } from "./restore-command.ts";
 
 const HEADER = "# Written by Understudy; changes made here are lost. Use: understudy param set\n";
 
@@ -41,12 +42,12 @@ export function renderRecoveryFile(context: SettingsContext): string {
   const settings = new Map([
     ["standby_mode", "on"],
     ["recovery_target_timeline", "latest"],
+    ["restore_command", renderRestoreCommand(context.spoolDir)],
   ]);
   if (context.upstream !== null) {
     settings.set("primary_conninfo", renderPrimaryConninfo(context, context.upstream));
     settings.set("primary_slot_name", slotNameOf(context.member.name));
   }
-  if (context.restoreCommand !== undefined) settings.set("restore_command", context.restoreCommand);
   return HEADER + renderSettings(settings);
 }
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { lsnFromBigInt, parseLsn, type Lsn } from "../core/lsn.ts";
-import { FIRST_TIMELINE, type TimelineHistory } from "../core/timeline.ts";
-import { compareReach, lossOf, termOfTimeline, type Reach, type WalPath } from "./wal-loss.ts";
+import { lsnFromBigInt, parseLsn, type Lsn } from "../lsn.ts";
+import { FIRST_TIMELINE, type TimelineHistory } from "../timeline.ts";
+import { compareReach, termOfTimeline, type Reach } from "./election.ts";
+import { lossOf, type WalPath } from "./wal-loss.ts";
 
 function at(text: string): Lsn {
   return parseLsn(text);

@@ -1,0 +1,176 @@
+// From a primary that is gone to the next one: its lease is freed, the standbys compare themselves,
+// and the best of them saves what the old primary's disk still has before it takes the lease.
+import { formatLsn, greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
+import { electLeader, termOfTimeline, type Ballot } from "../../core/protocol/election.ts";
+import type { ClusterRecord, RecordMember } from "../../core/record.ts";
+import { openElection, takeElectedLease } from "../../core/record-changes.ts";
+import { findWalEnd } from "../../postgres/wal-end.ts";
+import type { Member } from "../member.ts";
+import { askStatus } from "../peer.ts";
+import type { EffectContext } from "./effect.ts";
+import { saveWal } from "./save-wal.ts";
+import { start } from "./start.ts";
+
+/** Of an agent on the same machine or in the same network, for what it has in memory. */
+const ANSWER_LIMIT_MS = 500;
+/** A member that is neither dead nor answers is waited for so long. */
+const PATIENCE_MS = 3_000;
+
+/** The primary's PostgreSQL has crashed, and this agent, which lives, knows it first. */
+export async function stepDown(context: EffectContext): Promise<void> {
+  const { member, record, decision, signal } = context;
+  // Backends that outlive their postmaster go on to commit and to acknowledge (postgres-facts, 5).
+  await member.server.killOrphans(signal);
+  const ballots = await askOthers(member, record);
+  if (!ballots.some((ballot) => ballot.kind === "up" && !ballot.barred)) return start(context);
+  const gone = { member: member.name, term: record.term };
+  const opened = await member.keeper.change((current) => openElection(current, gone));
+  if (opened === null) return;
+  member.event({
+    event: "stepped-down",
+    rule: decision.rule,
+    level: "warning",
+    message: `PostgreSQL of ${member.name} has ended without a shutdown; its lease of term ${record.term} is free for the best standby.`,
+    details: { term: record.term, lsn: record.leader?.lsn ?? null },
+  });
+}
+
+/** Another member is proven to be gone: its lease is free. */
+export async function freeLease({ member, record, decision }: EffectContext): Promise<void> {
+  const gone = record.leader?.member ?? record.heir;
+  const opened = await member.keeper.change((current) =>
+    openElection(current, { member: gone, term: record.term }),
+  );
+  if (opened === null) return;
+  member.event({
+    event: "leader-gone",
+    rule: decision.rule,
+    level: "warning",
+    message: `${gone ?? "The primary"} is gone, as ${member.name} has proven; the lease of term ${record.term} is free for the best standby.`,
+    details: { term: record.term, leader: gone },
+  });
+}
+
+/** One look around: the winner takes the lease, the others look again soon. */
+export async function stand(context: EffectContext): Promise<void> {
+  const { member, record, decision, signal } = context;
+  const ballots = [await ownBallot(member, record), ...(await askOthers(member, record))];
+  const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
+  const { winner, reason } = electLeader(ballots, patient);
+  if (winner !== member.name) {
+    member.log.write({
+      event: "not-elected",
+      rule: decision.rule,
+      message: winner === null ? `Nobody can lead: ${reason}.` : `${winner} is to lead: ${reason}.`,
+    });
+    return;
+  }
+  const old = record.history.at(-1)?.member ?? null;
+  const saved =
+    old === null || old === member.name ? null : await saveWal(member, { from: old, signal });
+  const taken = await member.keeper.change((current) =>
+    takeElectedLease(current, {
+      member: member.name,
+      term: record.term,
+      position: { lsn: null, timeline: null },
+      at: member.clock.wallClock(),
+      reason: decision.rule,
+    }),
+  );
+  if (taken === null) return;
+  await member.memory.rememberTerm(taken.term);
+  member.event({
+    event: "elected",
+    rule: decision.rule,
+    level: saved === null || saved.lostBytes === 0 ? "info" : "warning",
+    message: `${member.name} takes the lease of term ${taken.term}: ${reason}; ${describeSaved(saved, old)}.`,
+    details: {
+      term: taken.term,
+      old,
+      reason,
+      savedBytes: saved?.savedBytes ?? null,
+      lostBytes: saved === null ? null : saved.lostBytes,
+      vacantMs: Math.round(member.leaderWatch.vacantForMs()),
+      ballots: ballots.map(describeBallot),
+    },
+  });
+}
+
+async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot> {
+  const { name, memory } = member;
+  const own = record.members[name];
+  const rest = { name, ...tagsOf(own) };
+  const position = await member.positions.read().catch(() => null);
+  if (position === null) {
+    const end = await findWalEnd(member.paths.data).catch(() => null);
+    if (end === null) return { kind: "gone", name };
+    const { timeline, endLsn: lsn } = end;
+    return {
+      kind: "down",
+      ...rest,
+      timeline,
+      lsn,
+      timelineTerm: termOfTimeline(timeline, memory.forks),
+    };
+  }
+  const lsn = greatestLsn(parseLsnOrNull(position.flushLsn), parseLsnOrNull(position.replayLsn));
+  const timeline = position.timeline ?? memory.followed?.timeline ?? null;
+  if (lsn === null) return { kind: "gone", name };
+  return {
+    kind: "up",
+    ...rest,
+    timeline,
+    lsn,
+    timelineTerm: termOfTimeline(timeline, memory.forks),
+  };
+}
+
+function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {
+  const others = Object.entries(record.members).filter(([name]) => name !== member.name);
+  return Promise.all(others.map(([name, address]) => ballotOf(member, { name, address })));
+}
+
+async function ballotOf(
+  member: Member,
+  of: { name: string; address: RecordMember },
+): Promise<Ballot> {
+  const { name, address } = of;
+  try {
+    const status = await askStatus(address, { timeoutMs: ANSWER_LIMIT_MS });
+    if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
+    // It may come up with more than everybody else.
+    if (status.state === "starting") return { kind: "silent", name };
+    const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
+    if (status.role !== "standby" || lsn === null) return { kind: "gone", name };
+    const { timeline, timelineTerm } = status;
+    return { kind: "up", name, ...tagsOf(address), timeline, timelineTerm, lsn };
+  } catch {
+    const isGone = member.witness.isGone(name, { leaseHasRunOut: false });
+    return { kind: isGone ? "gone" : "silent", name };
+  }
+}
+
+function tagsOf(address: RecordMember | undefined): { priority: number; barred: boolean } {
+  const { priority = 0, nofailover = false } = address?.tags ?? {};
+  return { priority, barred: nofailover };
+}
+
+function describeSaved(
+  saved: Awaited<ReturnType<typeof saveWal>> | null,
+  old: string | null,
+): string {
+  if (saved === null) return "nobody led before it";
+  const { savedBytes, lostBytes, trouble } = saved;
+  if (lostBytes === null)
+    return `what is lost of ${old} cannot be told: ${trouble ?? "its disk cannot be read"}`;
+  if (lostBytes > 0)
+    return `${lostBytes} bytes of ${old} are lost${trouble === null ? "" : `: ${trouble}`}`;
+  return savedBytes > 0
+    ? `${savedBytes} bytes were saved from the disk of ${old}, nothing is lost`
+    : `it has all WAL of ${old}, nothing is lost`;
+}
+
+function describeBallot(ballot: Ballot): Readonly<Record<string, unknown>> {
+  if (ballot.kind === "gone" || ballot.kind === "silent") return { ...ballot };
+  return { ...ballot, lsn: formatLsn(ballot.lsn) };
+}

@@ -1,0 +1,114 @@
+// What a standby that is about to lead has not yet got of the old primary's WAL, fetched from the
+// old primary's disk: in that order nothing is lost when only its processes died (postgres-facts,
+// 1: drain, prove, promote).
+import { setTimeout as delay } from "node:timers/promises";
+import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { formatLsn, greatestLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
+import { lossOf } from "../../core/protocol/wal-loss.ts";
+import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
+import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
+import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { MemberMemory } from "../memory.ts";
+import type { Member } from "../member.ts";
+
+export interface SavedWal {
+  /** Of the old primary's WAL that this standby had not. */
+  readonly savedBytes: number;
+  /** Null when it cannot be told. */
+  readonly lostBytes: number | null;
+  /** Why not everything was saved. */
+  readonly trouble: string | null;
+}
+
+const REPLAY_POLL_MS = 3;
+/** Replay that does not move for so long will not get there. */
+const STALL_LIMIT_MS = 10_000;
+
+/**
+ * Returns when everything is replayed that can be had. The spool is left filled then: the promotion
+ * that follows empties it. Nothing that fails here is thrown but an abort: what is lost is told.
+ */
+export async function saveWal(
+  member: Member,
+  of: { from: string; signal: AbortSignal },
+): Promise<SavedWal> {
+  const { from, signal } = of;
+  try {
+    await member.witness.fence(from, signal);
+    return await drain(member, of);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    await clearSpool(member.paths.spool);
+    const lostBytes = await missingOf(member, from).catch(() => null);
+    return { savedBytes: 0, lostBytes, trouble: messageOf(thrown) };
+  }
+}
+
+async function drain(member: Member, of: { from: string; signal: AbortSignal }): Promise<SavedWal> {
+  const { from, signal } = of;
+  const disk = member.witness.diskOf(from);
+  const position = furthest(await member.positions.read());
+  if (disk === null || position === null)
+    return { savedBytes: 0, lostBytes: null, trouble: `the disk of ${from} is not here` };
+  const rescue = await rescueWal({
+    deadDataDir: disk.data,
+    standbyDataDir: member.paths.data,
+    spoolDir: member.paths.spool,
+    position,
+    signal,
+  });
+  if (rescue.kind === "nothing-missing") return { savedBytes: 0, lostBytes: 0, trouble: null };
+  if (rescue.kind === "refused")
+    return {
+      savedBytes: 0,
+      lostBytes: await missingOf(member, from),
+      trouble: rescue.message,
+    };
+  // It looks into the spool at once, instead of at its next interval (postgres-facts, 8).
+  await member.server.reload();
+  await awaitReplayed(member, { endLsn: rescue.endLsn, signal });
+  const savedBytes = lsnDistance({ from: position, to: rescue.endLsn });
+  return { savedBytes, lostBytes: 0, trouble: null };
+}
+
+/** Bytes that the old primary has and this member has not; null where that cannot be told. */
+async function missingOf(member: Member, from: string): Promise<number | null> {
+  const disk = member.witness.diskOf(from);
+  const end = disk === null ? null : await findWalEnd(disk.data).catch(() => null);
+  const position = await member.positions.read();
+  const endLsn = furthest(position);
+  const timeline = position.timeline ?? member.memory.followed?.timeline ?? null;
+  if (disk === null || end === null || endLsn === null || timeline === null) return null;
+  const { forks } = await MemberMemory.load(disk.memory);
+  const history = await readTimelineHistory(disk.data, end.timeline).catch(() => null);
+  const own = await readTimelineHistory(member.paths.data, timeline).catch(() => null);
+  return lossOf(
+    { ...end, forks, history },
+    { endLsn, timeline, forks: member.memory.forks, history: own },
+  );
+}
+
+/** Beyond or at: nothing that the old primary wrote lies behind its end. */
+async function awaitReplayed(
+  member: Member,
+  of: { endLsn: Lsn; signal: AbortSignal },
+): Promise<void> {
+  let last: Lsn | null = null;
+  let sinceMs = performance.now();
+  for (;;) {
+    of.signal.throwIfAborted();
+    const replayed = parseLsnOrNull((await member.positions.read()).replayLsn);
+    if (replayed !== null && replayed >= of.endLsn) return;
+    if (replayed !== last) [last, sinceMs] = [replayed, performance.now()];
+    if (performance.now() - sinceMs > STALL_LIMIT_MS)
+      throw new UnderstudyError(
+        "TIMED_OUT",
+        `replay on ${member.name} stands at ${replayed === null ? "nothing" : formatLsn(replayed)} for ${STALL_LIMIT_MS / 1000} s, short of ${formatLsn(of.endLsn)}`,
+      );
+    await delay(REPLAY_POLL_MS);
+  }
+}
+
+function furthest(position: { flushLsn: string | null; replayLsn: string | null }): Lsn | null {
+  return greatestLsn(parseLsnOrNull(position.flushLsn), parseLsnOrNull(position.replayLsn));
+}

@@ -1,0 +1,100 @@
+// Watches the member that leads, or is named to: whether it is proven to be gone. An event raises
+// the suspicion, a witness proves it, and neither is asked while the leader is heard of.
+import type { ClusterRecord } from "../core/record.ts";
+import type { Clock } from "./clock.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { Presence } from "./presence.ts";
+import type { Witness } from "./witness.ts";
+
+/** Of five in a lease; the first may be late for no reason. */
+const SUSPICIOUS_FIFTHS = 3;
+/** More than a whole lease has gone by unrenewed. */
+const EXPIRED_FIFTHS = 8;
+/**
+ * After a power cut all members come back, but not at one moment: one that was never met is given
+ * this long to appear.
+ */
+const APPEARANCE_MS = 10_000;
+/** While it is suspected it is looked at so often. */
+const LOOK_AGAIN_MS = 100;
+
+export interface LeaderWatchOptions {
+  readonly self: string;
+  readonly clock: Clock;
+  readonly keeper: Pick<LeaseKeeper, "fifthsOfSilence">;
+  readonly witness: Pick<Witness, "isGone">;
+  readonly presence: Presence;
+  /** Called when it is time to ask again. */
+  readonly wake: () => void;
+}
+
+export class LeaderWatch implements Disposable {
+  readonly #options: LeaderWatchOptions;
+  #timer: Disposable | null = null;
+  /** Since when nobody leads, as this agent has seen it, and in which term that was. */
+  #vacancy: { readonly term: number; readonly sinceMs: number } | null = null;
+
+  constructor(options: LeaderWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the one that leads, or that the lease was handed to, is proven to be gone. */
+  isGone(record: ClusterRecord | null): boolean {
+    this.#noteVacancy(record);
+    const { self, presence, witness } = this.#options;
+    const watched = watchedIn(record, self);
+    const address = watched === null ? undefined : record?.members[watched];
+    presence.follow(watched === null || address === undefined ? null : { name: watched, address });
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+    if (watched === null || record?.paused === true || !this.#isSuspect()) return false;
+    const leaseHasRunOut = this.#fifthsOfSilence() >= EXPIRED_FIFTHS;
+    if (this.#hadItsTime() && witness.isGone(watched, { leaseHasRunOut })) return true;
+    const { clock, wake } = this.#options;
+    this.#timer = clock.setTimer(LOOK_AGAIN_MS, wake);
+    return false;
+  }
+
+  /** How long nobody has led, in milliseconds; 0 while somebody does. */
+  vacantForMs(): number {
+    return this.#vacancy === null ? 0 : this.#options.clock.nowMs() - this.#vacancy.sinceMs;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#options.presence[Symbol.dispose]();
+  }
+
+  #noteVacancy(record: ClusterRecord | null): void {
+    if (record === null) return;
+    if (record.leader !== null) this.#vacancy = null;
+    else if (this.#vacancy?.term !== record.term)
+      this.#vacancy = { term: record.term, sinceMs: this.#options.clock.nowMs() };
+  }
+
+  #isSuspect(): boolean {
+    const { lostSinceMs } = this.#options.presence;
+    return lostSinceMs !== null || this.#fifthsOfSilence() >= SUSPICIOUS_FIFTHS;
+  }
+
+  #hadItsTime(): boolean {
+    const { clock, presence } = this.#options;
+    if (presence.wasMet) return true;
+    return presence.lostSinceMs !== null && clock.nowMs() - presence.lostSinceMs > APPEARANCE_MS;
+  }
+
+  #fifthsOfSilence(): number {
+    return this.#options.keeper.fifthsOfSilence;
+  }
+}
+
+/**
+ * The leader, or the successor of a switchover. Not a primary that was stopped on request: it is
+ * named to come back, and is waited for.
+ */
+function watchedIn(record: ClusterRecord | null, self: string): string | null {
+  if (record === null || record.systemId === null) return null;
+  const { leader, heir, history } = record;
+  if (leader !== null) return leader.member === self ? null : leader.member;
+  return heir === self || heir === history.at(-1)?.member ? null : heir;
+}

@@ -1,0 +1,62 @@
+// What an agent can know of another member that does not answer: on one machine the operating
+// system proves who is dead, and lets what is left of it be ended (docs/decisions/0005).
+import { existsSync } from "node:fs";
+import { killServer, surveyServer } from "../postgres/processes.ts";
+import { tryLock } from "../store/process-lock.ts";
+import { memberPaths, type MemberPaths } from "./member-paths.ts";
+
+export interface Witness {
+  /**
+   * Whether a member is proven unable to take writes, now and until its agent has read the record
+   * again.
+   */
+  isGone(member: string, of: { leaseHasRunOut: boolean }): boolean;
+  /** Ends whatever is left of a member without an agent. @throws UnderstudyError STOP_FAILED. */
+  fence(member: string, signal: AbortSignal): Promise<void>;
+  /** The files of another member, where they can be reached. */
+  diskOf(member: string): MemberPaths | null;
+}
+
+const FENCE_LIMIT_MS = 10_000;
+
+export class LocalWitness implements Witness {
+  readonly #clusterRoot: string;
+
+  constructor(clusterRoot: string) {
+    this.#clusterRoot = clusterRoot;
+  }
+
+  /**
+   * A server without its agent goes on for as long as the lease lasts: an agent that comes back in
+   * time adopts it. Backends without their postmaster, and a server beside an agent that hangs, do
+   * not get that time.
+   */
+  isGone(member: string, { leaseHasRunOut }: { leaseHasRunOut: boolean }): boolean {
+    const { postmaster, processes, hidden } = surveyServer(this.diskOf(member).data);
+    if (hidden.length > 0) return false;
+    const hasAgent = agentRuns(this.#clusterRoot, member);
+    if (processes.length === 0) return !hasAgent || leaseHasRunOut;
+    return !hasAgent && (postmaster === null || leaseHasRunOut);
+  }
+
+  async fence(member: string, signal: AbortSignal): Promise<void> {
+    if (agentRuns(this.#clusterRoot, member)) return;
+    const { data: dataDir } = this.diskOf(member);
+    await killServer({ dataDir, timeoutMs: FENCE_LIMIT_MS, signal });
+  }
+
+  diskOf(member: string): MemberPaths {
+    return memberPaths(this.#clusterRoot, member);
+  }
+}
+
+/**
+ * Whether an agent runs this member, answering or not: it holds the lock for as long as it lives.
+ */
+export function agentRuns(clusterRoot: string, member: string): boolean {
+  const paths = memberPaths(clusterRoot, member);
+  // A member whose disk is gone has nothing that anybody could hold.
+  if (!existsSync(paths.root)) return false;
+  using lock = tryLock(paths.agentLock);
+  return lock === null;
+}

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import type { Lsn } from "../lsn.ts";
+import { electLeader, type Ballot } from "./election.ts";
+
+type Able = Extract<Ballot, { kind: "up" | "down" }>;
+
+function able(name: string, lsn: bigint, change: Partial<Able> = {}): Able {
+  const reach = { name, lsn: lsn as Lsn, timeline: 1, timelineTerm: 0 };
+  return { kind: "up", priority: 0, barred: false, ...reach, ...change } as Able;
+}
+
+test("the standby with the most WAL wins", () => {
+  assert.equal(electLeader([able("a", 10n), able("b", 20n), able("c", 15n)], true).winner, "b");
+});
+
+test("of two that are equally far the higher priority wins, then the first name", () => {
+  const equal = [able("b", 10n), able("a", 10n)];
+  assert.equal(electLeader(equal, true).winner, "a");
+  assert.equal(electLeader([...equal, able("c", 10n, { priority: 1 })], true).winner, "c");
+});
+
+test("one that is barred never wins, but what it has counts: nobody of an older history wins either", () => {
+  const barred = able("a", 99n, { barred: true });
+  assert.equal(electLeader([barred, able("b", 10n)], true).winner, "b");
+  const newer = able("a", 5n, { barred: true, timeline: 2, timelineTerm: 4 });
+  assert.equal(electLeader([newer, able("b", 10n)], false).winner, null);
+});
+
+test("a silent member is waited for, and not for ever; one that is gone is not", () => {
+  const ballots = [able("a", 10n), { kind: "silent", name: "b" }] as const;
+  assert.equal(electLeader(ballots, true).winner, null);
+  assert.match(electLeader(ballots, true).reason, /b does not answer/);
+  assert.equal(electLeader(ballots, false).winner, "a");
+  assert.equal(electLeader([able("a", 10n), { kind: "gone", name: "b" }], true).winner, "a");
+});
+
+test("a member that is up goes before one that is down, on the same history", () => {
+  assert.equal(electLeader([able("a", 20n, { kind: "down" }), able("b", 10n)], true).winner, "b");
+  assert.equal(electLeader([able("a", 20n, { kind: "down" })], true).winner, "a");
+  const ahead = able("a", 5n, { kind: "down", timeline: 2, timelineTerm: 4 });
+  assert.equal(electLeader([ahead, able("b", 10n)], true).winner, "a");
+});
+
+test("whoever asks, and in whatever order the answers come, the winner is the same", () => {
+  const ballot = fc
+    .record({
+      name: fc.constantFrom("a", "b", "c", "d", "e"),
+      lsn: fc.bigInt({ min: 0n, max: 3n }),
+      kind: fc.constantFrom("up" as const, "down" as const),
+      priority: fc.nat(2),
+      barred: fc.boolean(),
+      timeline: fc.integer({ min: 1, max: 3 }),
+      timelineTerm: fc.nat(3),
+    })
+    .map(({ name, lsn, ...rest }) => able(name, lsn, rest));
+  const ballots = fc.uniqueArray(ballot, { selector: ({ name }) => name, maxLength: 5 });
+  fc.assert(
+    fc.property(ballots, fc.infiniteStream(fc.nat()), (list, order) => {
+      const keys = new Map(list.map(({ name }) => [name, order.next().value ?? 0]));
+      const shuffled = list.toSorted((x, y) => (keys.get(x.name) ?? 0) - (keys.get(y.name) ?? 0));
+      const { winner } = electLeader(list, true);
+      assert.equal(electLeader(shuffled, true).winner, winner);
+      const chosen = list.find(({ name }) => name === winner);
+      assert.notEqual(chosen?.barred, true);
+    }),
+  );
+});

@@ -1,0 +1,84 @@
+// Who takes a free lease: pure arithmetic over what the members say of themselves. The furthest
+// standby wins; of two that are equally far the one with the higher priority, then the first by
+// name, so that all who know the same choose the same.
+import type { Fork } from "../fork.ts";
+import type { Lsn } from "../lsn.ts";
+
+/** How far a member has come. */
+export interface Reach {
+  readonly name: string;
+  readonly timeline: number | null;
+  /** See termOfTimeline. */
+  readonly timelineTerm: number;
+  readonly lsn: Lsn;
+}
+
+/** What is known of a member that could take the lease. */
+export type Ballot =
+  /** A standby that is up. */
+  | (Reach & { readonly kind: "up"; readonly priority: number; readonly barred: boolean })
+  /** Its data is there but its server is not up; its agent could start it. */
+  | (Reach & { readonly kind: "down"; readonly priority: number; readonly barred: boolean })
+  /** Proven to be unable to take part: it is not waited for. */
+  | { readonly kind: "gone"; readonly name: string }
+  /** It does not answer, and may have come further than all others. */
+  | { readonly kind: "silent"; readonly name: string };
+
+export type ElectionResult =
+  | { readonly winner: string; readonly reason: string }
+  | { readonly winner: null; readonly reason: string };
+
+/**
+ * @param patient whether silent members may still be waited for: where they never answer the others
+ * go on without them
+ */
+export function electLeader(ballots: readonly Ballot[], patient: boolean): ElectionResult {
+  const silent = ballots.filter(({ kind }) => kind === "silent").map(({ name }) => name);
+  if (patient && silent.length > 0)
+    return { winner: null, reason: `${silent.join(", ")} does not answer yet` };
+  const able = ballots.filter((ballot) => ballot.kind === "up" || ballot.kind === "down");
+  const free = able.filter(({ barred }) => !barred).toSorted(compareCandidates);
+  const newest = Math.max(...able.map(({ timelineTerm }) => timelineTerm));
+  // Another line of history may be longer and still lack what the newest leader acknowledged.
+  const best = free.find(({ timelineTerm }) => timelineTerm === newest);
+  if (best === undefined) return { winner: null, reason: "no member is able to take the lease" };
+  // A crashed member is only started for good when nobody who is up can have its WAL.
+  const up = free.find(({ kind, timelineTerm }) => kind === "up" && timelineTerm === newest);
+  const { name, lsn } = up ?? best;
+  const rivals = free.filter((each) => each.name !== name && each.lsn === lsn).length;
+  return {
+    winner: name,
+    reason: rivals > 0 ? "it has all the WAL that others have" : "it has the most WAL",
+  };
+}
+
+function compareCandidates(
+  one: Reach & { priority: number },
+  other: Reach & { priority: number },
+): number {
+  const reach = compareReach({ ...one, name: "" }, { ...other, name: "" });
+  return reach || other.priority - one.priority || (one.name < other.name ? -1 : 1);
+}
+
+/**
+ * For sorting, the furthest first: the newest term that began a timeline, then that timeline's
+ * number, then the position. A timeline with a higher number may be of an older leader than
+ * another's.
+ */
+export function compareReach(one: Reach, other: Reach): number {
+  return (
+    other.timelineTerm - one.timelineTerm ||
+    (other.timeline ?? 0) - (one.timeline ?? 0) ||
+    (one.lsn === other.lsn ? one.name.localeCompare(other.name) : one.lsn > other.lsn ? -1 : 1)
+  );
+}
+
+/**
+ * The term that began the timeline a member is on; 0 for the first, which is everybody's. Where it
+ * is not known, that of the newest timeline before it: a standby follows its primary's restart to a
+ * new timeline by itself, perhaps before the primary could name it.
+ */
+export function termOfTimeline(timeline: number | null, forks: readonly Fork[]): number {
+  if (timeline === null || timeline === 1) return 0;
+  return forks.findLast((fork) => fork.timeline <= timeline)?.term ?? 0;
+}

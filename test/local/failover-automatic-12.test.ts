@@ -1,0 +1,3 @@
+import { describeAutomaticFailover } from "./failover-automatic.ts";
+
+describeAutomaticFailover(12);
