@@ -266,7 +266,7 @@ test("a stale segment that was left in the spool takes nothing from the standby"
   await pair.writeRows(5);
   await pair.primary.kill();
   await rescued(pair);
-  await staysAfterPromotion(pair, Number(before) + 5);
+  await staysAfterPromotion(pair, Number(rowsBefore) + 5);
 });
 
 const COUNT = "SELECT count(*) FROM public.t";
