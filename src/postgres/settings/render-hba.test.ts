@@ -56,6 +56,26 @@ test("the replication role opens no database and the administrator comes from th
   assert.equal(first('"app"', "10.0.0.2/32"), undefined);
 });
 
+test("the rewind role comes to one database, from the members only", () => {
+  const lines = rules({ ...OPTIONS, rewindUser: "rewind" });
+  const own = lines.filter(([, , user]) => user === '"rewind"');
+  assert.deepEqual(
+    own.filter(([, , , , method]) => method !== "reject").map(([, db, , from]) => [db, from]),
+    [
+      ["postgres", "10.0.0.1/32"],
+      ["postgres", "10.0.0.2/32"],
+      ["postgres", "fd00::3/128"],
+      ["postgres", "db-4.example"],
+    ],
+  );
+  assert.deepEqual(own.slice(-2), [
+    ["host", "all", '"rewind"', "all", "reject"],
+    ["host", "replication", '"rewind"', "all", "reject"],
+  ]);
+  const applications = lines.findIndex(([, , user]) => user === "all");
+  assert.ok(lines.lastIndexOf(own.at(-1) ?? []) < applications, "before the line for everybody");
+});
+
 test("applications come from the networks that are named, and no network is the whole world", () => {
   const applications = rules({ ...OPTIONS, applicationNetworks: ["192.0.2.0/24"] }).filter(
     ([, , user]) => user === "all",

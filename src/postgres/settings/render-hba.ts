@@ -10,6 +10,8 @@ export interface HbaOptions {
   /** This member's own; it is let in where it is no loopback address. */
   readonly ownHost: string;
   readonly replicationUser: string;
+  /** The role by which pg_rewind reads a primary's files; no such lines where left out. */
+  readonly rewindUser?: string;
   /** The role by which the agent and the commands work. */
   readonly adminUser: string;
   /** From where applications come, as "192.0.2.0/24"; loopback where left out. */
@@ -24,6 +26,7 @@ const LOOPBACK = ["127.0.0.1/32", "::1/128"];
  */
 export function renderHba(options: HbaOptions): string {
   const replication = quoteHbaName(options.replicationUser);
+  const rewind = options.rewindUser === undefined ? null : quoteHbaName(options.rewindUser);
   const admin = quoteHbaName(options.adminUser);
   const memberHosts = unique(options.memberHosts.map(hbaAddress));
   const own = unique([...LOOPBACK, hbaAddress(options.ownHost)]);
@@ -33,6 +36,13 @@ export function renderHba(options: HbaOptions): string {
     "# The replication role streams, from the members' addresses, and opens no database.",
     ...memberHosts.map((address) => line("replication", replication, address)),
     ...reject(replication),
+    ...(rewind === null
+      ? []
+      : [
+          "# The rewind role reads files by function, in one database, from the members' addresses.",
+          ...memberHosts.map((address) => line("postgres", rewind, address)),
+          ...reject(rewind),
+        ]),
     "# The administrator comes from this machine only.",
     ...own.map((address) => line("all", admin, address)),
     ...reject(admin),
