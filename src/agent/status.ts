@@ -11,6 +11,7 @@ import { inspectStorage, storageOf } from "../postgres/storage.ts";
 import { isKnownToFollow } from "./effects/follow.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
+import { reachOf } from "./reach.ts";
 
 export interface StatusInput {
   readonly ground: Ground;
@@ -69,8 +70,8 @@ export class StatusReader {
     const address = record?.members[member.name];
     const { position } = facts;
     const upstream = ground === "standby" ? writableLeader(record) : null;
-    const timeline =
-      position?.timeline ?? member.memory.followed?.timeline ?? control?.timeline ?? null;
+    const reached = position === null ? null : reachOf(position, member.memory).timeline;
+    const timeline = reached ?? control?.timeline ?? null;
     return {
       apiVersion: API_VERSION,
       kind: "MemberStatus",

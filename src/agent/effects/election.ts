@@ -7,6 +7,7 @@ import { openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
+import { reachOf } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
 import { saveWal } from "./save-wal.ts";
 import { start } from "./start.ts";
@@ -113,8 +114,7 @@ async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot>
       timelineTerm: termOfTimeline(timeline, memory.forks),
     };
   }
-  const lsn = greatestLsn(parseLsnOrNull(position.flushLsn), parseLsnOrNull(position.replayLsn));
-  const timeline = position.timeline ?? memory.followed?.timeline ?? null;
+  const { lsn, timeline } = reachOf(position, memory);
   if (lsn === null) return { kind: "gone", name };
   return {
     kind: "up",

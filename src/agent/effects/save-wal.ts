@@ -3,13 +3,14 @@
 // 1: drain, prove, promote).
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
-import { formatLsn, greatestLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
+import { formatLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { lossOf } from "../../core/protocol/wal-loss.ts";
 import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
 import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { MemberMemory } from "../memory.ts";
 import type { Member } from "../member.ts";
+import { reachOf } from "../reach.ts";
 
 export interface SavedWal {
   /** Of the old primary's WAL that this standby had not. */
@@ -47,7 +48,7 @@ export async function saveWal(
 async function drain(member: Member, of: { from: string; signal: AbortSignal }): Promise<SavedWal> {
   const { from, signal } = of;
   const disk = member.witness.diskOf(from);
-  const position = furthest(await member.positions.read());
+  const { lsn: position } = reachOf(await member.positions.read(), member.memory);
   if (disk === null || position === null)
     return { savedBytes: 0, lostBytes: null, trouble: `the disk of ${from} is not here` };
   const rescue = await rescueWal({
@@ -76,8 +77,7 @@ async function missingOf(member: Member, from: string): Promise<number | null> {
   const disk = member.witness.diskOf(from);
   const end = disk === null ? null : await findWalEnd(disk.data).catch(() => null);
   const position = await member.positions.read();
-  const endLsn = furthest(position);
-  const timeline = position.timeline ?? member.memory.followed?.timeline ?? null;
+  const { lsn: endLsn, timeline } = reachOf(position, member.memory);
   if (disk === null || end === null || endLsn === null || timeline === null) return null;
   const { forks } = await MemberMemory.load(disk.memory);
   const history = await readTimelineHistory(disk.data, end.timeline).catch(() => null);
@@ -107,8 +107,4 @@ async function awaitReplayed(
       );
     await delay(REPLAY_POLL_MS);
   }
-}
-
-function furthest(position: { flushLsn: string | null; replayLsn: string | null }): Lsn | null {
-  return greatestLsn(parseLsnOrNull(position.flushLsn), parseLsnOrNull(position.replayLsn));
 }
