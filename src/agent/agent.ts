@@ -20,6 +20,8 @@ const HANDOVER_LIMIT_MS = 5_000;
 const REQUEST_WAIT_MS = 30_000;
 /** The one request that an agent which ends by itself has fulfilled. */
 export const SHUT_DOWN = "shut-down";
+/** So often a primary tries to start before it frees its lease: some four seconds. */
+const START_ATTEMPTS = 3;
 const RETRY_MS = { first: 500, longest: 15_000 };
 
 /** What the loop itself touches of a member; all else is for its effects. */
@@ -51,6 +53,7 @@ interface Request<M> {
 
 interface Failure {
   readonly rule: string;
+  readonly effect: EffectKind;
   readonly message: string;
   readonly attempts: number;
   readonly retryAtMs: number;
@@ -184,6 +187,7 @@ export class Agent<M extends LoopMember = Member> {
       record,
       ground: this.#ground,
       leaderIsGone: this.#options.leaderIsGone(record),
+      cannotStart: this.#cannotStart(),
     });
     const key = keyOf(record);
     await this.#adopt();
@@ -231,6 +235,12 @@ export class Agent<M extends LoopMember = Member> {
       job.controller.abort(
         new UnderstudyError("INTERRUPTED", `${job.name} was cut off: the record has changed`),
       );
+  }
+
+  #cannotStart(): boolean {
+    if (this.#failure === null || this.#failure.attempts < START_ATTEMPTS) return false;
+    // Where nobody could succeed it, a primary that steps down starts instead.
+    return this.#failure.effect === "start" || this.#failure.effect === "step-down";
   }
 
   #isDue({ rule }: Decision, key: string): boolean {
@@ -303,6 +313,7 @@ export class Agent<M extends LoopMember = Member> {
       });
     this.#failure = {
       rule: decision.rule,
+      effect: decision.effect,
       message,
       attempts,
       retryAtMs: this.#member.clock.nowMs() + pause,

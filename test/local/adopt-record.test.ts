@@ -67,6 +67,7 @@ describe("up --adopt-record", () => {
     assert.ok(primary !== null);
     const standby = primary === "t-1" ? "t-2" : "t-1";
     const writer = await AppWriter.start(await writeUrl(cluster));
+    await cluster.ok(["pause"]);
     const release = await cutOff(cluster, [standby]);
     await writer.hasWritten(500);
     await cluster.killMember(primary);
@@ -75,6 +76,7 @@ describe("up --adopt-record", () => {
     const { lossBytes } = JSON.parse(await cluster.ok(["failover", "--yes"]));
     assert.ok(lossBytes > 500 * 50, `${lossBytes} bytes are lost`);
     await cluster.until("it leads", (status) => status.primary === standby);
+    await cluster.ok(["resume"]);
     const later = await AppWriter.start(await writeUrl(cluster));
     await later.hasWritten(5);
     const acknowledged = await later.stop();

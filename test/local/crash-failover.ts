@@ -2,6 +2,7 @@
 // primary comes back. For crash-failover-*.test.ts.
 import assert from "node:assert/strict";
 import { readFile, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Major } from "../../src/core/spec.ts";
 import { AppWriter, compareRows, connectAsLibpq, withClient } from "../support/app-writer.ts";
@@ -27,11 +28,12 @@ export function describeFailover(major: Major): void {
     after(() => cluster[Symbol.asyncDispose]());
 
     it("is refused while the primary lives", () => refusedWhileAlive(cluster));
-    it("is refused while only the primary's agent is dead", () => refusedWithoutAgent(cluster));
+    it("is refused while only the primary's agent and deadman are dead", () =>
+      refusedWithoutAgent(cluster));
     it("is refused while a backend of the dead primary lives", () => refusedWithOrphan(cluster));
     it("loses nothing where the standbys had everything, and the old primary follows", () =>
       withoutLoss(cluster));
-    it("says how many bytes are lost, keeps the old primary's data aside and copies it anew", () =>
+    it("says how many bytes are lost, and the old primary comes back without what only it had", () =>
       withLoss(cluster));
   });
 }
@@ -50,7 +52,7 @@ async function refusedWhileAlive(cluster: TestCluster): Promise<void> {
 }
 
 async function refusedWithoutAgent(cluster: TestCluster): Promise<void> {
-  await cluster.kill(cluster.agentPid("t-1"));
+  await cluster.killAgentForGood("t-1");
   const writer = await AppWriter.start(await writeUrl(cluster));
   const { status, error } = await cluster.fails(["failover", "--yes"]);
   assert.deepEqual([status, error.code], [4, "FAILOVER_REFUSED"]);
@@ -73,7 +75,9 @@ async function refusedWithOrphan(cluster: TestCluster): Promise<void> {
     }),
   );
   const { pid } = memberOf(await cluster.status(), "t-1");
-  await cluster.kill(cluster.agentPid("t-1"), pid ?? 0);
+  await cluster.ok(["pause"]);
+  await cluster.killAgentForGood("t-1");
+  await cluster.kill(pid ?? 0);
   assert.notDeepEqual(cluster.serverPids("t-1"), [], "the backend outlives its postmaster");
   const { error } = await cluster.fails(["failover", "--yes"]);
   assert.equal(error.code, "FAILOVER_REFUSED");
@@ -81,6 +85,8 @@ async function refusedWithOrphan(cluster: TestCluster): Promise<void> {
   await cluster.ok(["up"]);
   assert.equal(await lost, "lost");
   await looping.end().catch(() => {});
+  await cluster.until("t-1 leads", ({ primary }) => primary === "t-1");
+  await cluster.ok(["resume"]);
   const status = await cluster.untilHealthy();
   assert.equal(status.primary, "t-1");
 }
@@ -90,6 +96,7 @@ async function withoutLoss(cluster: TestCluster): Promise<void> {
   await writer.hasWritten(50);
   const acknowledged = await writer.stop();
   const earlier = await cluster.until("the standbys have everything", hasNoLag);
+  await cluster.ok(["pause"]);
   const inode = (await stat(cluster.paths("t-1").data)).ino;
   await cluster.killMember("t-1");
   const dead = await cluster.status();
@@ -99,6 +106,7 @@ async function withoutLoss(cluster: TestCluster): Promise<void> {
   assert.deepEqual([outcome.from, outcome.lossBytes, outcome.lossIsExact], ["t-1", 0, true]);
   await cluster.until("the new primary leads", ({ primary }) => primary === outcome.to);
   await cluster.ok(["up"]);
+  await cluster.ok(["resume"]);
   const status = await cluster.untilHealthy();
   assert.equal(status.term, earlier.term + 1);
   assert.equal(memberOf(status, "t-1").state, "streaming");
@@ -114,6 +122,7 @@ async function withLoss(cluster: TestCluster): Promise<void> {
   await writer.hasWritten(20);
   const safe = [...writer.acknowledged];
   for (const name of standbys) await haveArrived(cluster, { name, rows: safe });
+  await cluster.ok(["pause"]);
   const release = await cutOff(cluster, standbys);
   await writer.hasWritten(100);
   await cluster.killMember(primary);
@@ -131,13 +140,25 @@ async function withLoss(cluster: TestCluster): Promise<void> {
   assert.deepEqual(lost, acknowledged.slice(-lost.length), "only the newest rows are lost");
   assert.ok(lost.length <= acknowledged.length - safe.length, "what had arrived is kept");
   await cluster.ok(["up"]);
+  await cluster.ok(["resume"]);
   const status = await cluster.untilHealthy();
   assert.equal(status.term, term + 1);
-  assert.equal((await readdir(cluster.paths(primary).kept)).length, 1);
-  assert.match(await readFile(cluster.paths(primary).events, "utf8"), /"data-set-aside"/);
+  await assertKept(cluster, primary);
   await cluster.until("the standbys have everything", hasNoLag);
   for (const { name } of status.members)
     assert.deepEqual(await missingRows(cluster, { name, acknowledged }), lost, name);
+}
+
+/** What only it had: its WAL where it could be rewound, else its whole directory. */
+async function assertKept(cluster: TestCluster, name: string): Promise<void> {
+  const { kept, events } = cluster.paths(name);
+  const [place, ...others] = await readdir(kept);
+  assert.deepEqual(others, []);
+  const canRewind = cluster.installation.tools.includes("pg_rewind");
+  const held = canRewind ? ["report.json", "wal"] : ["data", "report.json"];
+  assert.deepEqual((await readdir(join(kept, place ?? ""))).toSorted(), held);
+  const happened = canRewind ? /"rewound"/ : /"data-set-aside".*has no pg_rewind/;
+  assert.match(await readFile(events, "utf8"), happened);
 }
 
 /**

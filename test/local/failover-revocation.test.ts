@@ -53,6 +53,8 @@ describe("a lease that is taken away", () => {
     const record = await readRecord(opened);
     const agent = cluster.agentPid("t-1");
     signal(agent, "SIGSTOP");
+    // It would end the server that the test is about.
+    await cluster.kill(...cluster.deadmanPids("t-1"));
     try {
       await assert.rejects(revoke(opened, { record, operation: operation() }), {
         code: "FAILOVER_REFUSED",
@@ -79,6 +81,7 @@ describe("a lease that is taken away", () => {
 
   it("goes to the standby where the primary's agent lives but its server does not start", async () => {
     await cluster.until("the standby has everything", hasNoLag);
+    await cluster.ok(["pause"]);
     await cluster.killMember("t-1");
     const settings = `${cluster.paths("t-1").data}/postgresql.auto.conf`;
     const sound = await readFile(settings);
@@ -88,12 +91,14 @@ describe("a lease that is taken away", () => {
     const outcome = JSON.parse(await cluster.ok(["failover", "--yes"]));
     assert.deepEqual([outcome.to, outcome.lossBytes, outcome.lossIsExact], ["t-2", 0, true]);
     await writeFile(settings, sound);
+    await cluster.ok(["resume"]);
     const status = await cluster.untilHealthy();
     assert.equal(memberOf(status, "t-1").state, "streaming");
   });
 
   it("goes to a standby that does not start either, as it has no primary to compare itself with", async () => {
     await cluster.until("the standby has everything", hasNoLag);
+    await cluster.ok(["pause"]);
     await cluster.killAll();
     const settings = `${cluster.paths("t-2").data}/postgresql.auto.conf`;
     const sound = await readFile(settings);
@@ -103,6 +108,21 @@ describe("a lease that is taken away", () => {
     const outcome = JSON.parse(await cluster.ok(["failover", "--yes"]));
     assert.deepEqual([outcome.to, outcome.lossIsExact], ["t-1", true]);
     await writeFile(settings, sound);
+    await cluster.ok(["resume"]);
     assert.equal((await cluster.untilHealthy()).primary, "t-1");
+  });
+
+  it("frees itself where the primary does not start, and the standby takes it", async () => {
+    const { primary, term } = await cluster.until("the standby has everything", hasNoLag);
+    assert.ok(primary !== null);
+    await cluster.killAll();
+    const settings = `${cluster.paths(primary).data}/postgresql.auto.conf`;
+    const sound = await readFile(settings);
+    await appendFile(settings, "\nthis is no setting\n");
+    await cluster.fails(["up", "--timeout", "40s"]);
+    const later = await cluster.until("the other leads", (status) => status.term > term);
+    assert.notEqual(later.primary, primary);
+    await writeFile(settings, sound);
+    assert.equal(memberOf(await cluster.untilHealthy(), primary).state, "streaming");
   });
 });

@@ -37,7 +37,7 @@ const AS: Readonly<Record<Part, ClusterRecord | null>> = {
 };
 
 function decided(seen: Partial<Observation> & Pick<Observation, "record" | "ground">): Decision {
-  return decide({ self: SELF, leaderIsGone: false, ...seen });
+  return decide({ self: SELF, leaderIsGone: false, cannotStart: false, ...seen });
 }
 
 function partIn(seen: ClusterRecord | null): Part {
@@ -57,6 +57,7 @@ test("every part and ground has the rule that the table names, once the cluster 
 test("every rule is used, and every rule has a sentence", () => {
   const used = new Set<string>(cells.map(({ part, ground }) => TABLE[part][ground]));
   used.add("found-the-cluster");
+  used.add("cannot-lead");
   assert.deepEqual([...used].sort(), Object.keys(RULES).sort());
   for (const { sentence } of Object.values(RULES)) assert.match(sentence, /^[A-Z].*\.$/);
 });
@@ -182,5 +183,18 @@ test("nothing is decided without a person while the cluster is paused", () => {
     );
     const electing = record({ electing: true, paused: true });
     assert.notEqual(decided({ record: electing, ground }).effect, "stand");
+  }
+});
+
+test("a primary that cannot start frees its lease, but not while it is paused or alone", () => {
+  const led = record({ leader: leaderOf(SELF), term: 3 });
+  for (const ground of ["stopped", "crashed"] as const) {
+    const seen = { record: led, ground, cannotStart: true };
+    assert.equal(decided(seen).rule, "cannot-lead");
+    assert.equal(decided({ ...seen, record: { ...led, paused: true } }).effect, "start");
+    const { [SELF]: own } = led.members;
+    assert(own);
+    const alone = { ...led, members: { [SELF]: own } };
+    assert.equal(decided({ ...seen, record: alone }).effect, "start");
   }
 });

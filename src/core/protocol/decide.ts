@@ -12,6 +12,8 @@ export interface Observation {
   readonly ground: Ground;
   /** The member that leads, or is named to, is proven unable to take writes. */
   readonly leaderIsGone: boolean;
+  /** This member's server was started again and again, and did not come up. */
+  readonly cannotStart: boolean;
 }
 
 export interface Decision {
@@ -34,19 +36,24 @@ function ruleFor(observation: Observation): RuleName {
   if (founding && isWithoutData(ground))
     return record.leader === null ? "take-named-lease" : "found-the-cluster";
   const part = partOf(record, { self, leaderIsGone });
-  if (part === "leader" && ground === "crashed" && !mayStepDown(observation))
-    return TABLE.leader.stopped;
+  if (part === "leader" && (ground === "stopped" || ground === "crashed")) {
+    if (observation.cannotStart && mayBeSucceeded(observation)) return "cannot-lead";
+    if (ground === "crashed" && !mayStepDown(observation)) return TABLE.leader.stopped;
+  }
   // A leader that is not writable yet cannot be copied; the record changes when it is.
   if (part === "follower" && record?.leader?.timeline === null && isWithoutData(ground))
     return "await-a-source";
   return TABLE[part][ground];
 }
 
-/** Only who was writable in this term, and only where another could take its part. */
-function mayStepDown({ self, record }: Observation): boolean {
-  if (record === null || record.paused) return false;
-  const others = Object.keys(record.members).filter((name) => name !== self);
-  return record.leader?.timeline !== null && others.length > 0;
+/** Only who was writable in this term: who was not takes the lease to be so. */
+function mayStepDown(observation: Observation): boolean {
+  return mayBeSucceeded(observation) && observation.record?.leader?.timeline !== null;
+}
+
+function mayBeSucceeded({ self, record }: Observation): boolean {
+  if (record === null || record.paused || record.systemId === null) return false;
+  return Object.keys(record.members).some((name) => name !== self);
 }
 
 function isWithoutData(ground: Ground): boolean {

@@ -55,6 +55,10 @@ export const RULES = {
     sentence:
       "PostgreSQL of this primary has crashed: a standby takes over, which is sooner than its recovery; where none can, it starts again.",
   },
+  "cannot-lead": {
+    effect: "open-election",
+    sentence: "PostgreSQL of this primary does not start: its lease is free for a standby.",
+  },
   "start-before-promotion": {
     effect: "start",
     sentence: "The lease is this member's; it starts as a standby first, as every start does.",
