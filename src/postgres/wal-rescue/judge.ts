@@ -7,7 +7,7 @@ import { formatLsn, type Lsn } from "../../core/lsn.ts";
 import { relationTo } from "../../core/timeline.ts";
 import { readMarker } from "../base-backup/marker.ts";
 import { readControlData } from "../control-data.ts";
-import { surveyServer } from "../processes.ts";
+import { findServerProcesses } from "../processes.ts";
 import { findWalEnd, readTimelineHistory } from "../wal-end.ts";
 import { type Refusal, type RescueOutcome, type RescueRequest, refused } from "./outcome.ts";
 import { type RescueRange, segmentBefore } from "./plan.ts";
@@ -51,10 +51,12 @@ export async function judgeRescue(request: RescueRequest): Promise<Needed | Resc
   return { kind: "needed", range, systemId, knownTimeline };
 }
 
-/** Also asked after the copying: a copy of a server that runs again is stale. */
+/**
+ * By the same look as the fence's before it. Also asked after the copying: a copy of a server that
+ * runs again is stale.
+ */
 export function refusalOfLive(deadDataDir: string): Refusal | null {
-  const { processes, hidden } = surveyServer(deadDataDir);
-  const found = [...processes, ...hidden].map(({ pid }) => pid);
+  const found = findServerProcesses(deadDataDir).map(({ pid }) => pid);
   if (found.length === 0) return null;
   return refused(
     "alive",

@@ -14,7 +14,7 @@ export interface RescueRequest {
 }
 
 export type RefusalReason =
-  /** A process of the dead server lives, or cannot be told from one: it may still commit. */
+  /** A process of the dead server lives: it may still commit. */
   | "alive"
   /** One of the two data directories is half made. */
   | "half-made"
