@@ -61,7 +61,7 @@ describe("up", () => {
     await withClient(await superuserUrl(cluster), async (holder) => {
       // Whoever is connected to template1 holds up every CREATE DATABASE.
       await holder.query("DROP DATABASE app");
-      for (const member of ["t-1", "t-2"]) await cluster.kill(cluster.agentPid(member));
+      for (const member of ["t-1", "t-2"]) await cluster.killAgentForGood(member);
       const up = cluster.begin(["up"]);
       let hasEnded = false;
       void up.ended.then(() => (hasEnded = true));

@@ -24,7 +24,7 @@ describe("down --delete", () => {
 
   it("stops servers that nothing names any more before it takes their data", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
-    await cluster.kill(cluster.agentPid("t-1"), cluster.agentPid("t-2"));
+    for (const name of ["t-1", "t-2"]) await cluster.killAgentForGood(name);
     const { record } = clusterPaths(cluster.dir);
     await writeFile(record, "no database");
     for (const suffix of ["-wal", "-shm"]) await rm(`${record}${suffix}`, { force: true });

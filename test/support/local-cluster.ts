@@ -6,6 +6,7 @@ import { chmod, mkdtemp, readdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findDeadmen } from "../../src/agent/deadman/deadmen.ts";
 import { memberPaths, type MemberPaths } from "../../src/agent/member-paths.ts";
 import type { ClusterMember, ClusterStatus } from "../../src/core/cluster-status.ts";
 import type { Major } from "../../src/core/spec.ts";
@@ -222,10 +223,23 @@ export class TestCluster implements AsyncDisposable {
     await eventually("the killed processes end", () => pids.every((pid) => !isAlive(pid)));
   }
 
-  /** The agent first, so that it does not bring the server back. */
-  async killMember(member: string): Promise<void> {
+  deadmanPids(member: string): number[] {
+    const { data } = this.paths(member);
+    return findDeadmen(data).map(({ pid }) => pid);
+  }
+
+  /** Agent and deadman, so that neither brings the other back; the server goes on. */
+  async killAgentForGood(member: string): Promise<void> {
     const agent = this.findAgent(member);
+    // While it stands still it starts no deadman in the place of the one that dies.
+    if (agent !== null) signal(agent, "SIGSTOP");
+    await this.kill(...this.deadmanPids(member));
     if (agent !== null) await this.kill(agent);
+  }
+
+  /** Agent and deadman first, so that nobody brings the server back. */
+  async killMember(member: string): Promise<void> {
+    await this.killAgentForGood(member);
     await this.kill(...this.serverPids(member));
   }
 

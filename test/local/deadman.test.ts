@@ -1,0 +1,131 @@
+// A cluster whose agents and deadmen are killed or stopped: what heals by itself, what is fenced,
+// and how soon.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { readJournal, type Entry } from "../../src/agent/journal.ts";
+import { AppWriter } from "../support/app-writer.ts";
+import { isAlive, signal } from "../support/cluster-processes.ts";
+import { eventually } from "../support/eventually.ts";
+import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { assertAllRows, writeUrl } from "./cluster-facts.ts";
+
+/** The lease of a cluster on one machine, and what is allowed from its end until nothing lives. */
+const TTL_MS = 2_000;
+const KILL_LIMIT_MS = 500;
+
+describe("a member's deadman", () => {
+  let cluster: TestCluster;
+  before(async () => {
+    cluster = await TestCluster.up(15);
+  });
+  after(() => cluster[Symbol.asyncDispose]());
+
+  it("watches beside each agent, and is replaced at once when it is killed", async () => {
+    for (const name of ["t-1", "t-2", "t-3"])
+      await eventually(`${name} has one`, () => cluster.deadmanPids(name).length === 1);
+    const earlier = await cluster.untilHealthy();
+    const killed = cluster.deadmanPids("t-1");
+    await cluster.kill(...killed);
+    await eventually("another one watches", () => {
+      const [now, ...more] = cluster.deadmanPids("t-1");
+      return now !== undefined && more.length === 0 && !killed.includes(now);
+    });
+    const later = await cluster.untilHealthy();
+    assert.equal(memberOf(later, "t-1").pid, memberOf(earlier, "t-1").pid);
+  });
+
+  for (const member of ["t-1", "t-2"])
+    it(`starts the killed agent of ${member} again, and nothing is interrupted`, async () => {
+      const earlier = await cluster.untilHealthy();
+      const agent = cluster.agentPid(member);
+      const [deadman = 0] = cluster.deadmanPids(member);
+      const writer = await AppWriter.start(await writeUrl(cluster));
+      await writer.hasWritten(20);
+      await cluster.kill(agent);
+      await eventually("another agent runs, with a deadman of its own", () => {
+        const [now, ...more] = cluster.deadmanPids(member);
+        const isReplaced = now !== undefined && now !== deadman && more.length === 0;
+        return isReplaced && cluster.findAgent(member) !== null;
+      });
+      const later = await cluster.untilHealthy();
+      // Beyond the moment at which the old deadline passed.
+      await writer.hasWritten(20);
+      await eventually(
+        "the lease of the dead agent is long over",
+        () =>
+          cluster.agentPid(member) !== agent &&
+          wasStartedAgain(cluster, { member, sinceMs: TTL_MS * 2 }),
+      );
+      const acknowledged = await writer.stop();
+      assert.notEqual(cluster.agentPid(member), agent);
+      for (const { name, pid } of earlier.members)
+        assert.equal(memberOf(later, name).pid, pid, `${name} was not restarted`);
+      assert.deepEqual([later.term, later.timeline], [earlier.term, earlier.timeline]);
+      assert.equal((await eventsOf(cluster, member, "server-killed")).length, 0);
+      await assertAllRows(cluster, acknowledged);
+    });
+
+  it("kills PostgreSQL when the primary's agent hangs, and no acknowledged row is lost", async () => {
+    const earlier = await cluster.untilHealthy();
+    assert.equal(earlier.primary, "t-1");
+    const writer = await AppWriter.start(await writeUrl(cluster));
+    await writer.hasWritten(50);
+    const agent = cluster.agentPid("t-1");
+    const stoppedAt = performance.now();
+    signal(agent, "SIGSTOP");
+    await eventually(
+      "no process of its server lives",
+      () => cluster.serverPids("t-1").length === 0,
+    );
+    const ms = performance.now() - stoppedAt;
+    assert.ok(ms >= TTL_MS * 0.8 - 50, `killed after ${ms} ms, while the lease held`);
+    assert.ok(ms <= TTL_MS + KILL_LIMIT_MS, `killed after ${ms} ms`);
+    const [event] = await eventually("it says so", async () => {
+      const found = await eventsOf(cluster, "t-1", "server-killed");
+      return found.length > 0 && found;
+    });
+    assert.match(event?.message ?? "", /because its agent \(process \d+\) is stopped/);
+    assert.match(await cluster.ok(["events"]), /deadman of t-1 killed its PostgreSQL/);
+    const status = await cluster.status();
+    assert.equal(memberOf(status, "t-1").state, "unreachable");
+    signal(agent, "SIGCONT");
+    await cluster.untilHealthy();
+    await writer.hasWritten(20);
+    const acknowledged = await writer.stop();
+    await assertAllRows(cluster, acknowledged);
+  });
+
+  it("goes with its agent: down leaves no process, also where an agent has just died", async () => {
+    await cluster.untilHealthy();
+    await cluster.kill(cluster.agentPid("t-2"));
+    await cluster.ok(["down"]);
+    assert.deepEqual(cluster.processes(), []);
+    await cluster.ok(["up"]);
+    await cluster.untilHealthy();
+  });
+
+  it("is taken over by up, which may come while it starts a dead agent again", async () => {
+    const earlier = await cluster.untilHealthy();
+    const name = earlier.primary ?? "";
+    const agent = cluster.agentPid(name);
+    await cluster.kill(agent);
+    await cluster.ok(["up"]);
+    const later = await cluster.untilHealthy();
+    assert.equal(memberOf(later, name).pid, memberOf(earlier, name).pid);
+    assert.equal(isAlive(agent), false);
+    await eventually("one deadman watches", () => cluster.deadmanPids(name).length === 1);
+  });
+});
+
+async function eventsOf(cluster: TestCluster, member: string, name: string): Promise<Entry[]> {
+  const all = await readJournal(cluster.paths(member).events);
+  return all.filter(({ event }) => event === name);
+}
+
+async function wasStartedAgain(
+  cluster: TestCluster,
+  of: { member: string; sinceMs: number },
+): Promise<boolean> {
+  const last = (await eventsOf(cluster, of.member, "agent-restarted")).at(-1);
+  return last !== undefined && Date.now() - Date.parse(last.at) > of.sinceMs;
+}
