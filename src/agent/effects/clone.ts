@@ -15,7 +15,7 @@ export async function clone(context: EffectContext): Promise<void> {
   const leader = writableLeader(record);
   // Nothing to copy yet; the record changes when there is.
   if (leader === null || record.systemId === null) return;
-  if (await isHalfMade(member)) await clearHalfMade(member);
+  if (await isHalfMade(member)) await clearHalfMade(member, signal);
   const copied = await cloneDataDirectory({
     source: {
       host: leader.address.host,
@@ -48,9 +48,18 @@ export async function clone(context: EffectContext): Promise<void> {
 }
 
 /** What a copy left that was cut off has never been started, so nothing is lost with it. */
-async function clearHalfMade(member: Member): Promise<void> {
-  const { data } = member.paths;
-  if (await isReadable(data)) return rm(data, { recursive: true, force: true });
+async function clearHalfMade(member: Member, signal: AbortSignal): Promise<void> {
+  const { data, kept: keptRoot } = member.paths;
+  // A pg_rewind that outlived its agent still writes there.
+  await member.server.killOrphans(signal);
+  const marker = await readMarker(data).catch(() => null);
+  if (marker?.operation === "rewind")
+    member.event({
+      event: "rewind-unfinished",
+      level: "warning",
+      message: `A rewind of ${member.name} did not come to its end: what is left of its data is worthless and is removed, and the primary is copied anew. The WAL that only it had is kept in ${keptRoot}.`,
+    });
+  if (marker !== null) return rm(data, { recursive: true, force: true });
   // A marker is written whole or not at all: this one was damaged, and does not tell what there was
   // before.
   const kept = await keepData(member).catch((thrown: unknown) => {
@@ -63,11 +72,4 @@ async function clearHalfMade(member: Member): Promise<void> {
     level: "warning",
     message: `The marker of ${member.name}'s half-made data cannot be read; it is copied anew${kept === null ? "" : `, what was there is kept in ${kept}`}.`,
   });
-}
-
-function isReadable(dataDir: string): Promise<boolean> {
-  return readMarker(dataDir).then(
-    () => true,
-    () => false,
-  );
 }

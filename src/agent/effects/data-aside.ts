@@ -1,14 +1,21 @@
-// Getting a data directory out of the way of a fresh copy. What holds WAL that the cluster does not
-// have is kept; a mere copy of the primary is removed. Both begin with one rename, so that a crash
-// leaves no half of a directory in its place.
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+// Getting data out of the way of a rewind or a fresh copy. What holds WAL that the cluster does not
+// have is kept: the WAL alone before a rewind, else the whole directory; a mere copy of the primary
+// is removed. Each ends with one rename, so that a crash leaves no half of it in its place.
+import { mkdir, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
+import { copyWal, type WalPart } from "../../postgres/rewind/wal-copy.ts";
+import { syncDirectory } from "../../postgres/sync-directory.ts";
+import { writeWhole } from "../cluster-file.ts";
 import type { Member } from "../member.ts";
+import type { DivergenceReport } from "./divergence-report.ts";
 
 /** Newest first; older ones give way, and an event says so. */
 const KEPT_LIMIT = 3;
 const REMOVED_PREFIX = "replaced-";
+/** Of WAL that is being copied; what a crash leaves under such a name is worth nothing. */
+const PARTIAL_SUFFIX = ".partial";
+const REPORT = "report.json";
 
 /**
  * Its tablespaces go with it: the next copy needs their place.
@@ -23,6 +30,79 @@ export async function keepData(member: Member): Promise<string> {
   await rename(data, join(place, "data"));
   await removeOldest(member);
   return place;
+}
+
+/**
+ * Copies the WAL of a stopped member that its cluster does not have, with a report beside. The data
+ * directory stays as it is. The same WAL is not kept twice: a step that was cut off after this one
+ * would otherwise drive older, other WAL out.
+ * @returns where it is kept. @throws UnderstudyError DISK_FULL or DATA_UNREADABLE.
+ */
+export async function keepWal(
+  member: Member,
+  part: WalPart,
+  reportOn: (walDir: string) => Promise<DivergenceReport>,
+): Promise<{ place: string; report: DivergenceReport }> {
+  const { kept } = member.paths;
+  await mkdir(kept, { recursive: true, mode: 0o700 });
+  await removePartial(kept);
+  const place = join(kept, stamp());
+  const partial = `${place}${PARTIAL_SUFFIX}`;
+  const wal = join(partial, "wal");
+  await mkdir(partial, { mode: 0o700 });
+  try {
+    await copyWal(part, wal);
+    const report = await reportOn(wal);
+    const known = await findReport(kept, report);
+    if (known !== null) return { place: known, report };
+    await keepReport(partial, report);
+    await rename(partial, place);
+    await syncDirectory(kept);
+    await removeOldest(member);
+    return { place, report };
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** Beside what was kept, for people. */
+export async function keepReport(place: string, report: DivergenceReport): Promise<void> {
+  await writeWhole(join(place, REPORT), `${JSON.stringify(report, null, 2)}\n`);
+  await syncDirectory(place);
+}
+
+/** Where just this WAL was kept before. */
+async function findReport(kept: string, wanted: DivergenceReport): Promise<string | null> {
+  for (const name of await readdir(kept)) {
+    const place = join(kept, name);
+    const text = await readFile(join(place, REPORT), "utf8").catch(() => "");
+    // Only WAL of its own: a directory that is kept whole has other things in it.
+    if (text === "" || !(await readdir(place)).includes("wal")) continue;
+    const found: unknown = parseOrNull(text);
+    if (isOfSame(found, wanted)) return place;
+  }
+  return null;
+}
+
+function isOfSame(found: unknown, wanted: DivergenceReport): boolean {
+  if (typeof found !== "object" || found === null) return false;
+  const { timeline, switchPoint, endLsn, forkTerm } = wanted;
+  const same = { timeline, switchPoint, endLsn, forkTerm };
+  const known = new Map<string, unknown>(Object.entries(found));
+  return Object.entries(same).every(([name, value]) => known.get(name) === value);
+}
+
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+async function removePartial(kept: string): Promise<void> {
+  for (const name of await readdir(kept))
+    if (name.endsWith(PARTIAL_SUFFIX)) await rm(join(kept, name), { recursive: true, force: true });
 }
 
 /**
@@ -52,13 +132,14 @@ async function renameIfThere(from: string, to: string): Promise<void> {
 
 async function removeOldest(member: Member): Promise<void> {
   const { kept } = member.paths;
+  await removePartial(kept);
   const names = (await readdir(kept)).toSorted().toReversed();
   for (const name of names.slice(KEPT_LIMIT)) {
     await rm(join(kept, name), { recursive: true, force: true });
     member.event({
       event: "kept-data-removed",
       level: "warning",
-      message: `${join(kept, name)} was removed: ${member.name} keeps the ${KEPT_LIMIT} newest data directories that were set aside.`,
+      message: `${join(kept, name)} was removed: ${member.name} keeps the ${KEPT_LIMIT} newest of what was set aside.`,
     });
   }
 }

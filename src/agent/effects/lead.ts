@@ -11,6 +11,7 @@ import { scramVerifier } from "../../postgres/scram-verifier.ts";
 import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
+import { keepRewindRole } from "./rewind-role.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
 
 const CREATE_DATABASE_LIMIT_MS = 120_000;
@@ -30,6 +31,7 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   await keepInOrder({ member, record });
   // Promoted by an agent that ended before it could say so.
   await announce({ member, record, position: await member.positions.read() });
+  await keepRewindRole(member);
   await makeApplicationDatabase(member);
 }
 

@@ -1,6 +1,7 @@
-// Brings a stopped member behind the present primary. What it may do is decided before anything is
-// started, by comparing the end of its WAL with the primary's history (postgres-facts, "rejoin
-// without rewind, and telling divergence").
+// Brings a stopped member behind the present primary: it follows, is rewound, or is copied anew.
+// What it may do is decided before anything is started, by comparing the end of its WAL with the
+// primary's history (postgres-facts, "rejoin without rewind, and telling divergence").
+import { join } from "node:path";
 import { UnderstudyError } from "../../core/errors.ts";
 import { isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
@@ -11,15 +12,17 @@ import { inspectDataDirectory } from "../../postgres/data-directory.ts";
 import { fetchUpstreamHistory, type UpstreamHistory } from "../../postgres/upstream-history.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import { REPLICATION_ROLE, writableLeader, type Leader, type Member } from "../member.ts";
-import { keepData } from "./data-aside.ts";
+import { keepData, keepReport } from "./data-aside.ts";
+import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
+import { rewind, whyNotRewind } from "./rewind.ts";
 import { startAsStandby } from "./start.ts";
 
 /** How a stopped member's data stands to the primary's history. */
 export type Standing = Relation | { readonly kind: "unreadable"; readonly why: string };
 
 export async function rejoin(context: EffectContext): Promise<void> {
-  const { member, record, decision, signal } = context;
+  const { member, record, signal } = context;
   const leader = writableLeader(record);
   // A leader that is not writable yet cannot be compared with: until it is, this member serves
   // reads and follows nobody.
@@ -36,19 +39,50 @@ export async function rejoin(context: EffectContext): Promise<void> {
     await startAsStandby(context, leader.address);
     return;
   }
+  // What a copy has that never became consistent cannot be rewound, nor is any of it its own.
+  if (standing.kind !== "diverged" || end === null || end.isFreshCopy)
+    return setAside(context, { leader, standing, end, obstacle: null });
+  const diverged = { leader, upstream, end, ...standing };
+  const obstacle = await whyNotRewind(context, diverged);
+  if (obstacle !== null) return setAside(context, { leader, standing, end, obstacle });
+  await rewind(context, diverged, () =>
+    rememberFollowing(member, { upstream, end, leader, record }),
+  );
+}
+
+interface Misfit {
+  readonly leader: Leader;
+  readonly standing: Standing;
+  readonly end: WalPosition | null;
+  /** Why it is not rewound; null where that is out of the question. */
+  readonly obstacle: string | null;
+}
+
+/** Its directory gives way as a whole, with a report where its WAL can be read. */
+async function setAside(context: EffectContext, misfit: Misfit): Promise<void> {
+  const { member, decision, signal } = context;
+  const { leader, standing, end, obstacle } = misfit;
   const kept = await keepData(member);
+  const unrewound = obstacle === null ? "" : `; it cannot be rewound (${obstacle})`;
   member.event({
     event: "data-set-aside",
     rule: decision.rule,
     level: "warning",
-    message: `${describe({ member, leader, standing, end })}; its data directory is kept in ${kept} and ${leader.name} is copied anew.`,
+    message: `${describe({ member, leader, standing, end })}${unrewound}; its data directory is kept in ${kept} and ${leader.name} is copied anew.`,
     details: {
       kept,
       timeline: end?.timeline ?? null,
       endLsn: formatLsnOrNull(end?.endLsn ?? null),
       standing: standing.kind,
+      obstacle,
     },
   });
+  if (standing.kind !== "diverged" || end === null || end.isFreshCopy) return;
+  const walDir = join(kept, "data", "pg_wal");
+  await keepReport(
+    kept,
+    await reportOnDivergence(member, { leader, ...end, ...standing, walDir }, signal),
+  );
 }
 
 /**
@@ -91,7 +125,11 @@ export async function compareWith(
 /** Positions only compare on the same fork: two may have the same number (lesson 19). */
 export function standingOf(
   member: Pick<Member, "memory">,
-  of: { end: WalPosition; upstream: UpstreamHistory; record: ClusterRecord },
+  of: {
+    end: Pick<WalPosition, "timeline" | "endLsn">;
+    upstream: UpstreamHistory;
+    record: ClusterRecord;
+  },
 ): Relation {
   const forks = { member: member.memory.forks, primary: of.record.forks };
   return isSameFork(of.end.timeline, forks)
@@ -102,6 +140,8 @@ export function standingOf(
 interface WalPosition {
   readonly timeline: number;
   readonly endLsn: Lsn;
+  /** A copy that has not become consistent yet. */
+  readonly isFreshCopy: boolean;
 }
 
 /**
@@ -157,9 +197,10 @@ async function endOfData(member: Member, upstream: UpstreamHistory): Promise<Wal
     // Only its copy's own timeline is safe to go on from: how far the copied pages reach is not in
     // pg_control.
     const endLsn = timeline === upstream.history.timeline ? checkpointLsn : ((1n << 63n) as Lsn);
-    return { timeline, endLsn };
+    return { timeline, endLsn, isFreshCopy };
   }
-  return findWalEnd(member.paths.data);
+  const { timeline, endLsn } = await findWalEnd(member.paths.data);
+  return { timeline, endLsn, isFreshCopy: false };
 }
 
 function describe(found: {

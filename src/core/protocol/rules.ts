@@ -103,7 +103,7 @@ export const RULES = {
   rejoin: {
     effect: "rejoin",
     sentence:
-      "Another member is the primary: this one compares its WAL with the primary's history, then follows or is copied anew.",
+      "Another member is the primary: this one compares its WAL with the primary's history, then follows, is rewound or is copied anew.",
   },
   follow: { effect: "follow", sentence: "This member streams from the primary." },
   "fence-old-primary": {

@@ -1,0 +1,74 @@
+// The role by which a former primary's pg_rewind reads the new primary's files: from 11 on by four
+// functions that are granted to it (manual, pg_rewind "Notes"), so that no superuser's password
+// leaves an agent. Up to 10 only a superuser may.
+import { createHmac } from "node:crypto";
+import { escapeLiteral } from "pg";
+import { Secret } from "../../core/secret.ts";
+import { factsOf } from "../../postgres/majors.ts";
+import type { RewindSource } from "../../postgres/rewind/source.ts";
+import { scramVerifier } from "../../postgres/scram-verifier.ts";
+import { REWIND_ROLE, SUPERUSER, type Leader, type Member } from "../member.ts";
+
+const FUNCTIONS = [
+  "pg_catalog.pg_ls_dir(text, boolean, boolean)",
+  "pg_catalog.pg_stat_file(text, boolean)",
+  "pg_catalog.pg_read_binary_file(text)",
+  "pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)",
+];
+/** The first major in which a role may be allowed to CHECKPOINT (pg_checkpoint). */
+const CHECKPOINT_ROLE_SINCE = 15;
+
+/**
+ * One pass of a primary; one query where everything is as it should be. The grants hold in the
+ * database that the agent is connected to, the one in which pg_rewind logs in.
+ */
+export async function keepRewindRole(member: Member): Promise<void> {
+  const { session, secrets } = member;
+  const { major } = member.file().installation;
+  if (factsOf(major).rewind.needsSuperuser) return;
+  const [role] = await session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [REWIND_ROLE]);
+  if (role === undefined) {
+    const verifier = scramVerifier(rewindPassword(secrets.replication));
+    await session.query(`CREATE ROLE ${REWIND_ROLE} LOGIN PASSWORD ${escapeLiteral(verifier)}`);
+  }
+  const ungranted = await session.query<{ name: string }>(
+    "SELECT name FROM unnest($2::text[]) name WHERE NOT has_function_privilege($1, name, 'EXECUTE')",
+    [REWIND_ROLE, FUNCTIONS],
+  );
+  for (const { name } of ungranted)
+    await session.query(`GRANT EXECUTE ON FUNCTION ${name} TO ${REWIND_ROLE}`);
+  if (major < CHECKPOINT_ROLE_SINCE) return;
+  const [granted] = await session.query<{ has: boolean }>(
+    "SELECT pg_has_role($1, 'pg_checkpoint', 'MEMBER') AS has",
+    [REWIND_ROLE],
+  );
+  if (granted?.has === false) await session.query(`GRANT pg_checkpoint TO ${REWIND_ROLE}`);
+}
+
+/** By whom pg_rewind reads the leader's files, and who may be asked to CHECKPOINT there. */
+export function rewindLogins(
+  member: Member,
+  leader: Leader,
+): { source: RewindSource; checkpointBy: readonly RewindSource[] } {
+  const { major } = member.file().installation;
+  const { host, port } = leader.address;
+  const at = { host, port, applicationName: `${member.name} rewind` };
+  // Let in from its own machine only; members of one machine share it.
+  const superuser = { ...at, user: SUPERUSER, password: member.secrets.superuser };
+  if (factsOf(major).rewind.needsSuperuser) return { source: superuser, checkpointBy: [superuser] };
+  const password = rewindPassword(member.secrets.replication);
+  const source = { ...at, user: REWIND_ROLE, password };
+  return {
+    source,
+    checkpointBy: major < CHECKPOINT_ROLE_SINCE ? [superuser] : [source],
+  };
+}
+
+/**
+ * Made from the replication role's, whose owner may read every file anyway by a base backup; it
+ * does not tell that one.
+ */
+function rewindPassword(replication: Secret): Secret {
+  const mac = createHmac("sha256", replication.reveal()).update(REWIND_ROLE);
+  return new Secret(mac.digest("base64url"));
+}
