@@ -69,6 +69,14 @@ export async function stand(context: EffectContext): Promise<void> {
   const old = record.history.at(-1)?.member ?? null;
   const saved =
     old === null || old === member.name ? null : await saveWal(member, { from: old, signal });
+  if (old !== null && !(await isHarmless(member, { name: old, record }))) {
+    member.log.write({
+      event: "not-taken",
+      rule: decision.rule,
+      message: `${member.name} is to lead, but PostgreSQL of ${old} runs and may take writes: it is waited for.`,
+    });
+    return;
+  }
   const taken = await member.keeper.change((current) =>
     takeElectedLease(current, {
       member: member.name,
@@ -95,6 +103,21 @@ export async function stand(context: EffectContext): Promise<void> {
       ballots: ballots.map(describeBallot),
     },
   });
+}
+
+/**
+ * Asked last of all. Between the proof that it was gone and this moment its agent may have come
+ * back, and one that cannot read the record does not know that its lease is free.
+ */
+async function isHarmless(
+  member: Member,
+  old: { name: string; record: ClusterRecord },
+): Promise<boolean> {
+  const { name, record } = old;
+  const address = record.members[name];
+  if (name === member.name || address === undefined) return true;
+  if (member.witness.isGone(name, { leaseHasRunOut: true })) return true;
+  return (await ballotOf(member, { name, address })).kind === "up";
 }
 
 async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot> {
