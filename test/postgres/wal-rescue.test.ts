@@ -84,6 +84,14 @@ for (const major of testMajors()) {
     }
     await pair.startStandby();
     const rowsBefore = await pair.rowsOnStandby();
+    // Without the second one a server would never find the third.
+    const second = join(pair.primary.dataDir, "pg_wal", "00000002.history");
+    await rename(second, `${second}.away`);
+    await assertRefused(pair, {
+      reason: "missing",
+      message: /00000002\.history, which is not there/,
+    });
+    await rename(`${second}.away`, second);
     const outcome = await rescued(pair);
     assert.equal(outcome.timeline, 3);
     assert.deepEqual(outcome.files.slice(-2), ["00000003.history", "00000002.history"]);
@@ -220,7 +228,7 @@ test("a standby that is beyond the place where the dead server left their timeli
   });
 });
 
-test("a needed segment or history that is gone, or another's content under its name, refuses all", async () => {
+test("a needed segment that is gone or cut off, or another's content under its name, refuses all", async () => {
   await using pair = await RescuePair.streaming(installed(ANY));
   await pair.primary.value("SELECT pg_create_physical_replication_slot('keep', true)::text");
   await pair.freezeStream();

@@ -96,7 +96,7 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
   {
     // With the default of 5 s a promotion can be slept over for as long, when its request arrives
     // as the walreceiver ends (postgres-facts 7). Where there is nobody to follow there is none,
-    // and each look costs two shells, for restore_command: 2 % of a core at 100 ms, 0.7 % at this.
+    // and each look costs two shells, for restore_command: 2 % of a core at 100 ms, 0.6 % at this.
     name: "wal_retrieve_retry_interval",
     value: (context) => (context.upstream === null ? "300ms" : "100ms"),
     user: "refused",
