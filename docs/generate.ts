@@ -6,22 +6,60 @@ import { fileURLToPath } from "node:url";
 import { PassThrough } from "node:stream";
 import type { Command } from "commander";
 import { buildProgram } from "../src/cli/program.ts";
+import { explainRules, PART_CHANGES } from "../src/core/protocol/explain.ts";
+import { TABLE } from "../src/core/protocol/rules.ts";
+import { GROUNDS, PARTS } from "../src/core/protocol/situation.ts";
 import { ERRORS, EXIT_STATUSES } from "../src/core/errors.ts";
 import { layersTable } from "../test/tidy/layers.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NOTE = "<!-- Made by `npm run docs` from src/core/errors.ts. -->";
-const LAYERS_BLOCK = /(?<=<!-- layers -->\n)[^]*?(?=<!-- \/layers -->)/;
 
 /** Path from the root -> whole text. */
 export function generatedFiles(): Readonly<Record<string, string>> {
   const architecture = readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
+  const protocol = readFileSync(join(ROOT, "docs/protocol.md"), "utf8");
   return {
     "docs/reference/cli.md": commandsPage(),
     "docs/reference/errors.md": errorsPage(),
     "docs/reference/exit-codes.md": exitStatusPage(),
-    "docs/architecture.md": architecture.replace(LAYERS_BLOCK, () => `${layersTable()}\n`),
+    "docs/protocol.md": protocol
+      .replace(blockOf("situations"), () => `${situationsTable()}\n`)
+      .replace(blockOf("rules"), () => `${rulesTable()}\n`)
+      .replace(blockOf("diagram"), () => `${diagram()}\n`),
+    "docs/architecture.md": architecture.replace(blockOf("layers"), () => `${layersTable()}\n`),
   };
+}
+
+function blockOf(name: string): RegExp {
+  return new RegExp(`(?<=<!-- ${name} -->\\n)[^]*?(?=<!-- /${name} -->)`);
+}
+
+/** Part by ground: the rule of each situation. */
+function situationsTable(): string {
+  const header = ["", ...PARTS].join(" | ");
+  const rows = GROUNDS.map((ground) =>
+    [`**${ground}**`, ...PARTS.map((part) => TABLE[part][ground])].join(" | "),
+  );
+  return [
+    `| ${header} |`,
+    `|${"---|".repeat(PARTS.length + 1)}`,
+    ...rows.map((row) => `| ${row} |`),
+  ].join("\n");
+}
+
+function rulesTable(): string {
+  const rows = explainRules().map(
+    ({ rule, effect, sentence, beside }) =>
+      `| \`${rule}\` | ${effect} | ${sentence}${beside === null ? "" : ` *${beside}*`} |`,
+  );
+  return ["| rule | effect | what and why |", "|---|---|---|", ...rows].join("\n");
+}
+
+/** How a member's part changes; each arrow is a change of the record or what a witness proves. */
+function diagram(): string {
+  const arrows = PART_CHANGES.map(({ from, to, by }) => `  ${from} --> ${to}: ${by}`);
+  return ["```mermaid", "stateDiagram-v2", ...arrows, "```"].join("\n");
 }
 
 /** The help of every command, as it is printed at 100 columns. */

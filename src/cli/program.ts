@@ -8,6 +8,7 @@ import type { CliContext } from "./session.ts";
 import { register as completion } from "./commands/completion.ts";
 import { register as doctor } from "./commands/doctor.ts";
 import { register as down } from "./commands/down.ts";
+import { register as explain } from "./commands/explain.ts";
 import { register as failover } from "./commands/failover.ts";
 import { register as logs } from "./commands/logs.ts";
 import { register as param } from "./commands/param.ts";
@@ -24,7 +25,7 @@ import { register as url } from "./commands/url.ts";
 
 const GROUPS = [
   { title: "Start and stop:", commands: [up, down] },
-  { title: "Look:", commands: [status, logs, doctor] },
+  { title: "Look:", commands: [status, logs, explain, doctor] },
   { title: "Connect:", commands: [url, psql, sql] },
   { title: "Change:", commands: [switchover, failover, pause, standby, reclone, restart, param] },
   { title: "Shell:", commands: [completion] },

@@ -3,7 +3,9 @@
 import { setPaused } from "../core/record-changes.ts";
 import { changeClusterRecord, type LocalCluster, type Outcome } from "./cluster.ts";
 
-/** Takes effect with the record: also for agents that do not run now. Done twice it changes nothing. */
+/**
+ * Takes effect with the record: also for agents that do not run now. Done twice it changes nothing.
+ */
 export async function pause(cluster: LocalCluster, paused: boolean): Promise<Outcome> {
   const changed = await changeClusterRecord(cluster, (record) => setPaused(record, paused));
   const { name } = cluster.place;

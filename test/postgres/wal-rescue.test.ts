@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { copyFile, mkdir, open, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before as beforeAll, test } from "node:test";
 import { lsnFromBigInt, type Lsn } from "../../src/core/lsn.ts";
@@ -397,7 +397,5 @@ function assertIsRefused(outcome: RescueOutcome, expected: Expected): void {
 }
 
 async function readFirst(path: string, bytes: number): Promise<Uint8Array> {
-  await using file = await open(path, "r");
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
-  return buffer.subarray(0, bytesRead);
+  return (await readFile(path)).subarray(0, bytes);
 }

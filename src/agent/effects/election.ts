@@ -5,6 +5,7 @@ import { electLeader, termOfTimeline, type Ballot } from "../../core/protocol/el
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import { openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
+import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOf } from "../reach.ts";
@@ -86,7 +87,11 @@ export async function stand(context: EffectContext): Promise<void> {
       reason: decision.rule,
     }),
   );
-  if (taken === null) return;
+  if (taken === null) {
+    // Another was first: what is in the spool must not be there when this one follows it.
+    await clearSpool(member.paths.spool);
+    return;
+  }
   await member.memory.rememberTerm(taken.term);
   member.event({
     event: "elected",

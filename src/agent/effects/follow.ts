@@ -3,6 +3,7 @@
 import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import { isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
+import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
 import type { Position } from "../probe.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
@@ -23,6 +24,8 @@ export async function follow(context: EffectContext): Promise<void> {
   const { member, record } = context;
   const leader = writableLeader(record);
   if (leader === null) return; // It is being promoted; the record changes when it has been.
+  // An agent may have died between a rescue and the promotion that it was for.
+  await clearSpool(member.paths.spool);
   if (
     !isKnownToFollow(member, { leader, record }) &&
     !(await mayFollow(member, { leader, record }))

@@ -38,8 +38,8 @@ export async function saveWal(
     await member.witness.fence(from, signal);
     return await drain(member, of);
   } catch (thrown) {
-    signal.throwIfAborted();
     await clearSpool(member.paths.spool);
+    signal.throwIfAborted();
     const lostBytes = await missingOf(member, from).catch(() => null);
     return { savedBytes: 0, lostBytes, trouble: messageOf(thrown) };
   }
