@@ -1,0 +1,280 @@
+// Deliberate defects, each a mistake that somebody could make: the checkers must find every one of
+// them, or they would not find the next one that nobody made on purpose.
+import { announce } from "../../src/agent/effects/lead.ts";
+import type { Effect, Effects } from "../../src/agent/effects/effect.ts";
+import { MemberMemory } from "../../src/agent/memory.ts";
+import { relationTo } from "../../src/core/timeline.ts";
+import { electLeader } from "../../src/core/protocol/election.ts";
+import { withHistory } from "../../src/core/record.ts";
+import type { Defect } from "./defect.ts";
+import { observeModel } from "./model/effects.ts";
+import type { ModelMember } from "./model/member.ts";
+import { endOf } from "./model/wal.ts";
+
+export const DEFECTS: readonly Defect[] = [
+  {
+    name: "a start does not care how the directory was left: it may come up writable",
+    steps: {
+      writeStandbyMode: ({ disk }, upstream) => {
+        if (disk.data !== null) disk.data.upstream = upstream;
+      },
+    },
+  },
+  {
+    name: "a former primary rejoins without comparing its WAL",
+    steps: { standingOf: () => ({ kind: "behind" }) },
+  },
+  {
+    name: "timelines of one number count as one",
+    steps: { standingOf: (_member, { end, upstream }) => relationTo(upstream, end) },
+  },
+  {
+    name: "a running standby is pointed at any new primary",
+    steps: { isKnownToFollow: () => true },
+  },
+  {
+    name: "no marker is written before a copy",
+    steps: { writeMarker: () => {} },
+  },
+  {
+    name: "the marker of a half-made copy is overlooked",
+    observe: (member, record) =>
+      observeModel({ ...member, disk: { ...member.disk, marker: false } }, record),
+  },
+  {
+    name: "diverged data is removed at once",
+    steps: {
+      keepData: ({ name, disk, around }) => {
+        const { data } = disk;
+        disk.data = null;
+        if (data !== null) around.destroyed(data, { member: name, announced: false });
+      },
+    },
+  },
+  {
+    name: "a server is started beside the backends of its dead predecessor",
+    steps: { killOrphans: () => false },
+  },
+  {
+    name: "the lease is handed over before the old primary is shut down",
+    steps: {
+      shutDown: async ({ member }) => {
+        member.model.requestStop();
+        return member.disk.data === null ? 0 : endOf(member.disk.data).lsn;
+      },
+      successorHasAll: async () => {},
+    },
+  },
+  {
+    name: "the lease is handed over without shutting anything down",
+    steps: {
+      shutDown: async ({ member }) => (member.disk.data === null ? 0 : endOf(member.disk.data).lsn),
+    },
+  },
+  {
+    name: "the lease is handed over to whoever was streaming, however far it is",
+    steps: { successorHasAll: async () => {} },
+  },
+  {
+    name: "promotion goes on whatever has become of the lease",
+    steps: { mayStillPromote: async () => true },
+    alterEffects: (effects) => ({
+      ...effects,
+      promote: (context) => effects.promote({ ...context, signal: new AbortController().signal }),
+    }),
+  },
+  {
+    name: "an old primary is not fenced",
+    alterEffects: (effects) => ({
+      ...effects,
+      stop: async (context) => {
+        if (context.decision.rule !== "fence-old-primary") await effects.stop(context);
+      },
+    }),
+  },
+  {
+    name: "whoever finds that nobody leads takes the lease",
+    alterEffects: (effects) => ({
+      ...effects,
+      start: async (context) => {
+        await effects.start(context);
+        if (context.decision.rule === "start-and-wait") await seizeLease(context.member);
+      },
+    }),
+  },
+  {
+    name: "a primary whose data is gone makes new data",
+    alterEffects: (effects) => ({ ...effects, "give-up-lease": effects.bootstrap }),
+  },
+  {
+    name: "the record is written without comparing it",
+    alterStore: (store) => ({
+      ...store,
+      read: store.read,
+      write: async (request) => {
+        const now = await store.read();
+        return store.write({ ...request, expected: now?.revision ?? null });
+      },
+    }),
+  },
+  {
+    name: "waits are measured by the wall clock",
+    alterClock: (clock, wallClock) => ({
+      ...clock,
+      nowMs: () => clock.nowMs() + wallClock.offsetMs,
+    }),
+  },
+  {
+    name: "a standby is not told of its new primary",
+    alterEffects: (effects) => ({ ...effects, follow: async () => {} }),
+  },
+  {
+    name: "a failover names the member that is furthest behind",
+    choice: { compare: (one, other) => (one.lsn < other.lsn ? -1 : 1) },
+  },
+  {
+    name: "a failover compares positions and not whose timelines they are on",
+    choice: { compare: (one, other) => (one.lsn > other.lsn ? -1 : 1) },
+  },
+  {
+    name: "a promotion trusts the record that was read before",
+    steps: {
+      mayStillPromote: async ({ member, record }) =>
+        member.keeper.holdsLease && member.keeper.record?.term === record.term,
+    },
+  },
+  {
+    name: "a half-made copy is cleared by starting it",
+    alterEffects: (effects) => ({
+      ...effects,
+      clone: async (context) => {
+        if (context.member.disk.marker) context.member.disk.marker = false;
+        else await effects.clone(context);
+      },
+    }),
+  },
+  {
+    name: "a copy is not remembered, nor from whom it is",
+    alterEffects: (effects) => ({
+      ...effects,
+      clone: (context) => {
+        const { member } = context;
+        const memory = new MemberMemory({ save: async () => {} });
+        return effects.clone({ ...context, member: { ...member, memory } });
+      },
+    }),
+  },
+  {
+    name: "what an agent knew of terms and timelines is forgotten when it ends",
+    alterEffects: (effects) => ({
+      ...effects,
+      lead: async (context) => {
+        await effects.lead(context);
+        context.member.disk.memory = null;
+      },
+    }),
+  },
+  {
+    name: "a step is never cut off when the record changes",
+    alterEffects: (effects) =>
+      mapEffects(
+        effects,
+        (effect) => (context) => effect({ ...context, signal: new AbortController().signal }),
+      ),
+  },
+  {
+    name: "a new timeline is announced before the member is writable",
+    alterEffects: (effects) => ({
+      ...effects,
+      promote: async (context) => {
+        const { member, record } = context;
+        const timeline = (member.disk.data?.knownTimeline ?? 0) + 1;
+        await announce({
+          member,
+          record,
+          position: { inRecovery: false, timeline, writeLsn: "0/0" },
+        });
+        await effects.promote(context);
+      },
+    }),
+  },
+  {
+    name: "whoever stands for election takes the lease",
+    steps: {
+      electLeader: (ballots) => ({ winner: ballots[0]?.name ?? null, reason: "it was first" }),
+    },
+  },
+  {
+    name: "an election looks at positions and not at whose timelines they are on",
+    steps: {
+      electLeader: (ballots, patient) =>
+        electLeader(
+          ballots.map((ballot) =>
+            "lsn" in ballot ? { ...ballot, timeline: 1, timelineTerm: 0 } : ballot,
+          ),
+          patient,
+        ),
+    },
+  },
+  {
+    name: "an election waits for nobody who is silent",
+    steps: { electLeader: (ballots) => electLeader(ballots, false) },
+  },
+  {
+    name: "what the dead primary's disk has is not compared, and said to be nothing",
+    steps: { saveWal: async () => 0 },
+  },
+  {
+    name: "the lease is taken while the old primary may be back",
+    steps: { isHarmless: async () => true },
+  },
+  {
+    name: "a silent member counts as gone",
+    alterWitness: () => ({ isGone: () => true }),
+  },
+  {
+    name: "a lease that has run out is proof enough",
+    alterWitness: (witness) => ({
+      isGone: (member, of) => of.leaseHasRunOut || witness.isGone(member, of),
+    }),
+    steps: { isHarmless: async () => true },
+  },
+  {
+    name: "a failover does not wait until the old primary can do no harm",
+    choice: { mustBeHarmless: false },
+  },
+];
+
+function mapEffects(
+  effects: Effects<ModelMember>,
+  change: (effect: Effect<ModelMember>) => Effect<ModelMember>,
+): Effects<ModelMember> {
+  const changed = { ...effects };
+  for (const [name, effect] of Object.entries(effects))
+    Object.assign(changed, { [name]: change(effect) });
+  return changed;
+}
+
+/** As takeLease, for anybody. */
+async function seizeLease({ name, keeper }: ModelMember): Promise<void> {
+  await keeper.change((record) => {
+    if (record.leader !== null) return null;
+    const term = record.term + 1;
+    const at = "1970-01-01T00:00:00Z";
+    const position = { lsn: null, timeline: null };
+    const history = withHistory(record.history, {
+      term,
+      member: name,
+      ...position,
+      at,
+      reason: "",
+    });
+    return {
+      ...record,
+      term,
+      leader: { member: name, renewals: 0, ...position },
+      heir: null,
+      history,
+    };
+  });
+}

@@ -1,0 +1,20 @@
+// Looks for the first seed in which a defect is found.
+import type { Defect } from "./defect.ts";
+import { drawPlan } from "./faults.ts";
+import { Random } from "./random.ts";
+import { run } from "./world.ts";
+import type { Violation } from "./checkers.ts";
+
+export interface Finding {
+  readonly seed: number;
+  readonly violation: Violation;
+}
+
+/** Null when none of that many seeds shows it. */
+export async function findDefect(defect: Defect, limit: number): Promise<Finding | null> {
+  for (let seed = 1; seed <= limit; seed += 1) {
+    const { violation } = await run({ seed, plan: drawPlan(new Random(seed, 1)), defect });
+    if (violation !== null) return { seed, violation };
+  }
+  return null;
+}

@@ -1,0 +1,98 @@
+// One run of a process: what it waits for reaches it only while it lives, and later while it is
+// paused (SIGSTOP). What it had begun when it was killed never goes on.
+import type { Clock } from "../../src/agent/clock.ts";
+import type { Random } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export class Life {
+  readonly #scheduler: Scheduler;
+  #alive = true;
+  #held: (() => void)[] | null = null;
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  /** Neither dead nor paused. */
+  get answers(): boolean {
+    return this.#alive && this.#held === null;
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  end(): void {
+    this.#alive = false;
+    this.#held = null;
+  }
+
+  pause(): void {
+    this.#held ??= [];
+  }
+
+  /** All that came meanwhile comes now, in its order. */
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const run of held) this.#scheduler.at(0, () => this.deliver(run));
+  }
+
+  deliver(run: () => void): void {
+    if (!this.#alive) return;
+    this.#scheduler.stir();
+    if (this.#held === null) run();
+    else this.#held.push(run);
+  }
+
+  setTimer(ms: number, callback: () => void): Disposable {
+    let isOff = false;
+    const timer = this.#scheduler.quietly(ms, () =>
+      this.deliver(() => {
+        if (!isOff) callback();
+      }),
+    );
+    return {
+      [Symbol.dispose]: () => {
+        isOff = true;
+        timer[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** @throws the signal's reason, at once, when it is cut off. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason);
+      const timer = this.setTimer(ms, () => {
+        signal?.removeEventListener("abort", cutOff);
+        resolve();
+      });
+      const cutOff = () => {
+        timer[Symbol.dispose]();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", cutOff, { once: true });
+    });
+  }
+}
+
+/** The people's clock of a simulated machine, which faults set back and forth. */
+export interface WallClock {
+  offsetMs: number;
+}
+
+/** An agent's clock: it began at some moment of its own, and runs while its process is paused. */
+export function clockOf(
+  life: Life,
+  time: { scheduler: Scheduler; wallClock: WallClock; random: Random },
+): Clock {
+  const { scheduler, wallClock } = time;
+  const beganMs = time.random.between(0, 1_000_000);
+  return {
+    nowMs: () => beganMs + scheduler.nowMs,
+    wallClock: () =>
+      new Date(Date.UTC(2026, 0, 1) + scheduler.nowMs + wallClock.offsetMs).toISOString(),
+    setTimer: (ms, callback) => life.setTimer(ms, callback),
+  };
+}

@@ -1,0 +1,289 @@
+// The protocol's effects, carried out on models: the same order of steps as in src/agent/effects,
+// each taking virtual time, each cut off by its signal.
+import type { Effects } from "../../../src/agent/effects/effect.ts";
+import { announce } from "../../../src/agent/effects/lead.ts";
+import { giveUpLease, takeNamedLease } from "../../../src/agent/effects/lease.ts";
+import { rememberFollowing } from "../../../src/agent/effects/rejoin.ts";
+import { writableLeader, type Leader } from "../../../src/agent/member.ts";
+import { UnderstudyError } from "../../../src/core/errors.ts";
+import { isSameFork } from "../../../src/core/fork.ts";
+import { formatLsn } from "../../../src/core/lsn.ts";
+import type { Ground } from "../../../src/core/protocol/situation.ts";
+import type { ClusterRecord } from "../../../src/core/record.ts";
+import { setSystemId, withdrawSwitchover } from "../../../src/core/record-changes.ts";
+import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
+import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
+import type { ModelContext, ModelMember } from "./member.ts";
+import {
+  endOfData,
+  stopModel,
+  upstreamHistory,
+  type Primary,
+  type Steps,
+  type WalPosition,
+} from "./steps.ts";
+import { endOf, flushedEndOf, toLsn, type DataDirectory } from "./wal.ts";
+
+const START_LIMIT_MS = 60_000;
+const PROMOTE_LIMIT_MS = 60_000;
+const REQUEST_AGAIN_MS = 200;
+
+/** As observeGround. */
+export async function observeModel(
+  { model, disk }: ModelMember,
+  record: ClusterRecord | null,
+): Promise<Ground> {
+  switch (model.state) {
+    case "starting":
+    case "stopping":
+      return model.state;
+    case "accepting":
+      if (!model.inRecovery) return "primary";
+      return model.closed ? "closed" : "standby";
+    case "stopped":
+      if (disk.marker) return "half-made";
+      if (disk.data === null) return "nothing";
+      if ((record?.systemId ?? disk.data.systemId) !== disk.data.systemId) return "foreign";
+      return disk.data.control === "in production" ? "crashed" : "stopped";
+  }
+}
+
+export function modelEffects(steps: Steps): Effects<ModelMember> {
+  return {
+    "take-lease": takeNamedLease,
+    "give-up-lease": giveUpLease,
+    "step-down": (context) => stepDown(steps, context, () => startAsStandby(steps, context, null)),
+    "open-election": freeLease,
+    stand: (context) => stand(steps, context),
+    bootstrap: (context) => bootstrap(context),
+    start: (context) => startAsStandby(steps, context, null),
+    promote: (context) => promote(steps, context),
+    lead: (context) => lead(context),
+    clone: (context) => clone(steps, context),
+    rejoin: (context) => rejoin(steps, context),
+    follow: (context) => follow(steps, context),
+    stop: stopModel,
+    retire: stopModel,
+  };
+}
+
+async function bootstrap({ member, signal }: ModelContext): Promise<void> {
+  await member.life.sleep(member.random.between(300, 1_500), signal);
+  member.disk.data ??= firstData(member.random.between(1, 1 << 30));
+  await recordSystemId(member);
+}
+
+async function recordSystemId({ keeper, disk }: ModelMember): Promise<void> {
+  const systemId = disk.data?.systemId;
+  if (keeper.record?.systemId !== null || systemId === undefined) return;
+  await keeper.change((record) => setSystemId(record, systemId));
+}
+
+async function startAsStandby(
+  steps: Steps,
+  { member, record, signal }: ModelContext,
+  upstream: string | null,
+): Promise<void> {
+  const { life, model, random } = member;
+  steps.killOrphans(member);
+  const asPrimary = record.leader?.member === member.name;
+  await life.sleep(random.between(1, 10), signal);
+  steps.writeStandbyMode(member, upstream);
+  model.start({ withoutReaders: asPrimary && random.chance(0.2) });
+  // The leader need not wait until it takes connections.
+  if (asPrimary) return;
+  for (let waitedMs = 0; model.state !== "accepting"; waitedMs += 20) {
+    if (model.state === "stopped" || waitedMs > START_LIMIT_MS)
+      throw new UnderstudyError("START_FAILED", `${member.name} did not start`);
+    await life.sleep(20, signal);
+  }
+}
+
+async function promote(steps: Steps, context: ModelContext): Promise<void> {
+  const { member, record, signal } = context;
+  const { model, life } = member;
+  await recordSystemId(member);
+  if (!(await steps.mayStillPromote(context))) return;
+  for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
+    if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
+      throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
+    if (waitedMs % REQUEST_AGAIN_MS === 0) model.requestPromotion(record.term);
+    await life.sleep(10, signal);
+  }
+  await announceModel(member, context);
+}
+
+async function lead(context: ModelContext): Promise<void> {
+  const { member, record } = context;
+  if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
+  await member.life.sleep(member.random.between(2, 20), context.signal);
+  await announceModel(member, context);
+}
+
+async function announceModel(member: ModelMember, { record }: ModelContext): Promise<void> {
+  const { data } = member.disk;
+  if (data === null || member.model.state !== "accepting") return;
+  const { timeline, lsn } = endOf(data);
+  const { inRecovery } = member.model;
+  await announce({
+    member,
+    record,
+    position: { inRecovery, timeline, writeLsn: formatLsn(toLsn(lsn)) },
+  });
+}
+
+async function clone(steps: Steps, context: ModelContext): Promise<void> {
+  const { member, record, signal } = context;
+  const { disk, random, life, around } = member;
+  const leader = writableLeader(record);
+  if (leader === null || record.systemId === null) return;
+  if (disk.marker) {
+    if (disk.data !== null) around.destroyed(disk.data, { member: member.name, announced: false });
+    disk.data = null;
+  }
+  const source = sourceOf(member, leader);
+  around.cloneBegun(member.name);
+  const checkpoint = flushedEndOf(source);
+  const { timeline } = endOf(source);
+  steps.writeMarker(member);
+  disk.data = { ...source, wal: [], flushed: 0, isWhole: false, freshCopy: null };
+  for (let left = random.between(3, 12); left > 0; left -= 1) {
+    await life.sleep(random.between(50, 400), signal);
+    if (sourceOf(member, leader) !== source)
+      throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} has other data now`);
+  }
+  if (endOf(source).timeline !== timeline)
+    throw new UnderstudyError("BACKUP_FAILED", `${leader.name} was promoted during the backup`);
+  disk.data = copyOf(source, { timeline, checkpoint });
+  disk.marker = false;
+  await member.memory.rememberPath({
+    followed: {
+      leader: leader.name,
+      timeline,
+      before: timeline,
+      switchPoint: formatLsn(toLsn(checkpoint)),
+    },
+    forks: record.forks,
+  });
+  await startAsStandby(steps, context, leader.name);
+  removeReplaced(member);
+}
+
+function removeReplaced({ name, disk, around }: ModelMember): void {
+  if (disk.replaced === null) return;
+  around.destroyed(disk.replaced, { member: name, announced: false });
+  disk.replaced = null;
+}
+
+/** @throws UnderstudyError CONNECTION_FAILED while the primary cannot be copied. */
+function sourceOf(member: ModelMember, leader: Leader): DataDirectory {
+  const server = member.around.serverOf(leader.name, member.name);
+  const data = server?.state === "accepting" ? server.disk.data : null;
+  if (data === null || data === undefined)
+    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} cannot be copied now`);
+  return data;
+}
+
+async function rejoin(steps: Steps, context: ModelContext): Promise<void> {
+  const { member, record } = context;
+  const leader = writableLeader(record);
+  if (leader === null) return startAsStandby(steps, context, null);
+  steps.killOrphans(member);
+  const upstream = await upstreamHistory(member, leader).catch((thrown: unknown) => {
+    if (thrown instanceof UnderstudyError && thrown.code === "CONNECTION_FAILED") return null;
+    throw thrown;
+  });
+  if (upstream === null) return serveReadsMeanwhile(steps, context);
+  const end = endOfData(member, upstream);
+  const standing = steps.standingOf(member, { end, upstream, record });
+  if (standing.kind !== "behind") return steps.keepData(member);
+  await rememberFollowing(member, { upstream, end, leader, record });
+  await startAsStandby(steps, context, leader.name);
+}
+
+async function serveReadsMeanwhile(steps: Steps, context: ModelContext): Promise<void> {
+  const control = context.member.disk.data?.control;
+  if (control === "shut down in recovery" || control === "in archive recovery")
+    return startAsStandby(steps, context, null);
+  throw new UnderstudyError("CONNECTION_FAILED", "the primary cannot be asked now");
+}
+
+async function follow(steps: Steps, context: ModelContext): Promise<void> {
+  const { member, record } = context;
+  const leader = writableLeader(record);
+  const { data } = member.disk;
+  if (leader === null || data === null) return;
+  const primary = { leader, record };
+  if (!steps.isKnownToFollow(member, primary) && !(await mayFollow(steps, member, primary)))
+    return stopModel(context);
+  await member.life.sleep(member.random.between(1, 10), context.signal);
+  if (data.upstream === leader.name) return;
+  data.upstream = leader.name;
+  member.model.reload();
+}
+
+/** As mayFollow in src/agent/effects/follow.ts. */
+async function mayFollow(steps: Steps, member: ModelMember, primary: Primary): Promise<boolean> {
+  const { leader, record } = primary;
+  const { data } = member.disk;
+  const endLsn = data === null ? null : toLsn(endOf(data).lsn);
+  const timeline = endLsn === null ? null : member.memory.timelineAt(endLsn);
+  if (endLsn === null || timeline === null) return false;
+  const received = receivedTimeline(member.model);
+  const upstream = await upstreamHistory(member, leader);
+  const end = { timeline, endLsn };
+  const { kind } = steps.standingOf(member, { end, upstream, record });
+  if (kind !== "behind" && !hasSwitched(member, { received, upstream, end, ...primary }))
+    return false;
+  await rememberFollowing(member, { upstream, end, leader, record });
+  return true;
+}
+
+/** As hasSwitched in src/agent/effects/follow.ts. */
+function hasSwitched(
+  { memory }: ModelMember,
+  seen: Primary & { received: number | null; upstream: UpstreamHistory; end: WalPosition },
+): boolean {
+  const { upstream, end, leader, record } = seen;
+  const left = upstream.history.ancestors.find(({ timeline }) => timeline === end.timeline);
+  return (
+    memory.followed?.leader === leader.name &&
+    isSameFork(end.timeline, { member: memory.forks, primary: record.forks }) &&
+    seen.received === leader.timeline &&
+    left !== undefined &&
+    end.endLsn >= left.switchPoint
+  );
+}
+
+function firstData(seed: number): DataDirectory {
+  return {
+    systemId: String(seed),
+    wal: [],
+    flushed: 0,
+    ancestors: [],
+    knownTimeline: 1,
+    control: "shut down",
+    standbyMode: false,
+    upstream: null,
+    freshCopy: null,
+    isWhole: true,
+  };
+}
+
+/** A base backup, whole: what it takes from its source until it ends. */
+function copyOf(
+  source: DataDirectory,
+  freshCopy: { timeline: number; checkpoint: number },
+): DataDirectory {
+  const wal = source.wal.slice(0, source.flushed);
+  return {
+    ...source,
+    wal,
+    flushed: wal.length,
+    control: "in production",
+    standbyMode: false,
+    upstream: null,
+    freshCopy,
+    isWhole: true,
+  };
+}

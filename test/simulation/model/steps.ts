@@ -1,0 +1,146 @@
+// The steps that the modelled effects are made of, each in its own words so that a deliberate
+// defect can take the place of one. What src/agent decides in plain code is called from there.
+import type { EffectContext } from "../../../src/agent/effects/effect.ts";
+import { electLeader } from "../../../src/core/protocol/election.ts";
+import { standingOf, type Standing } from "../../../src/agent/effects/rejoin.ts";
+import { isKnownToFollow } from "../../../src/agent/effects/follow.ts";
+import type { Leader } from "../../../src/agent/member.ts";
+import { UnderstudyError } from "../../../src/core/errors.ts";
+import { lsnFromBigInt, type Lsn } from "../../../src/core/lsn.ts";
+import type { ClusterRecord } from "../../../src/core/record.ts";
+import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
+import { isHarmless, saveWal } from "./election.ts";
+import type { ModelContext, ModelMember } from "./member.ts";
+import { endOf, flushedEndOf, historyOf, loseUnflushed, toLsn } from "./wal.ts";
+
+export interface Primary {
+  readonly leader: Leader;
+  readonly record: ClusterRecord;
+}
+
+export interface WalPosition {
+  readonly timeline: number;
+  readonly endLsn: Lsn;
+}
+
+export interface Steps {
+  /** @returns whether any was alive. */
+  killOrphans(member: ModelMember): boolean;
+  /** How a member's data stands to the primary's history. */
+  standingOf(
+    member: ModelMember,
+    of: { end: WalPosition; upstream: UpstreamHistory; record: ClusterRecord },
+  ): Standing;
+  isKnownToFollow(member: ModelMember, primary: Primary): boolean;
+  /** Puts data that others do not have out of the way. */
+  keepData(member: ModelMember): void;
+  /** Before each start. */
+  writeStandbyMode(member: ModelMember, upstream: string | null): void;
+  /** Whether the lease is still what the promotion was decided on. */
+  mayStillPromote(context: ModelContext): Promise<boolean>;
+  electLeader: typeof electLeader;
+  /** What the old primary's disk has and this member has not. @returns the bytes that are lost. */
+  saveWal(context: EffectContext<ModelMember>, from: string): Promise<number | null>;
+  /** Last of all before the lease is taken. */
+  isHarmless(context: EffectContext<ModelMember>, old: string): Promise<boolean>;
+  /** Before the first byte of a copy. */
+  writeMarker(member: ModelMember): void;
+  /** Before the lease is handed over: nothing is written any more, and it has all of it. */
+  successorHasAll(context: ModelContext & { to: string; end: number }): Promise<void>;
+  /** Before a hand-over. */
+  shutDown(context: ModelContext): Promise<number>;
+}
+
+const FAR = lsnFromBigInt(1n << 63n);
+const KEPT_LIMIT = 3;
+const STOP_LIMIT_MS = 60_000;
+const REPLAY_LIMIT_MS = 10_000;
+
+export const STEPS: Steps = {
+  killOrphans: ({ model, disk }) => {
+    if (!model.orphan) return false;
+    model.orphan = false;
+    if (disk.data !== null) loseUnflushed(disk.data);
+    return true;
+  },
+  standingOf,
+  electLeader,
+  saveWal,
+  isHarmless,
+  isKnownToFollow,
+  keepData: ({ name, disk, around }) => {
+    if (disk.data === null) return;
+    disk.kept.unshift(disk.data);
+    disk.data = null;
+    for (const data of disk.kept.splice(KEPT_LIMIT))
+      around.destroyed(data, { member: name, announced: true });
+  },
+  writeStandbyMode: ({ disk }, upstream) => {
+    if (disk.data === null) return;
+    disk.data.standbyMode = true;
+    disk.data.upstream = upstream;
+  },
+  mayStillPromote: ({ member, record }) => member.keeper.confirmLease(record.term),
+  writeMarker: ({ disk }) => {
+    disk.marker = true;
+  },
+  shutDown: async ({ member, signal }) => {
+    await stopModel({ member, signal });
+    const { data } = member.disk;
+    if (data?.control !== "shut down")
+      throw new UnderstudyError("SWITCHOVER_FAILED", `${member.name} did not shut down cleanly`);
+    return endOf(data).lsn;
+  },
+  successorHasAll: async ({ member, to, end, signal }) => {
+    for (let waitedMs = 0; waitedMs < REPLAY_LIMIT_MS; waitedMs += 50) {
+      const successor = member.around.memberOf(to, member.name);
+      const data = successor?.model.state === "accepting" ? successor.disk.data : null;
+      if (data !== null && data !== undefined && endOf(data).lsn >= end) return;
+      await member.life.sleep(50, signal);
+    }
+    throw new UnderstudyError("TIMED_OUT", `${to} has not replayed ${end}`);
+  },
+};
+
+/** Waits until it has stopped, as the real one does. */
+export async function stopModel({
+  member,
+  signal,
+}: Pick<ModelContext, "member" | "signal">): Promise<void> {
+  const { model, life } = member;
+  model.requestStop();
+  for (let waitedMs = 0; model.state !== "stopped"; waitedMs += 20) {
+    if (waitedMs > STOP_LIMIT_MS)
+      throw new UnderstudyError("TIMED_OUT", `${member.name} did not stop`);
+    await life.sleep(20, signal);
+  }
+}
+
+/** @throws UnderstudyError CONNECTION_FAILED as the real one. */
+export async function upstreamHistory(
+  member: ModelMember,
+  leader: Leader,
+): Promise<UpstreamHistory> {
+  await member.life.sleep(member.random.between(2, 20));
+  const server = member.around.serverOf(leader.name, member.name);
+  const data = server?.isWritable === true ? server.disk.data : null;
+  if (data === null)
+    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} does not answer`);
+  const history = historyOf(data);
+  if (history.timeline !== leader.timeline)
+    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} is not yet on its timeline`);
+  return { systemId: data.systemId, history, writeLsn: toLsn(flushedEndOf(data)) };
+}
+
+/** As endOfData in src/agent/effects/rejoin.ts: a copy that was never started has no WAL yet. */
+export function endOfData({ disk }: ModelMember, upstream: UpstreamHistory): WalPosition {
+  const { data } = disk;
+  if (data === null) throw new UnderstudyError("DATA_MISSING", "there is no data");
+  if (data.freshCopy === null) {
+    const end = endOf(data);
+    return { timeline: end.timeline, endLsn: toLsn(end.lsn) };
+  }
+  const { timeline, checkpoint } = data.freshCopy;
+  const isOnTimeline = timeline === upstream.history.timeline;
+  return { timeline, endLsn: isOnTimeline ? toLsn(checkpoint) : FAR };
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawPlan } from "./faults.ts";
+import { simulateMany } from "./many.ts";
+import { Random } from "./random.ts";
+import { shrink } from "./shrink.ts";
+import { DEFECTS } from "./defects.ts";
+import { findDefect } from "./find.ts";
+import { run } from "./world.ts";
+
+const SEEDS = 1_000;
+
+test("a thousand seeds break nothing, and all is well after their faults", async () => {
+  const tally = await simulateMany({ from: 1, count: SEEDS, processes: 2 });
+  assert.equal(tally.seeds, SEEDS);
+  assert.deepEqual(
+    tally.failed.map(({ seed, message }) => `npm run simulate -- --seed ${seed}: ${message}`),
+    [],
+  );
+  // They do meet what they are for.
+  assert(tally.promotions > 2 * SEEDS, `${tally.promotions} promotions`);
+  assert(tally.acknowledged > 500 * SEEDS, `${tally.acknowledged} commits`);
+});
+
+test("each seed is two minutes, two to five members and five faults or more", async () => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const { members, faults } = drawPlan(new Random(seed, 1));
+    assert(members.length >= 2 && members.length <= 5 && faults.length >= 5, `seed ${seed}`);
+  }
+  const { simulatedMs } = await run({ seed: 1, plan: drawPlan(new Random(1, 1)) });
+  assert(simulatedMs >= 120_000);
+});
+
+test("the same seed gives the same run, another one another", async () => {
+  const hashes = [];
+  for (const seed of [7, 7, 8]) {
+    const { traceHash } = await run({ seed, plan: drawPlan(new Random(seed, 1)) });
+    hashes.push(traceHash);
+  }
+  assert.equal(hashes[0], hashes[1]);
+  assert.notEqual(hashes[0], hashes[2]);
+});
+
+test("a plan that fails is made smaller, and the smaller one fails too", async () => {
+  const defect = DEFECTS.find(({ name }) => name.includes("beside the backends"));
+  assert(defect);
+  const found = await findDefect(defect, 2_000);
+  assert(found);
+  const plan = drawPlan(new Random(found.seed, 1));
+  const failed = await run({ seed: found.seed, plan, defect });
+  const smallest = await shrink({ seed: found.seed, plan, defect }, failed);
+  assert(smallest.faults.length < plan.faults.length);
+  const again = await run({ seed: found.seed, plan: smallest, defect });
+  assert.equal(again.violation?.invariant, failed.violation?.invariant);
+});
