@@ -21,7 +21,6 @@ import { LEASE_TTL_MS } from "./create-cluster.ts";
 import { giveTo, type Owner } from "./owner.ts";
 import { entriesOf } from "./entries-of.ts";
 
-
 const addressSchema = v.object({ host: v.string(), port: v.number(), apiPort: v.number() });
 
 /** What a member has on disk. */

@@ -352,10 +352,9 @@ test("an aborted rescue, and one whose source cannot be read, leave an empty spo
   await pair.primary.kill();
   const request = await pair.request();
   await leaveStaleFile(pair);
-  const reason = new Error("enough");
-  await assert.rejects(rescueWal({ ...request, signal: AbortSignal.abort(reason) }), reason);
+  const signal = AbortSignal.abort();
+  await assert.rejects(rescueWal({ ...request, signal }), { name: "AbortError" });
   assert.deepEqual(await readdir(pair.spoolDir), []);
-  await leaveStaleFile(pair);
   await rm(join(pair.primary.dataDir, "global", "pg_control"));
   await assert.rejects(rescueWal(request), { code: "DATA_UNREADABLE" });
   assert.deepEqual(await readdir(pair.spoolDir), []);

@@ -72,8 +72,10 @@ export async function recoverTarget(target: RewindTarget, signal: AbortSignal): 
  */
 async function awaitPostmasterGone(dataDir: string, signal: AbortSignal): Promise<void> {
   const file = await readPostmasterPid(dataDir);
+  if (file === null) return;
+  const { pid } = file;
   const deadline = performance.now() + ZOMBIE_LIMIT_MS;
-  while (file !== null && isTaken(file.pid) && performance.now() < deadline)
+  while (isTaken(pid) && performance.now() < deadline)
     await delay(ZOMBIE_POLL_MS, undefined, { signal });
 }
 
