@@ -58,8 +58,9 @@ describe("a member's deadman", () => {
       );
       const acknowledged = await writer.stop();
       assert.notEqual(cluster.agentPid(member), agent);
+      const happened = await cluster.agentsLastWords();
       for (const { name, pid } of earlier.members)
-        assert.equal(memberOf(later, name).pid, pid, `${name} was not restarted`);
+        assert.equal(memberOf(later, name).pid, pid, `${name} was restarted: ${happened}`);
       assert.deepEqual([later.term, later.timeline], [earlier.term, earlier.timeline]);
       assert.equal((await eventsOf(cluster, member, "server-killed")).length, 0);
       await assertAllRows(cluster, acknowledged);
