@@ -256,7 +256,9 @@ function standingOf(of: { keeper: LeaseKeeper; agent: Agent; dataDir: string }):
   return {
     holdsLease: record === null ? null : holdsLease,
     mayBeWritable:
-      ground === "primary" || (ground === "nothing" && findPostmaster(of.dataDir) !== null),
+      ground === "primary" ||
+      ground === "held" ||
+      (ground === "nothing" && findPostmaster(of.dataDir) !== null),
     term: record?.term ?? 0,
     ttlMs: record?.ttlMs ?? FIRST_TTL_MS,
   };

@@ -138,6 +138,7 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   // A leader that cannot be promoted is no standby that catches up: nobody leads.
   if (activity.failure !== null && ground === "standby" && member.keeper.holdsLease)
     return "failed";
+  if (ground === "held") return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
   if (ground === "starting" || ground === "closed") return "starting";
   if (ground === "primary") return position === null ? "failed" : "running";
@@ -175,6 +176,7 @@ async function reasonOf(input: Reading, position: Position | null): Promise<stri
     return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
   if (cannotLead(input))
     return `it was the primary, but ${member.paths.data} is ${ground === "nothing" ? "gone" : "half made"}`;
+  if (ground === "held") return "its PostgreSQL was stopped by a signal and serves nobody new";
   if (ground === "starting" || ground === "closed")
     return "PostgreSQL is starting or recovering; it is given the time it needs";
   if (ground !== "standby" || isStreaming(member, position)) return null;

@@ -99,9 +99,14 @@ export function findPostmaster(dataDir: string): ProcessStat | null {
  * looked at.
  */
 export function isServerProcess(of: { pid: number; dataDir: string }): boolean {
+  return serverProcess(of) !== null;
+}
+
+/** As isServerProcess, with what the system tells of it. */
+export function serverProcess(of: { pid: number; dataDir: string }): ProcessStat | null {
   requireProc();
   const stat = readLiveStat(of.pid);
-  return stat !== null && belongsTo(stat, of.dataDir);
+  return stat !== null && belongsTo(stat, of.dataDir) ? stat : null;
 }
 
 function belongsTo(stat: ProcessStat, dataDir: string): boolean {

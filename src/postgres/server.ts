@@ -9,7 +9,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
 import { readPostmasterPid, type PostmasterStatus } from "./postmaster-pid.ts";
 import type { Installation } from "./installation.ts";
-import { findServerProcesses, isServerProcess, killServer, signalPostmaster } from "./processes.ts";
+import {
+  findServerProcesses,
+  isServerProcess,
+  killServer,
+  serverProcess,
+  signalPostmaster,
+} from "./processes.ts";
 import { serverEnvironment } from "./server-environment.ts";
 
 export interface ServerOptions {
@@ -29,8 +35,15 @@ export type ServerState =
    * "killing the whole server").
    */
   | { readonly kind: "orphaned"; readonly processes: number }
-  /** "closed": up, in recovery, and taking no connections (hot_standby is off). */
-  | { readonly kind: "starting" | "accepting" | "closed" | "stopping"; readonly pid: number };
+  /**
+   * "closed": up, in recovery, and taking no connections (hot_standby is off). "held": its
+   * postmaster was stopped by a signal a while ago, so that nobody new can connect, nothing is
+   * forked and no request is heard.
+   */
+  | {
+      readonly kind: "starting" | "accepting" | "closed" | "stopping" | "held";
+      readonly pid: number;
+    };
 
 const POLL_MS = 3;
 /** Recovery may go on for hours; whoever started it has other things to do. */
@@ -42,6 +55,7 @@ const LOG_TAIL_BYTES = 16_384;
  * was left, nothing is for this long.
  */
 const NOTHING_LEFT_MS = 1_000;
+const HELD_AFTER_MS = 1_000;
 
 export class PostgresServer {
   readonly #options: ServerOptions;
@@ -49,6 +63,8 @@ export class PostgresServer {
   #childPid: number | null = null;
   /** When the process table was last walked and had nothing of this server. */
   #nothingLeftMs = -Infinity;
+  /** Since when the postmaster is seen stopped by a signal. */
+  #stoppedSinceMs: number | null = null;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -62,14 +78,27 @@ export class PostgresServer {
   async state(): Promise<ServerState> {
     const { dataDir } = this.#options;
     const file = await readPostmasterPid(dataDir);
-    if (file !== null && isServerProcess({ pid: file.pid, dataDir }))
-      return this.#alive({ kind: stateWord(file.status), pid: file.pid });
+    const postmaster = file === null ? null : serverProcess({ pid: file.pid, dataDir });
+    if (file !== null && postmaster !== null) {
+      const { pid } = postmaster;
+      return this.#alive({ kind: this.#isHeld(postmaster) ? "held" : stateWord(file.status), pid });
+    }
     // Its end may be seen here before it is reported.
     const child = this.#childPid;
     if (child !== null && isServerProcess({ pid: child, dataDir }))
       return this.#alive({ kind: "starting", pid: child });
     if (performance.now() - this.#nothingLeftMs < NOTHING_LEFT_MS) return { kind: "stopped" };
     return this.#lookForOrphans();
+  }
+
+  /** Whoever kills a server whole stops its postmaster too, for milliseconds. */
+  #isHeld({ state }: { state: string }): boolean {
+    if (state !== "T" && state !== "t") {
+      this.#stoppedSinceMs = null;
+      return false;
+    }
+    this.#stoppedSinceMs ??= performance.now();
+    return performance.now() - this.#stoppedSinceMs >= HELD_AFTER_MS;
   }
 
   #alive(state: ServerState): ServerState {

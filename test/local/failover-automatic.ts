@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import type { ClusterStatus } from "../../src/core/cluster-status.ts";
 import type { Major } from "../../src/core/spec.ts";
 import { AppWriter, compareRows } from "../support/app-writer.ts";
+import { signal } from "../support/cluster-processes.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { cutOff } from "./crash-failover.ts";
 import { assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
@@ -27,6 +28,11 @@ export function describeAutomaticFailover(major: Major): void {
       }));
     it("a standby takes over when the primary is killed with its agent", () =>
       fails(cluster, (primary) => cluster.killMember(primary)));
+    it("a standby takes over when the postmaster hangs, and nothing that its backends did is lost", () =>
+      fails(cluster, async (primary) => {
+        const { pid } = memberOf(await cluster.status(), primary);
+        signal(pid ?? 0, "SIGSTOP");
+      }));
     it("saves what no standby had received from the dead primary's disk", () => savesWal(cluster));
     it("does nothing while it is paused, and takes over when that ends", () =>
       whilePaused(cluster));

@@ -81,5 +81,18 @@ export async function fence(context: EffectContext): Promise<void> {
       message: `${member.name} was writable without the lease of term ${record.term}; its PostgreSQL is stopped.`,
       details: { term: record.term, leader: record.leader?.member ?? null },
     });
-  await stopServer(context);
+  // It would not hear a request to shut down.
+  if (decision.rule === "end-held-server") await endHeld(context);
+  else await stopServer(context);
+}
+
+async function endHeld({ member, signal }: EffectContext): Promise<void> {
+  await member.session.close();
+  await member.server.kill(signal);
+  member.event({
+    event: "held-server-ended",
+    rule: "end-held-server",
+    level: "warning",
+    message: `PostgreSQL of ${member.name} was stopped by a signal and served nobody; it was ended.`,
+  });
 }

@@ -136,6 +136,7 @@ test("from every part and ground, effects that succeed lead to a state that stay
     "await-the-record",
     "let-it-start",
     "let-it-stop",
+    "let-it-be-held",
   ] as const);
   for (const start of cells) {
     let at: { part: Part; ground: Ground } | null = start;

@@ -47,6 +47,7 @@ export const GROUND_MEANINGS: Readonly<Record<Ground, string>> = {
   closed: "PostgreSQL is in recovery and takes no readers",
   standby: "PostgreSQL is in recovery and takes readers",
   primary: "PostgreSQL takes writes",
+  held: "PostgreSQL was stopped by a signal",
   stopping: "PostgreSQL is shutting down",
 };
 

@@ -40,6 +40,15 @@ export const RULES = {
     effect: "wait",
     sentence: "PostgreSQL is starting or recovering; it is given the time it needs.",
   },
+  "let-it-be-held": {
+    effect: "wait",
+    sentence: "PostgreSQL was stopped by a signal; whoever did that is to let it go on.",
+  },
+  "end-held-server": {
+    effect: "stop",
+    sentence:
+      "PostgreSQL of this primary was stopped by a signal and serves nobody: it is ended, and a standby takes over.",
+  },
   "let-it-stop": { effect: "wait", sentence: "PostgreSQL is stopping." },
   "found-the-cluster": {
     effect: "bootstrap",
@@ -147,6 +156,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "keep-without-record",
     standby: "keep-without-record",
     primary: "keep-without-record",
+    held: "let-it-be-held",
     stopping: "let-it-stop",
   },
   leader: {
@@ -159,6 +169,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "promote-under-lease",
     standby: "promote-under-lease",
     primary: "lead",
+    held: "end-held-server",
     stopping: "let-it-stop",
   },
   heir: {
@@ -171,6 +182,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "take-named-lease",
     standby: "take-named-lease",
     primary: "fence-old-primary",
+    held: "end-held-server",
     stopping: "let-it-stop",
   },
   follower: {
@@ -183,6 +195,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "reopen",
     standby: "follow",
     primary: "fence-old-primary",
+    held: "let-it-be-held",
     stopping: "let-it-stop",
   },
   bereaved: {
@@ -195,6 +208,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "leader-is-gone",
     standby: "leader-is-gone",
     primary: "fence-old-primary",
+    held: "let-it-be-held",
     stopping: "let-it-stop",
   },
   candidate: {
@@ -207,6 +221,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "reopen",
     standby: "stand-for-election",
     primary: "fence-old-primary",
+    held: "let-it-be-held",
     stopping: "let-it-stop",
   },
   waiting: {
@@ -219,6 +234,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "reopen",
     standby: "await-a-primary",
     primary: "fence-old-primary",
+    held: "let-it-be-held",
     stopping: "let-it-stop",
   },
   removed: {
@@ -231,6 +247,7 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     closed: "retire",
     standby: "retire",
     primary: "retire",
+    held: "let-it-be-held",
     stopping: "let-it-stop",
   },
 };

@@ -44,6 +44,8 @@ export type Ground =
   | "closed"
   | "standby"
   | "primary"
+  /** Its postmaster was stopped by a signal: nobody can connect, and it hears no request. */
+  | "held"
   | "stopping";
 
 export const PARTS = [
@@ -66,6 +68,7 @@ export const GROUNDS = [
   "closed",
   "standby",
   "primary",
+  "held",
   "stopping",
 ] as const satisfies readonly Ground[];
 
