@@ -1,7 +1,12 @@
 // From a primary that is gone to the next one: its lease is freed, the standbys compare themselves,
 // and the best of them saves what the old primary's disk still has before it takes the lease.
 import { formatLsn, greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
-import { electLeader, termOfTimeline, type Ballot } from "../../core/protocol/election.ts";
+import {
+  electLeader,
+  lacksNewestFork,
+  termOfTimeline,
+  type Ballot,
+} from "../../core/protocol/election.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import { openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
@@ -10,7 +15,7 @@ import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOf } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
-import { saveWal } from "./save-wal.ts";
+import { saveWal, type SavedWal } from "./save-wal.ts";
 import { start } from "./start.ts";
 
 /** Of an agent on the same machine or in the same network, for what it has in memory. */
@@ -56,7 +61,8 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
 /** One look around: the winner takes the lease, the others look again soon. */
 export async function stand(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
-  const ballots = [await ownBallot(member, record), ...(await askOthers(member, record))];
+  const own = await ownBallot(member, record);
+  const ballots = [own, ...(await askOthers(member, record))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
   const { winner, reason } = electLeader(ballots, patient);
   if (winner !== member.name) {
@@ -70,11 +76,13 @@ export async function stand(context: EffectContext): Promise<void> {
   const old = record.history.at(-1)?.member ?? null;
   const saved =
     old === null || old === member.name ? null : await saveWal(member, { from: old, signal });
-  if (old !== null && !(await isHarmless(member, { name: old, record }))) {
+  const obstacle = await whyNotTake({ context, own, old, saved });
+  if (obstacle !== null) {
+    await clearSpool(member.paths.spool);
     member.log.write({
       event: "not-taken",
       rule: decision.rule,
-      message: `${member.name} is to lead, but PostgreSQL of ${old} runs and may take writes: it is waited for.`,
+      message: `${member.name} is to lead, but does not take the lease: ${obstacle}.`,
     });
     return;
   }
@@ -123,6 +131,23 @@ async function isHarmless(
   if (name === member.name || address === undefined) return true;
   if (member.witness.isGone(name, { leaseHasRunOut: true })) return true;
   return (await ballotOf(member, { name, address })).kind === "up";
+}
+
+/** What only a person may decide, and what is to be waited for. */
+async function whyNotTake(of: {
+  context: EffectContext;
+  own: Ballot;
+  old: string | null;
+  saved: SavedWal | null;
+}): Promise<string | null> {
+  const { own, old, saved } = of;
+  const { member, record } = of.context;
+  if (old !== null && !(await isHarmless(member, { name: old, record })))
+    return `PostgreSQL of ${old} runs and may take writes`;
+  const isWhole = saved?.lostBytes === 0 || old === member.name;
+  if (!isWhole && "timelineTerm" in own && lacksNewestFork(record.forks, own))
+    return `it has nothing of what ${old ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
+  return null;
 }
 
 async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot> {
@@ -183,10 +208,7 @@ function tagsOf(address: RecordMember | undefined): { priority: number; barred: 
   return { priority, barred: nofailover };
 }
 
-function describeSaved(
-  saved: Awaited<ReturnType<typeof saveWal>> | null,
-  old: string | null,
-): string {
+function describeSaved(saved: SavedWal | null, old: string | null): string {
   if (saved === null) return "nobody led before it";
   const { savedBytes, lostBytes, trouble } = saved;
   if (lostBytes === null)

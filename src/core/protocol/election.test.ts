@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Lsn } from "../lsn.ts";
-import { electLeader, type Ballot } from "./election.ts";
+import { electLeader, lacksNewestFork, type Ballot } from "./election.ts";
 
 type Able = Extract<Ballot, { kind: "up" | "down" }>;
 
@@ -66,4 +66,14 @@ test("whoever asks, and in whatever order the answers come, the winner is the sa
       assert.notEqual(chosen?.barred, true);
     }),
   );
+});
+
+test("who never came onto the last leader's timeline lacks what that one acknowledged", () => {
+  const forks = [
+    { timeline: 2, term: 1 },
+    { timeline: 3, term: 4 },
+  ];
+  assert.equal(lacksNewestFork(forks, { timelineTerm: 1 }), true);
+  assert.equal(lacksNewestFork(forks, { timelineTerm: 4 }), false);
+  assert.equal(lacksNewestFork([], { timelineTerm: 0 }), false);
 });

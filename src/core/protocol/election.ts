@@ -52,6 +52,18 @@ export function electLeader(ballots: readonly Ballot[], patient: boolean): Elect
   };
 }
 
+/**
+ * Whether a member never came onto the timeline that the last leader wrote on. All that this one
+ * acknowledged in its term is then missing, not only what was under way when it ended.
+ */
+export function lacksNewestFork(
+  forks: readonly Fork[],
+  { timelineTerm }: Pick<Reach, "timelineTerm">,
+): boolean {
+  const newest = forks.at(-1);
+  return newest !== undefined && timelineTerm < newest.term;
+}
+
 function compareCandidates(
   one: Reach & { priority: number },
   other: Reach & { priority: number },
