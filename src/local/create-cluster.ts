@@ -14,9 +14,11 @@ import type { ClusterPlace } from "./place.ts";
 
 const HOST = "127.0.0.1";
 /**
- * The agents of one machine never wait for it to run out: the operating system proves who is dead.
+ * Nobody on one machine waits for it when a process has died, which the operating system proves at
+ * once. It is what an agent that hangs, or that is being started again, may take before its server
+ * is ended: on a laptop under load a start can take seconds.
  */
-export const LEASE_TTL_MS = 2_000;
+export const LEASE_TTL_MS = 5_000;
 
 /**
  * Whether a cluster can be made there; makes nothing.

@@ -1,6 +1,7 @@
 // A cluster whose agents and deadmen are killed or stopped: what heals by itself, what is fenced,
 // and how soon.
 import assert from "node:assert/strict";
+import { LEASE_TTL_MS } from "../../src/local/create-cluster.ts";
 import { after, before, describe, it } from "node:test";
 import { readJournal, type Entry } from "../../src/agent/journal.ts";
 import { AppWriter } from "../support/app-writer.ts";
@@ -10,7 +11,7 @@ import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { assertAllRows, writeUrl } from "./cluster-facts.ts";
 
 /** The lease of a cluster on one machine, and what is allowed from its end until nothing lives. */
-const TTL_MS = 2_000;
+const TTL_MS = LEASE_TTL_MS;
 const KILL_LIMIT_MS = 500;
 
 describe("a member's deadman", () => {
