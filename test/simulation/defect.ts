@@ -12,6 +12,8 @@ import type { Choice } from "./operator.ts";
 export interface Defect {
   /** A sentence: what is done wrong. */
   readonly name: string;
+  /** A seed that has shown it before: the search begins there. */
+  readonly seenAt?: number;
   readonly steps?: Partial<Steps>;
   readonly alterEffects?: (effects: Effects<ModelMember>) => Effects<ModelMember>;
   readonly alterClock?: (clock: Clock, wallClock: WallClock) => Clock;

@@ -1,10 +1,7 @@
 // Deliberate defects, each a mistake that somebody could make: the checkers must find every one of
 // them, or they would not find the next one that nobody made on purpose.
-import { announce } from "../../src/agent/effects/lead.ts";
-import type { Effect, Effects } from "../../src/agent/effects/effect.ts";
 import { MemberMemory } from "../../src/agent/memory.ts";
 import { relationTo } from "../../src/core/timeline.ts";
-import { electLeader } from "../../src/core/protocol/election.ts";
 import { withHistory } from "../../src/core/record.ts";
 import type { Defect } from "./defect.ts";
 import { observeModel } from "./model/effects.ts";
@@ -30,6 +27,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a running standby is pointed at any new primary",
+    seenAt: 126,
     steps: { isKnownToFollow: () => true },
   },
   {
@@ -77,6 +75,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "promotion goes on whatever has become of the lease",
+    seenAt: 147,
     steps: { mayStillPromote: async () => true },
     alterEffects: (effects) => ({
       ...effects,
@@ -85,6 +84,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "an old primary is not fenced",
+    seenAt: 989,
     alterEffects: (effects) => ({
       ...effects,
       stop: async (context) => {
@@ -108,6 +108,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the record is written without comparing it",
+    seenAt: 139,
     alterStore: (store) => ({
       ...store,
       read: store.read,
@@ -119,6 +120,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "waits are measured by the wall clock",
+    seenAt: 509,
     alterClock: (clock, wallClock) => ({
       ...clock,
       nowMs: () => clock.nowMs() + wallClock.offsetMs,
@@ -133,11 +135,8 @@ export const DEFECTS: readonly Defect[] = [
     choice: { compare: (one, other) => (one.lsn < other.lsn ? -1 : 1) },
   },
   {
-    name: "a failover compares positions and not whose timelines they are on",
-    choice: { compare: (one, other) => (one.lsn > other.lsn ? -1 : 1) },
-  },
-  {
     name: "a promotion trusts the record that was read before",
+    seenAt: 147,
     steps: {
       mayStillPromote: async ({ member, record }) =>
         member.keeper.holdsLease && member.keeper.record?.term === record.term,
@@ -166,35 +165,12 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "what an agent knew of terms and timelines is forgotten when it ends",
+    seenAt: 265,
     alterEffects: (effects) => ({
       ...effects,
       lead: async (context) => {
         await effects.lead(context);
         context.member.disk.memory = null;
-      },
-    }),
-  },
-  {
-    name: "a step is never cut off when the record changes",
-    alterEffects: (effects) =>
-      mapEffects(
-        effects,
-        (effect) => (context) => effect({ ...context, signal: new AbortController().signal }),
-      ),
-  },
-  {
-    name: "a new timeline is announced before the member is writable",
-    alterEffects: (effects) => ({
-      ...effects,
-      promote: async (context) => {
-        const { member, record } = context;
-        const timeline = (member.disk.data?.knownTimeline ?? 0) + 1;
-        await announce({
-          member,
-          record,
-          position: { inRecovery: false, timeline, writeLsn: "0/0" },
-        });
-        await effects.promote(context);
       },
     }),
   },
@@ -205,27 +181,12 @@ export const DEFECTS: readonly Defect[] = [
     },
   },
   {
-    name: "an election looks at positions and not at whose timelines they are on",
-    steps: {
-      electLeader: (ballots, patient) =>
-        electLeader(
-          ballots.map((ballot) =>
-            "lsn" in ballot ? { ...ballot, timeline: 1, timelineTerm: 0 } : ballot,
-          ),
-          patient,
-        ),
-    },
-  },
-  {
-    name: "an election waits for nobody who is silent",
-    steps: { electLeader: (ballots) => electLeader(ballots, false) },
-  },
-  {
     name: "what the dead primary's disk has is not compared, and said to be nothing",
     steps: { saveWal: async () => 0 },
   },
   {
     name: "the lease is taken while the old primary may be back",
+    seenAt: 989,
     steps: { isHarmless: async () => true },
   },
   {
@@ -239,21 +200,7 @@ export const DEFECTS: readonly Defect[] = [
     }),
     steps: { isHarmless: async () => true },
   },
-  {
-    name: "a failover does not wait until the old primary can do no harm",
-    choice: { mustBeHarmless: false },
-  },
 ];
-
-function mapEffects(
-  effects: Effects<ModelMember>,
-  change: (effect: Effect<ModelMember>) => Effect<ModelMember>,
-): Effects<ModelMember> {
-  const changed = { ...effects };
-  for (const [name, effect] of Object.entries(effects))
-    Object.assign(changed, { [name]: change(effect) });
-  return changed;
-}
 
 /** As takeLease, for anybody. */
 async function seizeLease({ name, keeper }: ModelMember): Promise<void> {

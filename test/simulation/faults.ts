@@ -53,7 +53,7 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   "store is slow": 5,
   "store loses answers": 6,
   "network is cut between two": 6,
-  "wall clock jumps": 3,
+  "wall clock jumps": 8,
   "switchover is asked for": 13,
 };
 const FIRST_FAULT_MS = 12_000;

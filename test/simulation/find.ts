@@ -12,7 +12,9 @@ export interface Finding {
 
 /** Null when none of that many seeds shows it. */
 export async function findDefect(defect: Defect, limit: number): Promise<Finding | null> {
-  for (let seed = 1; seed <= limit; seed += 1) {
+  const first = defect.seenAt ?? 1;
+  for (let place = 0; place < limit; place += 1) {
+    const seed = ((first - 1 + place) % limit) + 1;
     const { violation } = await run({ seed, plan: drawPlan(new Random(seed, 1)), defect });
     if (violation !== null) return { seed, violation };
   }

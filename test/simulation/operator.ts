@@ -42,10 +42,9 @@ export type Candidate = Reach & { readonly member: SimulatedMember };
 export interface Choice {
   /** Of the two, which is named. */
   readonly compare: (one: Candidate, other: Candidate) => number;
-  readonly mustBeHarmless: boolean;
 }
 
-export const CHOICE: Choice = { compare: compareReach, mustBeHarmless: true };
+export const CHOICE: Choice = { compare: compareReach };
 
 export class Operator {
   readonly #options: OperatorOptions;
@@ -111,7 +110,7 @@ export class Operator {
     const appoint = (member: string) =>
       changeRecord(store, (current) => appointHeir(current, { member, deadLeader: null, term }));
     try {
-      if (holder !== null && this.#options.choice.mustBeHarmless) await this.#awaitHarmless(holder);
+      if (holder !== null) await this.#awaitHarmless(holder);
     } catch (thrown) {
       if (holder !== null) await appoint(holder);
       throw thrown;

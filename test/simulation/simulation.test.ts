@@ -42,7 +42,7 @@ test("the same seed gives the same run, another one another", async () => {
 });
 
 test("a plan that fails is made smaller, and the smaller one fails too", async () => {
-  const defect = DEFECTS.find(({ name }) => name.includes("beside the backends"));
+  const [defect] = DEFECTS;
   assert(defect);
   const found = await findDefect(defect, 2_000);
   assert(found);
