@@ -7,9 +7,10 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
+import { describeSharing } from "../postgres/shared-tablespaces.ts";
 import { inspectStorage, sharedFailureDomains } from "../postgres/storage.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
-import { describeSharing, findSharedTablespaces, remedyOfSharing } from "./shared-tablespaces.ts";
+import { remedyOfSharing, sharedTablespacesOf } from "./shared-tablespaces.ts";
 
 const ANSWER_LIMIT_MS = 2_000;
 
@@ -90,7 +91,7 @@ function whyUnreachable(cluster: LocalCluster, of: { name: string; thrown: unkno
 }
 
 async function sharedTablespaces(cluster: LocalCluster, record: ClusterRecord): Promise<string[]> {
-  const found = await findSharedTablespaces(cluster, record);
+  const found = await sharedTablespacesOf(cluster, record);
   return found.map((shared) => `${describeSharing(shared)}. ${remedyOfSharing(cluster)}`);
 }
 

@@ -1,42 +1,22 @@
-// Tablespaces that members of one machine share: CREATE TABLESPACE is replayed with the same
-// absolute place on every member, so that a standby writes into the primary's files. A copy that
-// Understudy makes has places of its own; one that was replayed has not.
-import { readdir, realpath } from "node:fs/promises";
-import { join } from "node:path";
+// What a command does about tablespaces that members share: it says so, and refuses to promote.
 import { memberPaths } from "../agent/member-paths.ts";
 import { UnderstudyError, type ErrorCode } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
+import {
+  describeSharing,
+  findSharedTablespaces,
+  type SharedTablespace,
+} from "../postgres/shared-tablespaces.ts";
 import type { LocalCluster } from "./cluster.ts";
 
-export interface SharedTablespace {
-  /** PostgreSQL's number of it. */
-  readonly oid: string;
-  /** The directory itself, behind every link. */
-  readonly place: string;
-  readonly members: readonly string[];
-}
-
-export async function findSharedTablespaces(
+export async function sharedTablespacesOf(
   cluster: LocalCluster,
   record: ClusterRecord,
 ): Promise<SharedTablespace[]> {
-  const found = new Map<string, { oid: string; place: string; members: string[] }>();
-  for (const name of Object.keys(record.members)) {
-    const links = join(memberPaths(cluster.paths.root, name).data, "pg_tblspc");
-    for (const oid of await readdir(links).catch(() => [])) {
-      // A link that leads nowhere is shared with nobody, and its server says so itself.
-      const place = await realpath(join(links, oid)).catch(() => null);
-      if (place === null) continue;
-      const known = found.get(place) ?? { oid, place, members: [] };
-      known.members.push(name);
-      found.set(place, known);
-    }
-  }
-  return [...found.values()].filter(({ members }) => members.length > 1);
-}
-
-export function describeSharing({ oid, place, members }: SharedTablespace): string {
-  return `${members.join(", ")} share the directory of tablespace ${oid}, and so overwrite each other's files: ${place}`;
+  const names = Object.keys(record.members);
+  return findSharedTablespaces(
+    new Map(names.map((name) => [name, memberPaths(cluster.paths.root, name).data])),
+  );
 }
 
 /**
@@ -59,7 +39,7 @@ export async function refuseSharedTablespaces(
   cluster: LocalCluster,
   of: { record: ClusterRecord; code: ErrorCode },
 ): Promise<void> {
-  const [shared] = await findSharedTablespaces(cluster, of.record);
+  const [shared] = await sharedTablespacesOf(cluster, of.record);
   if (shared === undefined) return;
   throw new UnderstudyError(of.code, `${describeSharing(shared)}; nothing was changed`, {
     hint: remedyOfSharing(cluster),

@@ -277,6 +277,7 @@ describe("of a cluster", () => {
   });
 
   it("a failover names what would be lost before it asks, and is not done where nobody can be asked", async () => {
+    await cluster.ok(["pause"]);
     await cluster.killMember("t-1");
     const plan = JSON.parse(await cluster.ok(["failover", "--dry-run"]));
     assert.equal(plan.lossBytes, 0);
@@ -288,6 +289,7 @@ describe("of a cluster", () => {
     });
     assert.equal((await cluster.status()).term, term);
     await cluster.ok(["up"]);
+    await cluster.ok(["resume"]);
     await cluster.untilHealthy();
   });
 

@@ -20,7 +20,7 @@ export function describeCrashedProcesses(major: Major): void {
     });
     after(() => cluster[Symbol.asyncDispose]());
 
-    it("brings a killed primary back as the primary, and no acknowledged row is lost", () =>
+    it("brings a killed primary back as the primary while paused, and no acknowledged row is lost", () =>
       killPrimaryServer(cluster));
     it("brings a killed standby back, streaming", () => killStandbyServer(cluster));
     it("ends a backend that outlived its postmaster before it starts anew", () =>
@@ -40,9 +40,12 @@ async function killPrimaryServer(cluster: TestCluster): Promise<void> {
   const writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(100);
   const earlier = await cluster.status();
+  // Or a standby would take its part.
+  await cluster.ok(["pause"]);
   await cluster.kill(postmasterOf(earlier, "t-1"));
   await writer.hasWritten(100);
   const acknowledged = await writer.stop();
+  await cluster.ok(["resume"]);
   const status = await cluster.untilHealthy();
   assert.equal(status.primary, "t-1");
   assert.notEqual(memberOf(status, "t-1").pid, memberOf(earlier, "t-1").pid);
@@ -73,6 +76,7 @@ async function orphanedBackend(cluster: TestCluster): Promise<void> {
   const backend = rows[0]?.pid ?? 0;
   const lost = looping.query("DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$").catch(() => "lost");
   const killed = postmasterOf(await cluster.status(), "t-1");
+  await cluster.ok(["pause"]);
   await cluster.kill(killed);
   await eventually("another postmaster serves", async () => {
     const text = await readFile(`${cluster.paths("t-1").data}/postmaster.pid`, "utf8");
@@ -83,6 +87,8 @@ async function orphanedBackend(cluster: TestCluster): Promise<void> {
   });
   assert.equal(await lost, "lost");
   await looping.end().catch(() => {});
+  await cluster.until("t-1 leads again", ({ primary }) => primary === "t-1");
+  await cluster.ok(["resume"]);
   await cluster.untilHealthy();
   const events = await readFile(cluster.paths("t-1").events, "utf8");
   assert.match(events, /"orphans-killed"/);

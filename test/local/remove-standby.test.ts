@@ -50,6 +50,7 @@ describe("standby remove", () => {
   });
 
   it("is refused where no primary lives: it may be the last copy", async () => {
+    await cluster.ok(["pause"]);
     await cluster.killMember("t-1");
     await eventually("the primary is gone", async () => (await cluster.status()).primary === null);
     const { status, error } = await cluster.fails(["standby", "remove", "t-2", "--yes"]);
@@ -61,6 +62,7 @@ describe("standby remove", () => {
     );
     await access(cluster.paths("t-2").data);
     await cluster.ok(["up"]);
+    await cluster.ok(["resume"]);
     await cluster.untilHealthy();
     await cluster.ok(["standby", "remove", "t-2", "--yes"]);
   });

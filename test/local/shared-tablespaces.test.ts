@@ -1,11 +1,12 @@
 // A tablespace that was made while standbys stream: on one machine each member then writes into the
 // same directory.
 import assert from "node:assert/strict";
-import { chown, mkdir, stat } from "node:fs/promises";
+import { chown, mkdir, readFile, stat } from "node:fs/promises";
 import { describe, it } from "node:test";
 import type { Client } from "pg";
 import { withAdminSession } from "../../src/local/admin-session.ts";
 import { openCluster } from "../../src/local/cluster.ts";
+import { eventually } from "../support/eventually.ts";
 import { TestCluster } from "../support/local-cluster.ts";
 import { hasNoLag } from "./cluster-facts.ts";
 
@@ -47,7 +48,7 @@ describe("a tablespace that members share", () => {
     await cluster.untilHealthy();
   });
 
-  it("keeps a failover from being done", async () => {
+  it("keeps a failover from being done, by itself and by hand", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
     const opened = await openCluster({ name: cluster.name, dir: cluster.dir });
     const place = `${cluster.dir}/elsewhere`;
@@ -61,6 +62,12 @@ describe("a tablespace that members share", () => {
       warnings.some((text) => text.includes("t-1, t-2 share the directory of tablespace")),
     );
     await cluster.killMember("t-1");
+    await eventually("t-2 says why it does not take over", async () =>
+      /"not-taken".*share the directory of tablespace/.test(
+        await readFile(cluster.paths("t-2").agentLog, "utf8"),
+      ),
+    );
+    assert.equal((await cluster.status()).primary, null);
     const { error } = await cluster.fails(["failover", "--yes"]);
     assert.equal(error.code, "FAILOVER_REFUSED");
     assert.match(error.message, /share the directory of tablespace/);

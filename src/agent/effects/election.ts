@@ -9,6 +9,7 @@ import {
 } from "../../core/protocol/election.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import { openElection, takeElectedLease } from "../../core/record-changes.ts";
+import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { Member } from "../member.ts";
@@ -29,7 +30,8 @@ export async function stepDown(context: EffectContext): Promise<void> {
   // Backends that outlive their postmaster go on to commit and to acknowledge (postgres-facts, 5).
   await member.server.killOrphans(signal);
   const ballots = await askOthers(member, record);
-  if (!ballots.some((ballot) => ballot.kind === "up" && !ballot.barred)) return start(context);
+  const hasSuccessor = ballots.some((ballot) => ballot.kind === "up" && !ballot.barred);
+  if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
   const gone = { member: member.name, term: record.term };
   const opened = await member.keeper.change((current) => openElection(current, gone));
   if (opened === null) return;
@@ -144,10 +146,22 @@ async function whyNotTake(of: {
   const { member, record } = of.context;
   if (old !== null && !(await isHarmless(member, { name: old, record })))
     return `PostgreSQL of ${old} runs and may take writes`;
+  const sharing = await sharingOf(member, record);
+  if (sharing !== null) return sharing;
   const isWhole = saved?.lostBytes === 0 || old === member.name;
   if (!isWhole && "timelineTerm" in own && lacksNewestFork(record.forks, own))
     return `it has nothing of what ${old ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
   return null;
+}
+
+/** A promotion on such data could make what one member overwrote the truth. */
+async function sharingOf(member: Member, record: ClusterRecord): Promise<string | null> {
+  const dataDirs = Object.keys(record.members).flatMap((name) => {
+    const disk = member.witness.diskOf(name);
+    return disk === null ? [] : [[name, disk.data] as const];
+  });
+  const [shared] = await findSharedTablespaces(new Map(dataDirs));
+  return shared === undefined ? null : describeSharing(shared);
 }
 
 async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot> {
