@@ -20,8 +20,10 @@ const HANDOVER_LIMIT_MS = 5_000;
 const REQUEST_WAIT_MS = 30_000;
 /** The one request that an agent which ends by itself has fulfilled. */
 export const SHUT_DOWN = "shut-down";
-/** So often a primary tries to start before it frees its lease: some four seconds. */
+/** So often a primary tries to become writable before it frees its lease: some four seconds. */
 const START_ATTEMPTS = 3;
+/** Where nobody could succeed it, a primary that steps down starts instead. */
+const LEADING: ReadonlySet<EffectKind> = new Set(["start", "step-down", "promote"]);
 const RETRY_MS = { first: 500, longest: 15_000 };
 
 /** What the loop itself touches of a member; all else is for its effects. */
@@ -53,7 +55,6 @@ interface Request<M> {
 
 interface Failure {
   readonly rule: string;
-  readonly effect: EffectKind;
   readonly message: string;
   readonly attempts: number;
   readonly retryAtMs: number;
@@ -84,6 +85,8 @@ export class Agent<M extends LoopMember = Member> {
   #settled: { key: string; untilMs: number } | null = null;
   #adopted = false;
   #handoverSinceMs: number | null = null;
+  /** Of this member to become writable under its lease, since it last was. */
+  #vainAttempts = 0;
   #wake: (() => void) | null = null;
   #woken = false;
   #ended = false;
@@ -178,16 +181,17 @@ export class Agent<M extends LoopMember = Member> {
     const member = this.#member;
     const { record } = member.keeper;
     const wasBusy = this.#job !== null;
-    if (record !== null) await member.memory.rememberTerm(record.term);
+    if (record !== null) await this.#rememberTerm(record.term);
     await this.#takeUpGeneration(record);
     await this.#overseeHandover(record);
     this.#ground = await this.#options.observe(member, record);
+    if (this.#ground === "primary" || !member.keeper.holdsLease) this.#vainAttempts = 0;
     const decision = decide({
       self: member.name,
       record,
       ground: this.#ground,
       leaderIsGone: this.#options.leaderIsGone(record),
-      cannotStart: this.#cannotStart(),
+      cannotStart: this.#vainAttempts >= START_ATTEMPTS,
     });
     const key = keyOf(record);
     await this.#adopt();
@@ -237,10 +241,15 @@ export class Agent<M extends LoopMember = Member> {
       );
   }
 
-  #cannotStart(): boolean {
-    if (this.#failure === null || this.#failure.attempts < START_ATTEMPTS) return false;
-    // Where nobody could succeed it, a primary that steps down starts instead.
-    return this.#failure.effect === "start" || this.#failure.effect === "step-down";
+  /** A full disk must not keep this member from deciding, as to end a server that lost the lease. */
+  async #rememberTerm(term: number): Promise<void> {
+    await this.#member.memory.rememberTerm(term).catch((thrown: unknown) => {
+      this.#member.log.write({
+        event: "term-not-saved",
+        level: "error",
+        message: messageOf(thrown),
+      });
+    });
   }
 
   #isDue({ rule }: Decision, key: string): boolean {
@@ -301,6 +310,7 @@ export class Agent<M extends LoopMember = Member> {
 
   #failed(decision: Decision, reason: unknown): void {
     if (reason instanceof UnderstudyError && reason.code === "INTERRUPTED") return;
+    if (LEADING.has(decision.effect)) this.#vainAttempts += 1;
     const attempts = this.#failure?.rule === decision.rule ? this.#failure.attempts + 1 : 1;
     const pause = Math.min(RETRY_MS.first * 2 ** (attempts - 1), RETRY_MS.longest);
     const message = messageOf(reason);
@@ -313,7 +323,6 @@ export class Agent<M extends LoopMember = Member> {
       });
     this.#failure = {
       rule: decision.rule,
-      effect: decision.effect,
       message,
       attempts,
       retryAtMs: this.#member.clock.nowMs() + pause,

@@ -40,6 +40,7 @@ export class LeaseKeeper {
   #timer: Disposable | null = null;
   #watch: Disposable | null = null;
   #fifthsOfSilence = 0;
+  #isDisposed = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -92,8 +93,9 @@ export class LeaseKeeper {
    * @throws UnderstudyError STORE_UNAVAILABLE, or what else a read may throw.
    */
   async confirmLease(term: number): Promise<boolean> {
-    this.#learn(await this.#options.store.read());
-    return this.holdsLease && this.record?.term === term;
+    const read = await this.#options.store.read();
+    this.#learn(read);
+    return read !== null && this.holdsLease && this.record?.term === term;
   }
 
   /**
@@ -130,11 +132,14 @@ export class LeaseKeeper {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.#timer?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
   }
 
   #schedule(): void {
+    // A renewal under way at the end must not bring the timer back, and the process with it.
+    if (this.#isDisposed) return;
     const { record } = this;
     // A fifth of the lease: four renewals may be lost before it runs out.
     this.#timer = this.#options.clock.setTimer(

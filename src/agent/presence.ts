@@ -16,12 +16,16 @@ export interface Presence extends Disposable {
   readonly lostSinceMs: number | null;
 }
 
+/** An agent that does not listen is not asked more often. */
+const TRY_AGAIN_MS = 100;
+
 export class AgentPresence implements Presence {
   readonly #options: { clock: Clock; token: Secret; onLost: () => void };
   #member: string | null = null;
   #call: ClientRequest | null = null;
   #wasMet = false;
   #lostSinceMs: number | null = null;
+  #triedMs = -Infinity;
 
   constructor(options: { clock: Clock; token: Secret; onLost: () => void }) {
     this.#options = options;
@@ -42,8 +46,13 @@ export class AgentPresence implements Presence {
       this.#member = key;
       this.#wasMet = false;
       this.#lostSinceMs = null;
+      this.#triedMs = -Infinity;
     }
-    if (member !== null) this.#call ??= this.#connect(member.address);
+    if (member === null || this.#call !== null) return;
+    const { nowMs } = this.#options.clock;
+    if (nowMs() - this.#triedMs < TRY_AGAIN_MS) return;
+    this.#triedMs = nowMs();
+    this.#call = this.#connect(member.address);
   }
 
   [Symbol.dispose](): void {
@@ -68,7 +77,9 @@ export class AgentPresence implements Presence {
     call.once("close", () => {
       if (call !== this.#call) return;
       this.#call = null;
-      this.#lostSinceMs ??= this.#options.clock.nowMs();
+      // Only the first loss is news; whoever suspects looks again by itself.
+      if (this.#lostSinceMs !== null) return;
+      this.#lostSinceMs = this.#options.clock.nowMs();
       this.#options.onLost();
     });
     call.end();

@@ -11,6 +11,8 @@ export interface Witness {
    * again.
    */
   isGone(member: string, of: { leaseHasRunOut: boolean }): boolean;
+  /** Whether no process of its server lives: whatever its agent does, it takes no writes now. */
+  hasNoServer(member: string): boolean;
   /** Ends whatever is left of a member without an agent. @throws UnderstudyError STOP_FAILED. */
   fence(member: string, signal: AbortSignal): Promise<void>;
   /** The files of another member, where they can be reached. */
@@ -37,6 +39,11 @@ export class LocalWitness implements Witness {
     const hasAgent = agentRuns(this.#clusterRoot, member);
     if (processes.length === 0) return !hasAgent || leaseHasRunOut;
     return !hasAgent && (postmaster === null || leaseHasRunOut);
+  }
+
+  hasNoServer(member: string): boolean {
+    const { processes, hidden } = surveyServer(this.diskOf(member).data);
+    return processes.length === 0 && hidden.length === 0;
   }
 
   async fence(member: string, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,10 @@
 // From a primary that is gone to the next one: its lease is freed, the standbys compare themselves,
 // and the best of them saves what the old primary's disk still has before it takes the lease.
+import { UnderstudyError } from "../../core/errors.ts";
 import { formatLsn, greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import {
   electLeader,
+  formerLeaders,
   lacksNewestFork,
   termOfTimeline,
   type Ballot,
@@ -16,13 +18,15 @@ import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOf } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
-import { saveWal, type SavedWal } from "./save-wal.ts";
+import { saveAll, type SavedWal } from "./save-wal.ts";
 import { start } from "./start.ts";
 
 /** Of an agent on the same machine or in the same network, for what it has in memory. */
 const ANSWER_LIMIT_MS = 500;
 /** A member that is neither dead nor answers is waited for so long. */
 const PATIENCE_MS = 3_000;
+/** What can be read of the old primary's WAL is tried for so long before any of it is given up. */
+const LOSS_PATIENCE_MS = 15_000;
 
 /** The primary's PostgreSQL has crashed, and this agent, which lives, knows it first. */
 export async function stepDown(context: EffectContext): Promise<void> {
@@ -47,6 +51,12 @@ export async function stepDown(context: EffectContext): Promise<void> {
 /** Another member is proven to be gone: its lease is free. */
 export async function freeLease({ member, record, decision }: EffectContext): Promise<void> {
   const gone = record.leader?.member ?? record.heir;
+  const sharing = await sharingOf(member, record);
+  if (sharing !== null)
+    throw new UnderstudyError(
+      "FAILOVER_REFUSED",
+      `${gone ?? "the primary"} is gone, and no standby may take over: ${sharing}`,
+    );
   const opened = await member.keeper.change((current) =>
     openElection(current, { member: gone, term: record.term }),
   );
@@ -63,6 +73,8 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
 /** One look around: the winner takes the lease, the others look again soon. */
 export async function stand(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
+  // A primary that has crashed and lost its lease: what is left of it may still commit.
+  await member.server.killOrphans(signal);
   const own = await ownBallot(member, record);
   const ballots = [own, ...(await askOthers(member, record))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
@@ -75,9 +87,8 @@ export async function stand(context: EffectContext): Promise<void> {
     });
     return;
   }
-  const old = record.history.at(-1)?.member ?? null;
-  const saved =
-    old === null || old === member.name ? null : await saveWal(member, { from: old, signal });
+  const old = formerLeaders(record).filter((name) => name !== member.name);
+  const saved = old.length === 0 ? null : await saveAll(member, { from: old, signal });
   const obstacle = await whyNotTake({ context, own, old, saved });
   if (obstacle !== null) {
     await clearSpool(member.paths.spool);
@@ -107,7 +118,7 @@ export async function stand(context: EffectContext): Promise<void> {
     event: "elected",
     rule: decision.rule,
     level: saved === null || saved.lostBytes === 0 ? "info" : "warning",
-    message: `${member.name} takes the lease of term ${taken.term}: ${reason}; ${describeSaved(saved, old)}.`,
+    message: `${member.name} takes the lease of term ${taken.term}: ${reason}; ${describeSaved(saved, old.join(" and "))}.`,
     details: {
       term: taken.term,
       old,
@@ -131,7 +142,7 @@ async function isHarmless(
   const { name, record } = old;
   const address = record.members[name];
   if (name === member.name || address === undefined) return true;
-  if (member.witness.isGone(name, { leaseHasRunOut: true })) return true;
+  if (member.witness.hasNoServer(name)) return true;
   return (await ballotOf(member, { name, address })).kind === "up";
 }
 
@@ -139,18 +150,22 @@ async function isHarmless(
 async function whyNotTake(of: {
   context: EffectContext;
   own: Ballot;
-  old: string | null;
+  old: readonly string[];
   saved: SavedWal | null;
 }): Promise<string | null> {
   const { own, old, saved } = of;
   const { member, record } = of.context;
-  if (old !== null && !(await isHarmless(member, { name: old, record })))
-    return `PostgreSQL of ${old} runs and may take writes`;
-  const sharing = await sharingOf(member, record);
+  const sharing = old.length === 0 ? null : await sharingOf(member, record);
   if (sharing !== null) return sharing;
-  const isWhole = saved?.lostBytes === 0 || old === member.name;
-  if (!isWhole && "timelineTerm" in own && lacksNewestFork(record.forks, own))
-    return `it has nothing of what ${old ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
+  const lostBytes = saved === null ? 0 : saved.lostBytes;
+  if (lostBytes !== 0 && "timelineTerm" in own && lacksNewestFork(record.forks, own))
+    return `it has nothing of what ${old[0] ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
+  // The disk is there, and what keeps its WAL from being had may pass: a full disk, a busy replay.
+  if (lostBytes !== null && lostBytes > 0 && member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS)
+    return `${lostBytes} bytes of ${old.join(" and ")} would be lost (${saved?.trouble ?? "they cannot be had"}); it tries again`;
+  for (const name of old)
+    if (!(await isHarmless(member, { name, record })))
+      return `PostgreSQL of ${name} runs and may take writes`;
   return null;
 }
 
@@ -222,7 +237,7 @@ function tagsOf(address: RecordMember | undefined): { priority: number; barred: 
   return { priority, barred: nofailover };
 }
 
-function describeSaved(saved: SavedWal | null, old: string | null): string {
+function describeSaved(saved: SavedWal | null, old: string): string {
   if (saved === null) return "nobody led before it";
   const { savedBytes, lostBytes, trouble } = saved;
   if (lostBytes === null)

@@ -77,7 +77,12 @@ async function clearTheWay(
     await session.query("SELECT pg_wal_replay_resume()");
   if (receiveLsn === null || replayLsn === null || parseLsn(receiveLsn) <= parseLsn(replayLsn))
     return;
-  const cut = await session.query(
+  await cutReaders(member);
+}
+
+/** Those at work: a reader that conflicts with replay holds it up for as long as it may. */
+export async function cutReaders(member: Member): Promise<void> {
+  const cut = await member.session.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'`,
   );

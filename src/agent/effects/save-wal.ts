@@ -10,6 +10,7 @@ import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { MemberMemory } from "../memory.ts";
 import type { Member } from "../member.ts";
+import { cutReaders } from "./promote.ts";
 import { reachOf } from "../reach.ts";
 
 export interface SavedWal {
@@ -25,11 +26,29 @@ const REPLAY_POLL_MS = 3;
 /** Replay that does not move for so long will not get there. */
 const STALL_LIMIT_MS = 10_000;
 
+/** One disk after the other; what is lost of one of them is lost. */
+export async function saveAll(
+  member: Member,
+  of: { from: readonly string[]; signal: AbortSignal },
+): Promise<SavedWal> {
+  let all: SavedWal = { savedBytes: 0, lostBytes: 0, trouble: null };
+  for (const from of of.from) {
+    const one = await saveWal(member, { from, signal: of.signal });
+    const isKnown = all.lostBytes !== null && one.lostBytes !== null;
+    all = {
+      savedBytes: all.savedBytes + one.savedBytes,
+      lostBytes: isKnown ? (all.lostBytes ?? 0) + (one.lostBytes ?? 0) : null,
+      trouble: all.trouble ?? one.trouble,
+    };
+  }
+  return all;
+}
+
 /**
  * Returns when everything is replayed that can be had. The spool is left filled then: the promotion
  * that follows empties it. Nothing that fails here is thrown but an abort: what is lost is told.
  */
-export async function saveWal(
+async function saveWal(
   member: Member,
   of: { from: string; signal: AbortSignal },
 ): Promise<SavedWal> {
@@ -65,6 +84,7 @@ async function drain(member: Member, of: { from: string; signal: AbortSignal }):
       lostBytes: await missingOf(member, from),
       trouble: rescue.message,
     };
+  await cutReaders(member);
   // It looks into the spool at once, instead of at its next interval (postgres-facts, 8).
   await member.server.reload();
   await awaitReplayed(member, { endLsn: rescue.endLsn, signal });

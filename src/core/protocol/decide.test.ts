@@ -27,7 +27,7 @@ const leaderOf = (member: string) => ({ member, renewals: 0, lsn: null, timeline
 /** A record for each part that a member can have. */
 const AS: Readonly<Record<Part, ClusterRecord | null>> = {
   unknown: null,
-  leader: record({ leader: leaderOf(SELF) }),
+  leader: record({ leader: leaderOf(SELF), forks: [{ timeline: 2, term: 0 }] }),
   heir: record({ heir: SELF }),
   follower: record({ leader: leaderOf("demo-2") }),
   bereaved: record({ leader: leaderOf("demo-2") }),
@@ -163,7 +163,8 @@ test("a lease that was released and taken again makes its old holder a follower"
 });
 
 test("a crashed primary steps down only where another could take its part", () => {
-  const led = record({ leader: leaderOf(SELF), term: 3 });
+  const forks = [{ timeline: 2, term: 3 }];
+  const led = record({ leader: leaderOf(SELF), term: 3, forks });
   assert.equal(decided({ record: led, ground: "crashed" }).effect, "step-down");
   const paused = { ...led, paused: true };
   assert.equal(decided({ record: paused, ground: "crashed" }).effect, "start");
@@ -171,7 +172,9 @@ test("a crashed primary steps down only where another could take its part", () =
   assert(own);
   const alone = { ...led, members: { [SELF]: own } };
   assert.equal(decided({ record: alone, ground: "crashed" }).effect, "start");
-  const unannounced = { ...led, leader: { ...leaderOf(SELF), timeline: null } };
+  const silent = { ...led, leader: { ...leaderOf(SELF), timeline: null } };
+  assert.equal(decided({ record: silent, ground: "crashed" }).effect, "step-down");
+  const unannounced = { ...led, forks: [{ timeline: 2, term: 2 }] };
   assert.equal(decided({ record: unannounced, ground: "crashed" }).effect, "start");
 });
 

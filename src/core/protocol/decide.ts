@@ -50,7 +50,9 @@ function ruleFor(observation: Observation): RuleName {
 
 /** Only who was writable in this term: who was not takes the lease to be so. */
 function mayStepDown(observation: Observation): boolean {
-  return mayBeSucceeded(observation) && observation.record?.leader?.timeline !== null;
+  const { record } = observation;
+  // Not by the leader's position, which its renewals stop to tell when its server ends.
+  return mayBeSucceeded(observation) && record?.forks.at(-1)?.term === record?.term;
 }
 
 function mayBeSucceeded({ self, record }: Observation): boolean {

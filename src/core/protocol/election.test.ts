@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Lsn } from "../lsn.ts";
-import { electLeader, lacksNewestFork, type Ballot } from "./election.ts";
+import { electLeader, formerLeaders, lacksNewestFork, type Ballot } from "./election.ts";
 
 type Able = Extract<Ballot, { kind: "up" | "down" }>;
+
+function entry(term: number, member: string) {
+  return { term, member, timeline: null, lsn: null, at: "", reason: "" };
+}
 
 function able(name: string, lsn: bigint, change: Partial<Able> = {}): Able {
   const reach = { name, lsn: lsn as Lsn, timeline: 1, timelineTerm: 0 };
@@ -76,4 +80,12 @@ test("who never came onto the last leader's timeline lacks what that one acknowl
   assert.equal(lacksNewestFork(forks, { timelineTerm: 1 }), true);
   assert.equal(lacksNewestFork(forks, { timelineTerm: 4 }), false);
   assert.equal(lacksNewestFork([], { timelineTerm: 0 }), false);
+});
+
+test("the disk of the last who was writable is looked at, also where another held the lease after it", () => {
+  const forks = [{ timeline: 2, term: 1 }];
+  assert.deepEqual(formerLeaders({ forks, history: [entry(1, "a")] }), ["a"]);
+  assert.deepEqual(formerLeaders({ forks, history: [entry(1, "a"), entry(2, "b")] }), ["a", "b"]);
+  assert.deepEqual(formerLeaders({ forks: [], history: [entry(1, "a")] }), ["a"]);
+  assert.deepEqual(formerLeaders({ forks: [], history: [] }), []);
 });

@@ -3,6 +3,7 @@
 // name, so that all who know the same choose the same.
 import type { Fork } from "../fork.ts";
 import type { Lsn } from "../lsn.ts";
+import type { ClusterRecord } from "../record.ts";
 
 /** How far a member has come. */
 export interface Reach {
@@ -50,6 +51,17 @@ export function electLeader(ballots: readonly Ballot[], patient: boolean): Elect
     winner: name,
     reason: rivals > 0 ? "it has all the WAL that others have" : "it has the most WAL",
   };
+}
+
+/**
+ * Whose disks may hold what no standby has, the one that was writable last first: who announced the
+ * newest fork, and whoever held the lease after it.
+ */
+export function formerLeaders(record: Pick<ClusterRecord, "forks" | "history">): readonly string[] {
+  const { forks, history } = record;
+  const announced = history.find(({ term }) => term === forks.at(-1)?.term);
+  const names = [announced, history.at(-1)].flatMap((entry) => (entry ? [entry.member] : []));
+  return [...new Set(names)];
 }
 
 /**
