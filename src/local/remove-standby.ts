@@ -9,6 +9,7 @@ import { askStatus } from "../agent/peer.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { removeMember } from "../core/record-changes.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
+import { readControlData, type ControlState } from "../postgres/control-data.ts";
 import { lastAddresses } from "./adopt-record.ts";
 import { stopMember } from "./agents.ts";
 import {
@@ -23,6 +24,11 @@ import {
 import { entriesOf } from "./entries-of.ts";
 import { readClusterStatus } from "./read-status.ts";
 
+/** What pg_control says of a standby, running or stopped (manual, pg_controldata). */
+const OF_STANDBYS: ReadonlySet<ControlState> = new Set([
+  "in archive recovery",
+  "shut down in recovery",
+]);
 const ANSWER_LIMIT_MS = 2_000;
 const POLL_MS = 50;
 
@@ -44,6 +50,7 @@ export async function removeStandby(
   const paths = memberPaths(cluster.paths.root, name);
   // What cannot be read must not count as nothing; and it is looked at before anything is changed.
   await entriesOf(paths.kept);
+  await refuseFormerPrimary(paths.data, name);
   if (name in record.members) {
     const removed = await changeClusterRecord(cluster, (current) => removeMember(current, name));
     if (removed === null) refusePrimary(await readRecord(cluster), name);
@@ -98,6 +105,22 @@ export async function lastAddressOf(
   const isOther =
     answer !== null && (answer.name !== name || answer.cluster !== cluster.place.name);
   return isOther ? null : last;
+}
+
+/**
+ * Data that was a primary's when its server ended, and that was not compared with the present
+ * primary's since, may hold what nobody else has.
+ */
+async function refuseFormerPrimary(dataDir: string, name: string): Promise<void> {
+  const control = await readControlData(dataDir).catch(() => null);
+  if (control === null || OF_STANDBYS.has(control.state)) return;
+  throw new UnderstudyError(
+    "PRIMARY_PROTECTED",
+    `cannot remove ${name}: it was the primary and has not come back as a standby since, so its data may hold what no other member has`,
+    {
+      hint: `Bring it back first, what only it has is kept then: understudy up. Or move ${dataDir} away yourself.`,
+    },
+  );
 }
 
 function refusePrimary(record: ClusterRecord, name: string): void {

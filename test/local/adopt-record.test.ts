@@ -72,7 +72,7 @@ describe("up --adopt-record", () => {
     await writer.hasWritten(500);
     await cluster.killMember(primary);
     await writer.stop();
-    release();
+    await release();
     const { lossBytes } = JSON.parse(await cluster.ok(["failover", "--yes"]));
     assert.ok(lossBytes > 500 * 50, `${lossBytes} bytes are lost`);
     await cluster.until("it leads", (status) => status.primary === standby);

@@ -127,7 +127,7 @@ async function withLoss(cluster: TestCluster): Promise<void> {
   await writer.hasWritten(100);
   await cluster.killMember(primary);
   const acknowledged = await writer.stop();
-  release();
+  await release();
   const plan: FailoverOutcome = JSON.parse(await cluster.ok(["failover", "--dry-run"]));
   const outcome = await failOver(cluster);
   assert.equal(outcome.lossIsExact, true);
@@ -168,7 +168,7 @@ async function assertKept(cluster: TestCluster, name: string): Promise<void> {
 export async function cutOff(
   cluster: TestCluster,
   standbys: readonly string[],
-): Promise<() => void> {
+): Promise<() => Promise<void>> {
   const status = await cluster.status();
   const postmasters = standbys.map((name) => memberOf(status, name).pid ?? 0);
   for (const pid of postmasters) signal(pid, "SIGSTOP");
@@ -176,8 +176,11 @@ export async function cutOff(
   await eventually("the walreceivers end", () =>
     standbys.every((name) => receivers(cluster, name).length === 0),
   );
-  return () => {
+  return async () => {
     for (const pid of postmasters) signal(pid, "SIGCONT");
+    await cluster.until("their agents have noticed", ({ members }) =>
+      members.every(({ name, role }) => !standbys.includes(name) || role !== "none"),
+    );
   };
 }
 

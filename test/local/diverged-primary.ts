@@ -48,7 +48,7 @@ export async function divergedPrimary(
   await rename(data, elsewhere);
   for (const pid of agents) signal(pid, "SIGCONT");
   const acknowledged = await writer.stop();
-  release();
+  await release();
   await cluster.run(["failover", "--yes"]);
   const { primary } = await cluster.until(
     "a standby leads",

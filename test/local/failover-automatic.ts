@@ -68,7 +68,7 @@ async function savesWal(cluster: TestCluster): Promise<void> {
   await writer.hasWritten(200);
   await cluster.killMember(primary);
   const acknowledged = await writer.stop();
-  release();
+  await release();
   const { primary: next } = await nextPrimary(cluster, term);
   assert.ok(next !== null);
   const { missing } = await compareRows(await memberUrl(cluster, next), acknowledged);

@@ -66,4 +66,16 @@ describe("standby remove", () => {
     await cluster.untilHealthy();
     await cluster.ok(["standby", "remove", "t-2", "--yes"]);
   });
+
+  it("is refused for a former primary that has not come back: only it may have some of the data", async () => {
+    await using other = await TestCluster.up(15, { standbys: 1 });
+    await other.killMember("t-1");
+    await other.until("t-2 leads", ({ primary }) => primary === "t-2");
+    const { error } = await other.fails(["standby", "remove", "t-1", "--yes"]);
+    assert.equal(error.code, "PRIMARY_PROTECTED");
+    assert.match(error.message, /may hold what no other member has/);
+    await other.ok(["up"]);
+    await other.untilHealthy();
+    await other.ok(["standby", "remove", "t-1", "--yes"]);
+  });
 });
