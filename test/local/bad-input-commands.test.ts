@@ -169,6 +169,10 @@ describe("of a cluster", () => {
     await cluster.ok(["sql", "SELECT pg_wal_replay_pause()", "--member", "t-2", "--as-superuser"]);
     const filled = "SELECT pg_logical_emit_message(false, 'x', repeat('x', 20000000))";
     await cluster.ok(["sql", filled, "--as-superuser"]);
+    await cluster.until(
+      "t-2 has received it",
+      (status) => (memberOf(status, "t-2").replayLagBytes ?? 0) > 16 * 1024 * 1024,
+    );
     await refuses("switchover --to t-2", {
       code: "SWITCHOVER_REFUSED",
       says: /cannot switch over to t-2: t-2 is \d+ bytes behind, at most \d+ are allowed|catching-up/,

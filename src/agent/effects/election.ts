@@ -19,7 +19,7 @@ import { askStatus } from "../peer.ts";
 import { reachOf } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
 import { saveAll, type SavedWal } from "./save-wal.ts";
-import { start } from "./start.ts";
+import { endOrphans, start } from "./start.ts";
 
 /** Of an agent on the same machine or in the same network, for what it has in memory. */
 const ANSWER_LIMIT_MS = 500;
@@ -31,8 +31,7 @@ const LOSS_PATIENCE_MS = 15_000;
 /** The primary's PostgreSQL has crashed, and this agent, which lives, knows it first. */
 export async function stepDown(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
-  // Backends that outlive their postmaster go on to commit and to acknowledge (postgres-facts, 5).
-  await member.server.killOrphans(signal);
+  await endOrphans(member, signal);
   const ballots = await askOthers(member, record);
   const hasSuccessor = ballots.some((ballot) => ballot.kind === "up" && !ballot.barred);
   if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
@@ -73,8 +72,7 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
 /** One look around: the winner takes the lease, the others look again soon. */
 export async function stand(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
-  // A primary that has crashed and lost its lease: what is left of it may still commit.
-  await member.server.killOrphans(signal);
+  await endOrphans(member, signal);
   const own = await ownBallot(member, record);
   const ballots = [own, ...(await askOthers(member, record))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;

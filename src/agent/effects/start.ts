@@ -22,13 +22,7 @@ export async function startAsStandby(
   { member, record, signal }: Situation,
   upstream: Upstream | null,
 ): Promise<void> {
-  const killed = await member.server.killOrphans(signal);
-  if (killed > 0)
-    member.event({
-      event: "orphans-killed",
-      level: "warning",
-      message: `${killed} processes of a dead PostgreSQL of ${member.name} were still alive; they were ended before the start.`,
-    });
+  await endOrphans(member, signal);
   const asPrimary = record.leader?.member === member.name;
   const request = { record, upstream, asPrimary };
   await clearSpool(member.paths.spool);
@@ -45,6 +39,20 @@ export async function startAsStandby(
     arguments: withoutReaders ? ["-c", "hot_standby=off"] : [],
     signal,
   });
+}
+
+/** What a dead server has left may go on to commit and to acknowledge (postgres-facts, 5). */
+export async function endOrphans(
+  member: Pick<EffectContext["member"], "name" | "server" | "event">,
+  signal: AbortSignal,
+): Promise<void> {
+  const killed = await member.server.killOrphans(signal);
+  if (killed > 0)
+    member.event({
+      event: "orphans-killed",
+      level: "warning",
+      message: `${killed} processes of a dead PostgreSQL of ${member.name} were still alive; they were ended.`,
+    });
 }
 
 /**
