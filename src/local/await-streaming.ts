@@ -188,6 +188,8 @@ function refuseLostPrimary(
   const { record, hasWaited } = of;
   const lost = status.members.find(({ name }) => name === lastLeader(record));
   if (record.systemId === null || record.leader !== null || lost?.state !== "failed") return;
+  // One that has its data and does not start is told of as any other member.
+  if (record.electing && /did not start/.test(lost.reason ?? "")) return;
   if (!hasWaited && !status.members.some(({ role }) => role === "standby")) return;
   throw new UnderstudyError(
     "DATA_MISSING",
