@@ -3,7 +3,11 @@
 import type { EffectContext } from "../../../src/agent/effects/effect.ts";
 import { reachOf } from "../../../src/agent/reach.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
-import { termOfTimeline, type Ballot } from "../../../src/core/protocol/election.ts";
+import {
+  lacksNewestFork,
+  termOfTimeline,
+  type Ballot,
+} from "../../../src/core/protocol/election.ts";
 import { lossOf, type WalPath } from "../../../src/core/protocol/wal-loss.ts";
 import { openElection, takeElectedLease } from "../../../src/core/record-changes.ts";
 import type { ModelMember } from "./member.ts";
@@ -43,12 +47,14 @@ export async function freeLease({ member, record }: Context): Promise<void> {
 /** As stand. */
 export async function stand(steps: Steps, context: Context): Promise<void> {
   const { member, record, decision } = context;
-  const ballots = [ownBallot(member), ...(await askOthers(context))];
+  const own = ownBallot(member);
+  const ballots = [own, ...(await askOthers(context))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
   const { winner } = steps.electLeader(ballots, patient);
   if (winner !== member.name) return;
   const old = record.history.at(-1)?.member ?? null;
   const lostBytes = old === null || old === member.name ? 0 : await steps.saveWal(context, old);
+  if (lostBytes !== 0 && "timelineTerm" in own && lacksNewestFork(record.forks, own)) return;
   if (old !== null && !(await steps.isHarmless(context, old))) return;
   const others = ballots.flatMap((ballot) => couldLead(member, { ballot, than: ballots[0] }));
   member.around.named({ server: member.model, others, lossReported: lostBytes !== 0 });
