@@ -11,6 +11,7 @@ import { Secret } from "../src/core/secret.ts";
 import { cloneDataDirectory } from "../src/postgres/base-backup/clone.ts";
 import { connect } from "../src/postgres/connect.ts";
 import { type TestUser, testUser } from "../test/support/test-user.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({
   options: {
@@ -120,12 +121,6 @@ function report(ours: readonly Run[], theirs: readonly number[]): void {
   console.log(`load average of the machine: ${loadavg()[0]?.toFixed(1)} on ${cpus().length} cores`);
   console.log(`throughput ratio: ${(medians.theirs / medians.ours).toFixed(2)} (goal: 0.90)`);
   console.log(`peak memory: ${peak.toFixed(0)} MiB resident (${idle.toFixed(0)} before the copy)`);
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
 }
 
 async function startFilled(directory: string, user: TestUser | undefined): Promise<ChildProcess> {

@@ -11,6 +11,7 @@ import { AppWriter, compareRows } from "../test/support/app-writer.ts";
 import { BareServer } from "../test/support/bare-server.ts";
 import { installationFor } from "../test/support/installations.ts";
 import { TestCluster } from "../test/support/local-cluster.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({
   options: {
@@ -137,10 +138,9 @@ async function write(client: Client, n: number): Promise<void> {
 }
 
 function print({ what, goal, gaps, lost, doubled }: Result): void {
-  const sorted = gaps.toSorted((one, other) => one - other);
-  const at = (part: number) => (sorted[Math.floor((sorted.length - 1) * part)] ?? NaN).toFixed(0);
+  const [least, most] = [Math.min(...gaps), Math.max(...gaps)].map((ms) => ms.toFixed(0));
   console.log(
-    `${what.padEnd(20)} median ${at(0.5)} ms, from ${at(0)} to ${at(1)} ms` +
+    `${what.padEnd(20)} median ${median(gaps).toFixed(0)} ms, from ${least} to ${most} ms` +
       (goal === null ? "" : ` (goal ${goal} ms); lost ${lost}, doubled ${doubled}`),
   );
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { testUser, type TestUser } from "../test/support/test-user.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({
   options: {
@@ -123,11 +124,4 @@ function timed(action: () => void): number {
   const begun = performance.now();
   action();
   return (performance.now() - begun) / 1000;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  const [low, high] = [sorted[middle - 1] ?? 0, sorted[middle] ?? 0];
-  return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }

@@ -241,7 +241,9 @@ export class Agent<M extends LoopMember = Member> {
       );
   }
 
-  /** A full disk must not keep this member from deciding, as to end a server that lost the lease. */
+  /**
+   * A full disk must not keep this member from deciding, as to end a server that lost the lease.
+   */
   async #rememberTerm(term: number): Promise<void> {
     await this.#member.memory.rememberTerm(term).catch((thrown: unknown) => {
       this.#member.log.write({

@@ -57,6 +57,14 @@ describe("values on the command line", () => {
       assert.throws(() => parseParameter(text), { code: "USAGE" });
   });
 
+  it("takes a parameter apart at the first equals sign", () => {
+    assert.deepEqual(parseParameter("search_path=a=b"), { search_path: "a=b" });
+    assert.deepEqual(parseParameter(" work_mem = 8MB "), { work_mem: "8MB" });
+    assert.deepEqual(parseParameter("archive_command="), { archive_command: "" });
+    for (const text of ["work_mem", "=8MB", ""])
+      assert.throws(() => parseParameter(text), { code: "USAGE" });
+  });
+
   it("collects libraries once each, in order", () => {
     const first = parsePreload("timescaledb");
     assert.deepEqual(parsePreload("pg_stat_statements,timescaledb", first), [

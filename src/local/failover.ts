@@ -1,16 +1,14 @@
 // A failover by hand, when the primary is gone: the operating system proves that it is, the standby
 // with the most WAL is named, and what may be lost is said in bytes before anything changes.
+import { lossOnDisk } from "../agent/loss-on-disk.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { agentRuns } from "../agent/witness.ts";
-import { MemberMemory } from "../agent/memory.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { lsnDistance, parseLsn } from "../core/lsn.ts";
-import { lossOf } from "../core/protocol/wal-loss.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { findServerProcesses, surveyServer } from "../postgres/processes.ts";
-import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
 import { chooseCandidate, type Candidate } from "./candidates.ts";
 import {
   lockCluster,
@@ -183,28 +181,12 @@ async function estimateLoss(
   if (from === to.name) return { lossBytes: 0, isExact: true, doubt: null };
   const { root } = cluster.paths;
   const dead = memberPaths(root, from);
-  const end = await findWalEnd(dead.data).catch(() => null);
-  if (end === null) return lossFromRenewals({ record, to });
-  const { forks } = await MemberMemory.load(dead.memory);
-  const lossBytes =
-    to.timeline === null
-      ? null
-      : lossOf(
-          { ...end, forks, history: await historyIn(dead.data, end.timeline) },
-          {
-            endLsn: to.lsn,
-            timeline: to.timeline,
-            forks: to.forks,
-            history: await historyIn(memberPaths(root, to.name).data, to.timeline),
-          },
-        );
+  const { data: dataDir } = memberPaths(root, to.name);
+  const lossBytes = await lossOnDisk(dead, { dataDir, ...to });
+  if (lossBytes === "unreadable") return lossFromRenewals({ record, to });
   return lossBytes === null
     ? unknownLoss(`it is not proven that ${to.name} shares the history of ${from}`)
     : { lossBytes, isExact: true, doubt: null };
-}
-
-function historyIn(dataDir: string, timeline: number) {
-  return readTimelineHistory(dataDir, timeline).catch(() => null);
 }
 
 /** What the old primary had last said of itself, where its disk tells nothing. */

@@ -1,11 +1,10 @@
 // A process that clones onto a small file system that only it sees, where it is asked to together
 // with somebody who fills it, and says as JSON how that ended.
-import { closeSync, openSync, writeSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { UnderstudyError, codeOf } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { type CloneOptions, cloneDataDirectory } from "../../src/postgres/base-backup/clone.ts";
+import { fillDisk, outcomeOf } from "../support/small-disk.ts";
 
 export interface SmallDiskOutcome {
   readonly code: string;
@@ -24,33 +23,16 @@ interface Given extends CloneOptions {
 const { fillUp, ...given } = JSON.parse(process.argv[2] ?? "") as Given;
 const disk = dirname(given.dataDir);
 let bytesDone = 0;
-const ended = await cloneDataDirectory({
+const clone = cloneDataDirectory({
   ...given,
   source: { ...given.source, password: new Secret("unused") },
   rateLimitBytesPerSecond: 40 << 20,
   onProgress: (progress) => {
     bytesDone = progress.bytesDone ?? bytesDone;
-    if (fillUp && bytesDone > 0) fill(join(disk, "somebody-else"));
+    if (fillUp && bytesDone > 0) fillDisk(join(disk, "somebody-else"));
   },
   signal: AbortSignal.timeout(60_000),
-}).then(
-  () => ({ code: "none", message: "the copy succeeded" }),
-  (thrown: unknown) => {
-    if (!(thrown instanceof UnderstudyError)) throw thrown;
-    return { code: thrown.code, message: thrown.message };
-  },
-);
+});
+const ended = await outcomeOf(clone, () => "the copy succeeded");
 const outcome: SmallDiskOutcome = { ...ended, bytesDone, left: await readdir(disk) };
 process.stdout.write(JSON.stringify(outcome));
-
-/** Until the file system is full. */
-function fill(path: string): void {
-  const file = openSync(path, "a");
-  try {
-    for (;;) writeSync(file, Buffer.alloc(1 << 20));
-  } catch (error) {
-    if (codeOf(error) !== "ENOSPC") throw error;
-  } finally {
-    closeSync(file);
-  }
-}

@@ -1,10 +1,10 @@
 // A process that rescues into a small file system that only it sees, where it is asked to together
 // with somebody who fills it, and says as JSON how that ended (wal-rescue-small-disk.test.ts).
-import { closeSync, existsSync, openSync, readdirSync, writeSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { UnderstudyError, codeOf } from "../../src/core/errors.ts";
 import { lsnFromBigInt } from "../../src/core/lsn.ts";
 import { rescueWal } from "../../src/postgres/wal-rescue/rescue-wal.ts";
+import { fillDisk, outcomeOf } from "../support/small-disk.ts";
 
 export interface SmallDiskGiven {
   readonly deadDataDir: string;
@@ -29,19 +29,14 @@ const somebodyElse = join(dirname(spoolDir), "somebody-else");
 const watch = setInterval(() => {
   if (fillAt === null || !existsSync(join(spoolDir, fillAt))) return;
   clearInterval(watch);
-  fill(somebodyElse);
+  fillDisk(somebodyElse);
 }, 1);
-const ended = await rescueWal({
+const rescue = rescueWal({
   ...given,
   position: lsnFromBigInt(BigInt(given.position)),
   signal: AbortSignal.timeout(60_000),
-}).then(
-  ({ kind }) => ({ code: "none", message: `the rescue ended as ${kind}` }),
-  (thrown: unknown) => {
-    if (!(thrown instanceof UnderstudyError)) throw thrown;
-    return { code: thrown.code, message: thrown.message };
-  },
-);
+});
+const ended = await outcomeOf(rescue, ({ kind }) => `the rescue ended as ${kind}`);
 clearInterval(watch);
 const outcome: SmallDiskOutcome = {
   ...ended,
@@ -49,15 +44,3 @@ const outcome: SmallDiskOutcome = {
   isFilled: existsSync(somebodyElse),
 };
 process.stdout.write(JSON.stringify(outcome));
-
-/** Until the file system is full. */
-function fill(path: string): void {
-  const file = openSync(path, "a");
-  try {
-    for (;;) writeSync(file, Buffer.alloc(1 << 20));
-  } catch (error) {
-    if (codeOf(error) !== "ENOSPC") throw error;
-  } finally {
-    closeSync(file);
-  }
-}

@@ -16,7 +16,7 @@ import { findWalEnd } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
-import { reachOf } from "../reach.ts";
+import { reachOf, type WalReach } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
 import { saveAll, type SavedWal } from "./save-wal.ts";
 import { endOrphans, start } from "./start.ts";
@@ -179,30 +179,18 @@ async function sharingOf(member: Member, record: ClusterRecord): Promise<string 
 
 async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot> {
   const { name, memory } = member;
-  const own = record.members[name];
-  const rest = { name, ...tagsOf(own) };
-  const position = await member.positions.read().catch(() => null);
-  if (position === null) {
-    const end = await findWalEnd(member.paths.data).catch(() => null);
-    if (end === null) return { kind: "gone", name };
-    const { timeline, endLsn: lsn } = end;
-    return {
-      kind: "down",
-      ...rest,
-      timeline,
-      lsn,
-      timelineTerm: termOfTimeline(timeline, memory.forks),
-    };
-  }
-  const { lsn, timeline } = reachOf(position, memory);
+  const { kind, lsn, timeline } = await ownReach(member);
   if (lsn === null) return { kind: "gone", name };
-  return {
-    kind: "up",
-    ...rest,
-    timeline,
-    lsn,
-    timelineTerm: termOfTimeline(timeline, memory.forks),
-  };
+  const timelineTerm = termOfTimeline(timeline, memory.forks);
+  return { kind, name, ...tagsOf(record.members[name]), timeline, lsn, timelineTerm };
+}
+
+/** Asked of its server; where that is not up, its disk tells. */
+async function ownReach(member: Member): Promise<WalReach & { readonly kind: "up" | "down" }> {
+  const position = await member.positions.read().catch(() => null);
+  if (position !== null) return { kind: "up", ...reachOf(position, member.memory) };
+  const end = await findWalEnd(member.paths.data).catch(() => null);
+  return { kind: "down", lsn: end?.endLsn ?? null, timeline: end?.timeline ?? null };
 }
 
 function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {

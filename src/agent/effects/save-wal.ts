@@ -4,11 +4,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { formatLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
-import { lossOf } from "../../core/protocol/wal-loss.ts";
-import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
 import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
-import { MemberMemory } from "../memory.ts";
+import { lossOnDisk } from "../loss-on-disk.ts";
 import type { Member } from "../member.ts";
 import { cutReaders } from "./promote.ts";
 import { reachOf } from "../reach.ts";
@@ -95,17 +93,11 @@ async function drain(member: Member, of: { from: string; signal: AbortSignal }):
 /** Bytes that the old primary has and this member has not; null where that cannot be told. */
 async function missingOf(member: Member, from: string): Promise<number | null> {
   const disk = member.witness.diskOf(from);
-  const end = disk === null ? null : await findWalEnd(disk.data).catch(() => null);
-  const position = await member.positions.read();
-  const { lsn: endLsn, timeline } = reachOf(position, member.memory);
-  if (disk === null || end === null || endLsn === null || timeline === null) return null;
-  const { forks } = await MemberMemory.load(disk.memory);
-  const history = await readTimelineHistory(disk.data, end.timeline).catch(() => null);
-  const own = await readTimelineHistory(member.paths.data, timeline).catch(() => null);
-  return lossOf(
-    { ...end, forks, history },
-    { endLsn, timeline, forks: member.memory.forks, history: own },
-  );
+  const { lsn, timeline } = reachOf(await member.positions.read(), member.memory);
+  if (disk === null || lsn === null) return null;
+  const { forks } = member.memory;
+  const lost = await lossOnDisk(disk, { dataDir: member.paths.data, lsn, timeline, forks });
+  return lost === "unreadable" ? null : lost;
 }
 
 /** Beyond or at: nothing that the old primary wrote lies behind its end. */

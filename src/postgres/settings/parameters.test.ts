@@ -7,22 +7,7 @@ import { comparePreloadVersions } from "./check-preload.ts";
 import { catalogFromRows, describeRange, parseDescribeConfig } from "./describe-parameters.ts";
 import { accepts, checkExtensionParameter } from "./extension-parameter.ts";
 import { editDistance, nearestName } from "./nearest-name.ts";
-import { parseParameterArgument } from "./parameter-argument.ts";
 import { parameterWarnings } from "./parameter-warnings.ts";
-
-test("name=value is taken apart at the first equals sign", () => {
-  assert.deepEqual(parseParameterArgument("search_path=a=b"), {
-    name: "search_path",
-    value: "a=b",
-  });
-  assert.deepEqual(parseParameterArgument(" work_mem = 8MB "), { name: "work_mem", value: "8MB" });
-  assert.deepEqual(parseParameterArgument("archive_command="), {
-    name: "archive_command",
-    value: "",
-  });
-  for (const argument of ["work_mem", "=8MB", ""])
-    assert.throws(() => parseParameterArgument(argument), { code: "USAGE" });
-});
 
 test("the server's list of parameters is read by its tabs", () => {
   const catalog = parseDescribeConfig(
