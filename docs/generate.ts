@@ -6,6 +6,10 @@ import { fileURLToPath } from "node:url";
 import { PassThrough } from "node:stream";
 import type { Command } from "commander";
 import { buildProgram } from "../src/cli/program.ts";
+import { CLUSTER_KEYS } from "../src/core/config/cluster-keys.ts";
+import type { ConfigKey } from "../src/core/config/key.ts";
+import { MEMBER_KEYS } from "../src/core/config/member-keys.ts";
+import { newRecord } from "../src/core/record.ts";
 import { explainRules, PART_CHANGES } from "../src/core/protocol/explain.ts";
 import { TABLE } from "../src/core/protocol/rules.ts";
 import { GROUNDS, PARTS } from "../src/core/protocol/situation.ts";
@@ -23,6 +27,7 @@ export function generatedFiles(): Readonly<Record<string, string>> {
     "docs/reference/cli.md": commandsPage(),
     "docs/reference/errors.md": errorsPage(),
     "docs/reference/exit-codes.md": exitStatusPage(),
+    "docs/reference/settings.md": settingsPage(),
     "docs/protocol.md": protocol
       .replace(blockOf("situations"), () => `${situationsTable()}\n`)
       .replace(blockOf("rules"), () => `${rulesTable()}\n`)
@@ -94,6 +99,29 @@ function everyCommandOf(command: Command, above = ""): { name: string; command: 
     { name, command },
     ...command.commands.flatMap((part) => everyCommandOf(part, `${name} `)),
   ];
+}
+
+/** What `config` and `member` set. */
+function settingsPage(): string {
+  const member = { host: "", port: 0, apiPort: 0, tags: {} };
+  const record = newRecord({ cluster: "", founder: "", ttlMs: 0, members: {} });
+  return `${[
+    "# Settings",
+    "<!-- Made by `npm run docs` from src/core/config. -->",
+    "How Understudy itself behaves. They are kept in the cluster's record, and take effect with it. PostgreSQL's own parameters\n" +
+      "are set by `understudy param`.",
+    "## Of the cluster: `understudy config`",
+    keysTable(CLUSTER_KEYS, record),
+    "## Of one member: `understudy member`",
+    keysTable(MEMBER_KEYS, member),
+  ].join("\n\n")}\n`;
+}
+
+function keysTable<Part>(keys: readonly ConfigKey<Part>[], fresh: Part): string {
+  const rows = keys.map(
+    (key) => `| \`${key.name}\` | ${key.takes} | \`${key.show(fresh).text}\` | ${key.meaning} |`,
+  );
+  return ["| setting | takes | default | what it does |", "|---|---|---|---|", ...rows].join("\n");
 }
 
 function errorsPage(): string {

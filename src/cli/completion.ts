@@ -1,6 +1,7 @@
 // Completion: what may stand next, out of the tree of commands itself, so that it is never out of
 // date. The scripts that shells load ask for it on each Tab.
 import type { Argument, Command, Option } from "commander";
+import { OfferingArgument } from "./offering-argument.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -19,6 +20,15 @@ const MEMBER_NAMES: ReadonlySet<string> = new Set(["member", "to"]);
  * new.
  */
 export function completionOf(program: Command, typed: readonly string[]): Completion {
+  const split = splitAssignment(typed);
+  if (split !== null) {
+    const whole = completionOf(program, split.typed);
+    const words = whole.words.map(({ word, meaning }) => ({
+      word: word.slice(split.typedAlready.length),
+      meaning,
+    }));
+    return { ...whole, words };
+  }
   const current = typed.at(-1) ?? "";
   const before = typed.slice(0, -1);
   if (before.includes("--")) return { ...NOTHING, live: "files" };
@@ -28,6 +38,20 @@ export function completionOf(program: Command, typed: readonly string[]): Comple
     ? optionsOf(place.command)
     : operandsOf(place.command, place.operands);
   return { ...found, words: found.words.filter(({ word }) => word.startsWith(current)) };
+}
+
+/**
+ * bash gives "key=value" as three words, and wants only what comes after the last of them began.
+ */
+function splitAssignment(
+  typed: readonly string[],
+): { typed: readonly string[]; typedAlready: string } | null {
+  const at = typed.at(-1) === "=" ? typed.length - 1 : typed.length - 2;
+  const [key, equals, value = ""] = typed.slice(at - 1);
+  if (at < 1 || equals !== "=" || key === undefined) return null;
+  // A lone "=" is still being typed: bash replaces it as well.
+  const typedAlready = at === typed.length - 1 ? key : `${key}=`;
+  return { typed: [...typed.slice(0, at - 1), `${key}=${value}`], typedAlready };
 }
 
 interface Place {
@@ -83,7 +107,8 @@ function operandsOf(command: Command, operands: number): Completion {
   const argument: Argument | undefined =
     known[operands] ?? (known.at(-1)?.variadic === true ? known.at(-1) : undefined);
   if (argument === undefined) return NOTHING;
-  return choices(argument.argChoices) ?? liveOf(argument.name());
+  const offered = argument instanceof OfferingArgument ? argument.offers : argument.argChoices;
+  return choices(offered) ?? liveOf(argument.name());
 }
 
 function valuesOf(option: Option): Completion {

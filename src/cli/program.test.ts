@@ -70,7 +70,7 @@ describe("the command line", () => {
     const program = programWith(new PassThrough());
     const names = new Set(everyCommand(program).map((command) => command.name()));
     const wanted =
-      "up down status url psql sql standby add remove switchover failover pause resume restart reload param set show reclone logs events explain doctor completion";
+      "up down status url psql sql standby add remove switchover failover pause resume restart reload param set show config member reclone logs events explain doctor completion";
     for (const name of wanted.split(" ")) assert.ok(names.has(name), name);
     for (const command of everyCommand(program).filter((each) => !HIDDEN.has(each.name())))
       assert.notEqual(command.summary() + command.description(), "", command.name());
@@ -123,6 +123,13 @@ describe("the command line", () => {
       [["url", "--read", "--write"], "USAGE"],
       [["param", "set"], "USAGE"],
       [["param", "set", "a=1", "--reset", "a"], "USAGE"],
+      [["config", "set"], "USAGE"],
+      [["config", "set", "maximumLag"], "USAGE"],
+      [["config", "set", "maximumLag=far"], "USAGE"],
+      [["config", "set", "maxlag=16MB"], "USAGE"],
+      [["config", "set", "maximumLag=1MB", "--reset", "maximumLag"], "USAGE"],
+      [["member", "set", "demo-2", "priority=high"], "USAGE"],
+      [["member", "set", "nofailover=true"], "NAME_INVALID"],
       [["down", "now"], "USAGE"],
       [["completion", "tcsh"], "USAGE"],
     ];
@@ -148,6 +155,17 @@ describe("completion", () => {
   it("offers the values that there are", () => {
     assert.deepEqual(wordsAt(["status", "-o", ""]), ["table", "wide", "json", "yaml", "name"]);
     assert.deepEqual(wordsAt(["completion", "z"]), ["zsh"]);
+    assert.deepEqual(wordsAt(["member", "set", "demo-2", "noreads="]), [
+      "noreads=true",
+      "noreads=false",
+    ]);
+    assert.deepEqual(wordsAt(["config", "set", "--reset", ""]), ["maximumLag"]);
+  });
+
+  it("offers what comes after an equals sign to a shell that splits words there", () => {
+    const member = ["member", "set", "demo-2", "noreads"];
+    assert.deepEqual(wordsAt([...member, "="]), ["=true", "=false"]);
+    assert.deepEqual(wordsAt([...member, "=", "f"]), ["false"]);
   });
 
   it("asks for clusters, members and files where those belong", () => {

@@ -6,11 +6,13 @@ import { parseNotEmpty } from "./arguments.ts";
 import { OUTPUT_FORMATS, parseOutputFormat } from "./output/document.ts";
 import type { CliContext } from "./session.ts";
 import { register as completion } from "./commands/completion.ts";
+import { register as config } from "./commands/config.ts";
 import { register as doctor } from "./commands/doctor.ts";
 import { register as down } from "./commands/down.ts";
 import { register as explain } from "./commands/explain.ts";
 import { register as failover } from "./commands/failover.ts";
 import { register as logs } from "./commands/logs.ts";
+import { register as member } from "./commands/member.ts";
 import { register as param } from "./commands/param.ts";
 import { register as pause } from "./commands/pause.ts";
 import { register as psql } from "./commands/psql.ts";
@@ -27,7 +29,10 @@ const GROUPS = [
   { title: "Start and stop:", commands: [up, down] },
   { title: "Look:", commands: [status, logs, explain, doctor] },
   { title: "Connect:", commands: [url, psql, sql] },
-  { title: "Change:", commands: [switchover, failover, pause, standby, reclone, restart, param] },
+  {
+    title: "Change:",
+    commands: [switchover, failover, pause, standby, reclone, restart, param, config, member],
+  },
   { title: "Shell:", commands: [completion] },
 ] as const;
 

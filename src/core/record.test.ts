@@ -77,7 +77,9 @@ describe("a stored record", () => {
   });
 
   it("loses no field without being noticed", () => {
-    for (const field of Object.keys(fresh)) {
+    // Of records that an older Understudy wrote.
+    const added = new Set(["policy"]);
+    for (const field of Object.keys(fresh).filter((each) => !added.has(each))) {
       const { [field]: _, ...rest } = fresh as Record<string, unknown>;
       assert.throws(() => parseRecord(JSON.stringify(rest)), { code: "RECORD_CORRUPT" }, field);
     }

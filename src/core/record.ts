@@ -63,6 +63,14 @@ const recordSchema = v.object({
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   paused: v.boolean(),
+  /** What a person has set for the whole cluster: see core/config. */
+  policy: v.optional(
+    v.object({
+      /** No standby that lacks more of the primary's WAL takes over by itself; null: no limit. */
+      maximumLagBytes: v.optional(v.nullable(v.number()), null),
+    }),
+    {},
+  ),
   /**
    * Rises with every change of the specification; an agent that has applied it says so in its
    * status.
@@ -106,6 +114,7 @@ export function newRecord(from: {
     sync: { mode: "off", required: 0, members: [] },
     switchover: null,
     paused: false,
+    policy: { maximumLagBytes: null },
     generation: 1,
     history: [],
   };

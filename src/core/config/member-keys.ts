@@ -1,0 +1,66 @@
+// What may be set for one member, `understudy member`: its tags in the record.
+import type { ClusterRecord, RecordMember } from "../record.ts";
+import { defineKey, type ConfigKey, type ConfigScope } from "./key.ts";
+import { parseBoolean, parseWhole, TRUE_OR_FALSE } from "./values.ts";
+
+const PRIORITIES = { from: -1000, to: 1000 } as const;
+
+const nofailover = defineKey<RecordMember, boolean>({
+  name: "nofailover",
+  takes: TRUE_OR_FALSE,
+  meaning: "It never becomes the primary by itself, nor by a switchover that does not name it.",
+  words: ["true", "false"],
+  fallback: false,
+  parse: parseBoolean,
+  format: String,
+  get: (member) => member.tags.nofailover ?? false,
+  put: (member, value) => withTags(member, { nofailover: value }),
+});
+
+const priority = defineKey<RecordMember, number>({
+  name: "priority",
+  takes: `a whole number from ${PRIORITIES.from} to ${PRIORITIES.to}`,
+  meaning: "Of standbys that have equally much WAL the one with the highest becomes the primary.",
+  words: ["0", "100"],
+  fallback: 0,
+  parse: (text) => parseWhole(text, PRIORITIES),
+  format: String,
+  get: (member) => member.tags.priority ?? 0,
+  put: (member, value) => withTags(member, { priority: value }),
+});
+
+const noreads = defineKey<RecordMember, boolean>({
+  name: "noreads",
+  takes: TRUE_OR_FALSE,
+  meaning: "Applications' reads are not sent to it.",
+  words: ["true", "false"],
+  fallback: false,
+  parse: parseBoolean,
+  format: String,
+  get: (member) => member.tags.noreads ?? false,
+  put: (member, value) => withTags(member, { noreads: value }),
+});
+
+export const MEMBER_KEYS: readonly ConfigKey<RecordMember>[] = [nofailover, priority, noreads];
+
+/** @param name of a member that the record has */
+export function memberScope(name: string, member: RecordMember): ConfigScope<RecordMember> {
+  return {
+    keys: MEMBER_KEYS,
+    // It may have been removed since: then nothing is put back.
+    get: (record) => record.members[name] ?? member,
+    put: (record, changed) =>
+      name in record.members
+        ? { ...record, members: { ...record.members, [name]: changed } }
+        : record,
+    objection: (record) => memberObjection(record, name),
+  };
+}
+
+function memberObjection(record: ClusterRecord, name: string): string | null {
+  return name in record.members ? null : `the cluster has no member ${JSON.stringify(name)}`;
+}
+
+function withTags(member: RecordMember, tags: Partial<RecordMember["tags"]>): RecordMember {
+  return { ...member, tags: { ...member.tags, ...tags } };
+}
