@@ -192,14 +192,17 @@ export class LeaseKeeper {
   }
 }
 
+/** Field by field: what was not changed is mostly the very same, and need not be looked into. */
 function sameButForRenewal(one: ClusterRecord, other: ClusterRecord): boolean {
-  return withoutRenewal(one) === withoutRenewal(other);
-}
-
-function withoutRenewal(record: ClusterRecord): string {
-  const leader = record.leader && {
-    member: record.leader.member,
-    timeline: record.leader.timeline,
-  };
-  return JSON.stringify({ ...record, leader });
+  const { leader, ...rest } = one;
+  const { leader: otherLeader, ...others } = other;
+  return (
+    leader?.member === otherLeader?.member &&
+    leader?.timeline === otherLeader?.timeline &&
+    (Object.keys({ ...rest, ...others }) as (keyof typeof others)[]).every(
+      (field) =>
+        rest[field] === others[field] ||
+        JSON.stringify(rest[field]) === JSON.stringify(others[field]),
+    )
+  );
 }

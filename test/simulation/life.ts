@@ -46,18 +46,9 @@ export class Life {
   }
 
   setTimer(ms: number, callback: () => void): Disposable {
-    let isOff = false;
-    const timer = this.#scheduler.quietly(ms, () =>
-      this.deliver(() => {
-        if (!isOff) callback();
-      }),
-    );
-    return {
-      [Symbol.dispose]: () => {
-        isOff = true;
-        timer[Symbol.dispose]();
-      },
-    };
+    const timer = new LifeTimer(callback);
+    timer.entry = this.#scheduler.quietly(ms, () => this.deliver(timer.fire));
+    return timer;
   }
 
   /** @throws the signal's reason, at once, when it is cut off. */
@@ -74,6 +65,23 @@ export class Life {
       };
       signal?.addEventListener("abort", cutOff, { once: true });
     });
+  }
+}
+
+/** May be taken back until it is delivered, which for a paused process may be long after its time. */
+class LifeTimer implements Disposable {
+  entry: Disposable | null = null;
+  #callback: (() => void) | null;
+
+  constructor(callback: () => void) {
+    this.#callback = callback;
+  }
+
+  readonly fire = (): void => this.#callback?.();
+
+  [Symbol.dispose](): void {
+    this.#callback = null;
+    this.entry?.[Symbol.dispose]();
   }
 }
 
