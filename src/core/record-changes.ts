@@ -220,12 +220,21 @@ export function moveApi(
   return { ...record, members };
 }
 
-/** Null for the leader and the heir: they must hand over first. */
+/**
+ * Null for the leader and the heir: they must hand over first. Whoever was to stream from it
+ * streams from the primary.
+ */
 export function removeMember(record: ClusterRecord, name: string): ClusterRecord | null {
   if (!(name in record.members)) return null;
   if (record.leader?.member === name || record.heir === name) return null;
   const members = Object.fromEntries(
-    Object.entries(record.members).filter(([member]) => member !== name),
+    Object.entries(record.members)
+      .filter(([member]) => member !== name)
+      .map(([member, entry]) => [member, withoutUpstream(entry, name)]),
   );
   return { ...record, members, generation: record.generation + 1 };
+}
+
+function withoutUpstream(member: RecordMember, gone: string): RecordMember {
+  return member.tags.from === gone ? { ...member, tags: { ...member.tags, from: null } } : member;
 }

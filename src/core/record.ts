@@ -20,6 +20,10 @@ const memberSchema = v.object({
       nofailover: v.optional(v.boolean()),
       priority: v.optional(v.number()),
       noreads: v.optional(v.boolean()),
+      /** The member that it streams from while it is a standby; null: the primary. */
+      from: v.optional(v.nullable(v.string())),
+      /** How long it holds back what it has received before it replays it; null: not at all. */
+      delayMs: v.optional(v.nullable(v.number())),
     }),
     {},
   ),
