@@ -1,8 +1,10 @@
 // What an agent can know of another member that does not answer: on one machine the operating
 // system proves who is dead, and lets what is left of it be ended (docs/decisions/0005).
 import { existsSync } from "node:fs";
+import { isStopped, type ProcessStat } from "../postgres/proc.ts";
 import { killServer, surveyServer } from "../postgres/processes.ts";
 import { tryLock } from "../store/process-lock.ts";
+import { findAgentsOf } from "./agent-processes.ts";
 import { memberPaths, type MemberPaths } from "./member-paths.ts";
 
 export interface Witness {
@@ -13,7 +15,10 @@ export interface Witness {
   isGone(member: string, of: { leaseHasRunOut: boolean }): boolean;
   /** Whether no process of its server lives: whatever its agent does, it takes no writes now. */
   hasNoServer(member: string): boolean;
-  /** Ends whatever is left of a member without an agent. @throws UnderstudyError STOP_FAILED. */
+  /**
+   * Ends whatever is left of a member without an agent, or with one that stands still like its
+   * server. @throws UnderstudyError STOP_FAILED.
+   */
   fence(member: string, signal: AbortSignal): Promise<void>;
   /** The files of another member, where they can be reached. */
   diskOf(member: string): MemberPaths | null;
@@ -31,14 +36,26 @@ export class LocalWitness implements Witness {
   /**
    * A server without its agent goes on for as long as the lease lasts: an agent that comes back in
    * time adopts it. Backends without their postmaster, and a server beside an agent that hangs, do
-   * not get that time.
+   * not get that time. One that stands still together with its agent is gone once the lease has run
+   * out: its deadman, which would have ended it then, stands still as well, or is dead.
    */
   isGone(member: string, { leaseHasRunOut }: { leaseHasRunOut: boolean }): boolean {
     const { postmaster, processes, hidden } = surveyServer(this.diskOf(member).data);
     if (hidden.length > 0) return false;
     const hasAgent = agentRuns(this.#clusterRoot, member);
     if (processes.length === 0) return !hasAgent || leaseHasRunOut;
-    return !hasAgent && (postmaster === null || leaseHasRunOut);
+    if (hasAgent) return leaseHasRunOut && this.#standsStill(member, processes);
+    return postmaster === null || leaseHasRunOut;
+  }
+
+  /**
+   * Every process of it was stopped by a signal. That may end at any moment, so it is good only for
+   * ending the server: whoever goes on then finds nothing that takes writes.
+   */
+  #standsStill(member: string, server: readonly ProcessStat[]): boolean {
+    if (!server.every(isStopped)) return false;
+    const agents = findAgentsOf(this.#clusterRoot, member);
+    return agents.length > 0 && agents.every(({ stat }) => isStopped(stat));
   }
 
   hasNoServer(member: string): boolean {
@@ -47,8 +64,9 @@ export class LocalWitness implements Witness {
   }
 
   async fence(member: string, signal: AbortSignal): Promise<void> {
-    if (agentRuns(this.#clusterRoot, member)) return;
     const { data: dataDir } = this.diskOf(member);
+    const isAlive = agentRuns(this.#clusterRoot, member);
+    if (isAlive && !this.#standsStill(member, surveyServer(dataDir).processes)) return;
     await killServer({ dataDir, timeoutMs: FENCE_LIMIT_MS, signal });
   }
 

@@ -100,6 +100,18 @@ export function readMountNamespace(pid: number | "self"): string | null {
   }
 }
 
+/** The words that it was started with; none where that may not be seen, or it has ended. */
+export function readCommandLine(pid: number): string[] {
+  return read(`/proc/${pid}/cmdline`)?.split("\0") ?? [];
+}
+
+/**
+ * Whether it was stopped by a signal, or is held by a debugger: it does nothing until it goes on.
+ */
+export function isStopped({ state }: Pick<ProcessStat, "state">): boolean {
+  return state === "T" || state === "t";
+}
+
 /** Changes with each boot; "" where the kernel does not tell. */
 export function readBootId(): string {
   return read("/proc/sys/kernel/random/boot_id")?.trim() ?? "";

@@ -8,6 +8,7 @@ import { parsePostmasterPid } from "./postmaster-pid.ts";
 import {
   type ProcessStat,
   directoryId,
+  isStopped,
   listPids,
   ownerOf,
   readBootId,
@@ -170,7 +171,7 @@ async function killFamily(postmaster: ProcessStat, dead: Set<string>): Promise<v
   const deadline = performance.now() + STOP_WAIT_MS;
   while (performance.now() < deadline) {
     const now = readLiveStat(postmaster.pid);
-    if (now === null || now.state === "T" || now.state === "t") break;
+    if (now === null || isStopped(now)) break;
     await delay(POLL_MS);
   }
   for (const member of [...childrenOf(postmaster), postmaster])

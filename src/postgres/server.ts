@@ -16,6 +16,7 @@ import {
   serverProcess,
   signalPostmaster,
 } from "./processes.ts";
+import { isStopped, type ProcessStat } from "./proc.ts";
 import { serverEnvironment } from "./server-environment.ts";
 
 export interface ServerOptions {
@@ -92,8 +93,8 @@ export class PostgresServer {
   }
 
   /** Whoever kills a server whole stops its postmaster too, for milliseconds. */
-  #isHeld({ state }: { state: string }): boolean {
-    if (state !== "T" && state !== "t") {
+  #isHeld(postmaster: ProcessStat): boolean {
+    if (!isStopped(postmaster)) {
       this.#stoppedSinceMs = null;
       return false;
     }

@@ -5,12 +5,12 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../core/errors.ts";
 import { killServer } from "../../postgres/processes.ts";
-import { readLiveStat } from "../../postgres/proc.ts";
+import { isStopped, readLiveStat } from "../../postgres/proc.ts";
 import type { Journal } from "../journal.ts";
 import { DISMISS, RELIEVE } from "./deadmen.ts";
 import { Guardian, type AgentCommand } from "./guardian.ts";
 import { Lines, readOrder, type Order } from "./order.ts";
-import { longestSleepMs, nowMs, type DeadlinePolicy } from "./policy.ts";
+import { graceMs, longestSleepMs, nowMs, type DeadlinePolicy } from "./policy.ts";
 
 export interface DeadmanOptions {
   readonly member: string;
@@ -27,12 +27,15 @@ type Armed = Extract<Order, { kind: "arm" }>;
 
 const KILL_LIMIT_MS = 5_000;
 const KILL_AGAIN_MS = 1_000;
+/** So late no busy machine makes a timer alone. */
+const HELD_UP_MS = 200;
 
 export class Deadman {
   readonly #options: DeadmanOptions;
   readonly #guardian: Guardian;
   #armed: Armed | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #graceGivenTo: Armed | null = null;
   #killing = false;
   #relieved = false;
   #hasOrders = false;
@@ -112,12 +115,29 @@ export class Deadman {
 
   #look(): void {
     if (!this.#isOverdue()) return this.#setTimer();
+    if (this.#wasHeldUp()) {
+      this.#timer = setTimeout(() => this.#look(), graceMs(this.#options.policy));
+      return;
+    }
     // After a pause of this process newer orders may wait in the pipe: timers come before it in the
     // loop's turn, an immediate comes after it.
     setImmediate(() => {
       if (this.#isOverdue()) void this.#kill();
       else this.#setTimer();
     });
+  }
+
+  /**
+   * This process stood still at the deadline, so the agent may have as well, and has had no chance
+   * to be heard. Once for each deadline.
+   */
+  #wasHeldUp(): boolean {
+    const { policy } = this.#options;
+    const armed = this.#armed;
+    if (armed === null || armed === this.#graceGivenTo || graceMs(policy) === 0) return false;
+    if (nowMs(policy) - armed.deadlineMs < HELD_UP_MS) return false;
+    this.#graceGivenTo = armed;
+    return true;
   }
 
   #isOverdue(): boolean {
@@ -181,6 +201,6 @@ export class Deadman {
   #agentState(): "has died" | "is stopped" | "hangs or cannot renew it" {
     const stat = this.#agentIsGone ? null : readLiveStat(this.#options.agentPid);
     if (stat === null) return "has died";
-    return stat.state === "T" || stat.state === "t" ? "is stopped" : "hangs or cannot renew it";
+    return isStopped(stat) ? "is stopped" : "hangs or cannot renew it";
   }
 }

@@ -1,9 +1,8 @@
 // The deadmen of a data directory, found by their command line: a successor relieves those that
 // watched before it, and whoever stops a member for good ends them.
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf } from "../../core/errors.ts";
-import { listPids, readLiveStat } from "../../postgres/proc.ts";
+import { isStopped, listPids, readCommandLine, readLiveStat } from "../../postgres/proc.ts";
 import { findPostmaster, killServer } from "../../postgres/processes.ts";
 import { realPathOf } from "../../postgres/real-path.ts";
 
@@ -29,7 +28,7 @@ interface Found {
 export function findDeadmen(dataDir: string): readonly Found[] {
   const path = realPathOf(dataDir);
   return listPids().flatMap((pid) => {
-    const words = commandOf(pid);
+    const words = readCommandLine(pid);
     const at = words.indexOf(DEADMAN_COMMAND);
     if (at === -1 || words[at + 1] !== "--data" || realPathOf(words[at + 2] ?? "") !== path)
       return [];
@@ -71,7 +70,8 @@ export async function endDeadmen(options: {
 /** It may have stopped the postmaster, as a killing begins, and have come no further. */
 async function killHung(found: Found, dataDir: string): Promise<void> {
   sendSignal(found, "SIGKILL");
-  if (findPostmaster(dataDir)?.state === "T")
+  const postmaster = findPostmaster(dataDir);
+  if (postmaster !== null && isStopped(postmaster))
     await killServer({ dataDir, timeoutMs: KILL_LIMIT_MS });
 }
 
@@ -82,13 +82,5 @@ function sendSignal(to: Found, signal: NodeJS.Signals): void {
     process.kill(to.pid, signal);
   } catch (thrown) {
     if (codeOf(thrown) !== "ESRCH" && codeOf(thrown) !== "EPERM") throw thrown;
-  }
-}
-
-function commandOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return [];
   }
 }

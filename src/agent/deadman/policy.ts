@@ -34,6 +34,14 @@ export function marginMs(policy: DeadlinePolicy, ttlMs: number): number {
   return policy === "confirmed-renewals" ? ttlMs / 5 : 0;
 }
 
+/**
+ * What an agent gets to be heard after its deadman itself stood still over the deadline, as when
+ * both are in a container that was paused. None where others take over by time.
+ */
+export function graceMs(policy: DeadlinePolicy): number {
+  return policy === "confirmed-renewals" ? 0 : 2_000;
+}
+
 /** A timer does not run while the machine sleeps: so often the deadman looks at such a clock. */
 export function longestSleepMs(policy: DeadlinePolicy): number {
   return policy === "confirmed-renewals" ? 100 : Infinity;
