@@ -13,6 +13,8 @@ export interface AgentRequests {
   status(): Promise<MemberStatus>;
   /** From memory, without asking PostgreSQL: for balancers that ask each second. */
   role(): "primary" | "standby" | "none";
+  /** Whether applications are to read from it while it is a standby. */
+  takesReads(): boolean;
   switchover(request: { to: string; dryRun: boolean }): Promise<void>;
   /** Ends PostgreSQL in place and starts it again. */
   restart(): Promise<void>;
@@ -130,7 +132,7 @@ function looksOf(requests: AgentRequests): ReadonlyMap<string, () => Promise<Ans
   return new Map<string, () => Promise<Answer>>([
     ["/status", async () => ({ status: 200, document: await requests.status() })],
     ["/primary", () => whether(requests.role() === "primary")],
-    ["/standby", () => whether(requests.role() === "standby")],
+    ["/standby", () => whether(requests.role() === "standby" && requests.takesReads())],
     ["/health", () => whether(requests.role() !== "none")],
     ["/liveness", () => whether(true)],
   ]);

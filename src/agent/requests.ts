@@ -1,6 +1,7 @@
 // What may be asked of an agent over its API, each request in terms of the agent's loop and the
 // effects.
 import { setTimeout as delay } from "node:timers/promises";
+import { takesReaders } from "../core/cascade.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
@@ -53,6 +54,11 @@ export class RequestDesk implements AgentRequests {
     const { ground } = this.#agent;
     if (ground === "standby") return "standby";
     return ground === "primary" && this.#member.keeper.holdsLease ? "primary" : "none";
+  }
+
+  takesReads(): boolean {
+    const address = this.#member.keeper.record?.members[this.#member.name];
+    return address === undefined || takesReaders(address);
   }
 
   async switchover({ to, dryRun }: { to: string; dryRun: boolean }): Promise<void> {

@@ -8,6 +8,7 @@ function statusOf(members: Partial<ClusterMember>[], primary: string | null): Cl
     role: "standby",
     state: "streaming",
     replayLagBytes: 0,
+    takesReads: true,
     host: "127.0.0.1",
     port: 1,
   };
@@ -38,6 +39,8 @@ describe("choosing a member", () => {
     const near = { name: "demo-3", replayLagBytes: 5 };
     const cloning = { name: "demo-4", replayLagBytes: 0, state: "cloning" } as const;
     assert.equal(readerOf(statusOf([PRIMARY, far, near, cloning], "demo-1")).member.name, "demo-3");
+    const apart = { ...near, takesReads: false };
+    assert.equal(readerOf(statusOf([PRIMARY, far, apart], "demo-1")).member.name, "demo-2");
     const alone = readerOf(statusOf([PRIMARY, cloning], "demo-1"));
     assert.deepEqual([alone.member.name, alone.fallback], ["demo-1", true]);
   });

@@ -23,14 +23,17 @@ export function primaryOf(status: ClusterStatus): ClusterMember {
 }
 
 /**
- * Where a read goes: the streaming standby that has replayed most, the first by name among equals;
- * the primary
- * where none streams, and then `fallback` is true.
+ * Where a read goes: of the streaming standbys that take reads the one that has replayed most, the
+ * first by name among equals; the primary where there is none, and then `fallback` is true.
  */
 export function readerOf(status: ClusterStatus): { member: ClusterMember; fallback: boolean } {
   let best: ClusterMember | null = null;
   for (const member of status.members)
-    if (member.state === "streaming" && lagOf(member) < (best === null ? Infinity : lagOf(best)))
+    if (
+      member.state === "streaming" &&
+      member.takesReads &&
+      lagOf(member) < (best === null ? Infinity : lagOf(best))
+    )
       best = member;
   return best === null
     ? { member: primaryOf(status), fallback: true }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import {
   exitStatusOf,
+  readersIn,
   summarize,
   type ClusterStatus,
   type MemberAnswer,
@@ -131,6 +132,22 @@ describe("the status of a cluster", () => {
         "postgresql://app@127.0.0.1:6431,127.0.0.1:6432,127.0.0.1:6433/app?target_session_attrs=read-write",
       read: "postgresql://app@127.0.0.1:6432,127.0.0.1:6433,127.0.0.1:6431/app?target_session_attrs=prefer-standby",
     });
+  });
+
+  it("leaves members that take no reads out of the read endpoint, unless nobody else is left", () => {
+    const quiet = { host: "127.0.0.1", port: 6432, apiPort: 6532, tags: { noreads: true } };
+    const record = recordOf();
+    const members = { ...record.members, "demo-2": quiet };
+    const { endpoints, members: seen } = summarize({
+      record: { ...record, members },
+      statuses: new Map([["demo-1", PRIMARY]]),
+      extraWarnings: [],
+    });
+    assert.match(endpoints.read, /@127\.0\.0\.1:6433,127\.0\.0\.1:6431\//);
+    assert.match(endpoints.write, /:6432/);
+    assert.deepEqual(seen[1]?.settings, { noreads: "true" });
+    const alone = seen.filter(({ name }) => name === "demo-2");
+    assert.deepEqual(readersIn(alone), alone);
   });
 
   it("counts lag in bytes from the primary's write position, never below zero", () => {

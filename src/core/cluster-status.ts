@@ -1,6 +1,8 @@
 // The status of a whole cluster: what `understudy status --json` prints, computed from the record
 // and from what each agent answered. Pure. A value that nobody knows is null, and what is unknown
 // is never healthy.
+import { takesReaders } from "./cascade.ts";
+import { MEMBER_KEYS } from "./config/member-keys.ts";
 import { connectionUrl } from "./connection-url.ts";
 import { lsnDistance, parseLsnOrNull, type Lsn } from "./lsn.ts";
 import type {
@@ -40,6 +42,10 @@ export interface ClusterMember {
   readonly sync: SyncState | null;
   readonly slot: string | null;
   readonly progress: Progress | null;
+  /** Whether applications are to read from it, once it is a standby that streams. */
+  readonly takesReads: boolean;
+  /** What a person has set for it, without what is as by default: see core/config. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
 }
 
@@ -187,6 +193,7 @@ function memberOf(facts: MemberFacts): ClusterMember {
     sync: syncOf(peer),
     slot: answer.slot,
     progress: answer.progress,
+    ...wishesFor(facts.place),
     warnings: answer.warnings,
   };
 }
@@ -210,8 +217,17 @@ function unreachableMember(facts: MemberFacts, why: string): ClusterMember {
     sync: null,
     slot: null,
     progress: null,
+    ...wishesFor(facts.place),
     warnings: [],
   };
+}
+
+function wishesFor(place: RecordMember): Pick<ClusterMember, "takesReads" | "settings"> {
+  const set = MEMBER_KEYS.flatMap(({ name, show }) => {
+    const { text, isDefault } = show(place);
+    return isDefault ? [] : [[name, text] as const];
+  });
+  return { takesReads: takesReaders(place), settings: Object.fromEntries(set) };
 }
 
 function peerOf(primary: MemberStatus | null, name: string): ReplicationPeer | null {
@@ -274,8 +290,18 @@ function endpointsOf(members: readonly ClusterMember[]): ClusterStatus["endpoint
   const others = members.filter((member) => !isPrimary(member));
   return {
     write: connectionUrl({ hosts: [...primaries, ...others], wants: "read-write" }),
-    read: connectionUrl({ hosts: [...others, ...primaries], wants: "prefer-standby" }),
+    read: connectionUrl({ hosts: readersIn(members), wants: "prefer-standby" }),
   };
+}
+
+/**
+ * Where reads may go, in the order in which a client is to try: the standbys that take reads, then
+ * the primary. Whoever must not be read from is named only where there is nobody else.
+ */
+export function readersIn(members: readonly ClusterMember[]): readonly ClusterMember[] {
+  const standbys = members.filter(({ role, takesReads }) => role !== "primary" && takesReads);
+  const readers = [...standbys, ...members.filter(({ role }) => role === "primary")];
+  return readers.length === 0 ? members : readers;
 }
 
 function claimWarnings(facts: {

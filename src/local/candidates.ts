@@ -7,7 +7,7 @@ import { UnderstudyError } from "../core/errors.ts";
 import type { Fork } from "../core/fork.ts";
 import { greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
-import { compareReach, termOfTimeline, type Reach } from "../core/protocol/election.ts";
+import { compareCandidates, termOfTimeline, type Reach } from "../core/protocol/election.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
@@ -16,6 +16,7 @@ import type { LocalCluster } from "./cluster.ts";
 
 export interface Candidate extends Reach {
   readonly forks: readonly Fork[];
+  readonly priority: number;
 }
 
 type Position = Pick<Reach, "lsn" | "timeline">;
@@ -60,21 +61,25 @@ async function candidatesAmong(
   of: {
     record: ClusterRecord;
     from: string | null;
+    wanted: string | null;
     answers: ReadonlyMap<string, MemberAnswer>;
   },
 ): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   for (const [name, answer] of of.answers) {
-    const barred = of.record.members[name]?.tags.nofailover === true;
+    const tags = of.record.members[name]?.tags;
+    // A person who names it means it.
+    const barred = tags?.nofailover === true && name !== of.wanted;
     if (name === of.from || barred || "unreachable" in answer) continue;
     const { data, memory } = memberPaths(cluster.paths.root, name);
     const position = answer.role === "standby" ? positionOf(answer) : await positionOnDisk(data);
     if (position === null) continue;
     const { forks } = await MemberMemory.load(memory);
     const timelineTerm = termOfTimeline(position.timeline, forks);
-    candidates.push({ name, ...position, forks, timelineTerm });
+    const priority = tags?.priority ?? 0;
+    candidates.push({ name, ...position, forks, timelineTerm, priority });
   }
-  return candidates.sort(compareReach);
+  return candidates.sort(compareCandidates);
 }
 
 function positionOf(status: MemberStatus): Position | null {

@@ -2,6 +2,8 @@
 // watched to its end.
 import type { ClusterMember, ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
+import { chooseSuccessor } from "../core/protocol/successor.ts";
+import type { ClusterRecord } from "../core/record.ts";
 import {
   askAgent,
   lockCluster,
@@ -17,7 +19,7 @@ import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
 export interface SwitchoverRequest {
-  /** Null: the standby that has replayed most. */
+  /** Null: the best of those that may be chosen; see chooseSuccessor. */
   readonly to: string | null;
 }
 
@@ -107,28 +109,32 @@ async function choose(
         hint: "See why: understudy status; when the primary is gone for good: understudy failover",
       },
     );
-  const to = request.to === null ? mostAdvanced(status) : memberIn(status, request.to);
-  if (to === null)
-    throw new UnderstudyError(
-      "SWITCHOVER_REFUSED",
-      `${cluster.place.name} has no standby that streams`,
-    );
+  const record = await readRecord(cluster);
+  const to = memberIn(status, request.to ?? bestIn(status, { record, from }));
   if (to.name === from.name)
     throw new UnderstudyError(
       "SWITCHOVER_REFUSED",
       `cannot switch over to ${to.name}: it is the primary already`,
     );
-  const record = await readRecord(cluster);
   await refuseSharedTablespaces(cluster, { record, code: "SWITCHOVER_REFUSED" });
   return { from, to };
 }
 
-function mostAdvanced(status: ClusterStatus): ClusterMember | null {
-  return (
-    status.members
-      .filter(({ state }) => state === "streaming")
-      .sort((one, other) => (one.replayLagBytes ?? Infinity) - (other.replayLagBytes ?? Infinity))
-      .at(0) ?? null
+/** @throws UnderstudyError SWITCHOVER_REFUSED where nobody may be chosen. */
+function bestIn(status: ClusterStatus, of: { record: ClusterRecord; from: ClusterMember }): string {
+  const standbys = status.members
+    .filter(({ name }) => name !== of.from.name)
+    .map(({ name, state, replayLagBytes }) => ({
+      name,
+      isStreaming: state === "streaming",
+      replayLagBytes,
+    }));
+  const choice = chooseSuccessor(of.record, standbys);
+  if (choice.name !== null) return choice.name;
+  throw new UnderstudyError(
+    "SWITCHOVER_REFUSED",
+    `${status.cluster} has no standby that could be chosen: ${choice.why}`,
+    { hint: "To choose one all the same: understudy switchover --to MEMBER" },
   );
 }
 

@@ -14,10 +14,16 @@ const asked: unknown[] = [];
 let ports: PortBlock;
 let api: AsyncDisposable;
 
+const part: { role: "primary" | "standby"; takesReads: boolean } = {
+  role: "primary",
+  takesReads: true,
+};
+
 const requests: AgentRequests = {
   // Only what the transport does with it is looked at here.
   status: async () => ({ name: "t-1", state: "running" }) as MemberStatus,
-  role: () => "primary",
+  role: () => part.role,
+  takesReads: () => part.takesReads,
   switchover: async (wish) => void asked.push(wish),
   restart: async () => {
     throw new UnderstudyError("SWITCHOVER_REFUSED", "t-1 is busy", { hint: "Wait." });
@@ -50,6 +56,17 @@ test("anybody may look, with GET or HEAD, and with a query behind the path", asy
       ["/liveness", 200],
     ] as const)
       assert.equal((await ask({ method, path })).status, expected, `${method} ${path}`);
+});
+
+test("a balancer finds a standby only where reads may go", async () => {
+  part.role = "standby";
+  for (const takesReads of [true, false]) {
+    part.takesReads = takesReads;
+    const expected = takesReads ? 200 : 503;
+    assert.equal((await ask({ method: "GET", path: "/standby" })).status, expected);
+    assert.equal((await ask({ method: "GET", path: "/health" })).status, 200);
+  }
+  Object.assign(part, { role: "primary", takesReads: true });
 });
 
 test("nobody may control, nor learn what there is to control, without the token", async () => {

@@ -1,5 +1,6 @@
 // The shape of `status --json` as it was promised (issue 2, item 6): every key, and the type of its
-// value. `reason` and `progress` of a member came on top.
+// value. `reason`, `progress`,
+// `takesReads` and `settings` of a member came on top.
 import assert from "node:assert/strict";
 import * as v from "valibot";
 
@@ -34,6 +35,8 @@ const memberSchema = v.strictObject({
   sync: v.nullable(v.picklist(["async", "sync", "quorum"])),
   slot: v.nullable(v.string()),
   progress: v.nullable(v.unknown()),
+  takesReads: v.boolean(),
+  settings: v.record(v.string(), v.string()),
   warnings: v.array(v.string()),
 });
 

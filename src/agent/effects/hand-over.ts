@@ -4,6 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
+import { MAX_HAND_OVER_LAG_BYTES } from "../../core/protocol/successor.ts";
 import { beginSwitchover, releaseLease, withdrawSwitchover } from "../../core/record-changes.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import type { Member } from "../member.ts";
@@ -11,8 +12,6 @@ import { askStatus, postToAgent } from "../peer.ts";
 import { readReplication } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
 
-/** More than this and its replay would keep writers waiting. */
-const MAX_LAG_BYTES = 16 * 1024 * 1024;
 const CHECKPOINT_LIMIT_MS = 60_000;
 const SHUTDOWN_LIMIT_MS = 30_000;
 const REPLAY_LIMIT_MS = 10_000;
@@ -28,7 +27,6 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
   if (to === member.name) return `${to} is the primary already`;
   if (record.switchover !== null)
     return `a switchover from ${record.switchover.from} to ${record.switchover.to} is under way`;
-  if (address.tags.nofailover === true) return `${to} is tagged nofailover`;
   const status = await askStatus(address, { timeoutMs: 2_000, signal }).catch((thrown: unknown) =>
     messageOf(thrown),
   );
@@ -45,8 +43,8 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
     from: parseLsnOrNull(peer.replayLsn) ?? (0n as Lsn),
     to: parseLsn(own.writeLsn ?? "0/0"),
   });
-  if (lag > MAX_LAG_BYTES)
-    return `${to} is ${lag} bytes behind, at most ${MAX_LAG_BYTES} are allowed`;
+  if (lag > MAX_HAND_OVER_LAG_BYTES)
+    return `${to} is ${lag} bytes behind, at most ${MAX_HAND_OVER_LAG_BYTES} are allowed`;
   return null;
 }
 
@@ -131,7 +129,7 @@ async function cutOffOthers({ session }: Member, to: string): Promise<void> {
       WHERE application_name <> $1
         AND (state <> 'streaming' OR flush_lsn IS NULL
              OR pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn) > $2)`,
-    [to, MAX_LAG_BYTES],
+    [to, MAX_HAND_OVER_LAG_BYTES],
   );
 }
 

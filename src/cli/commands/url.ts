@@ -1,5 +1,6 @@
 // understudy url: a complete connection string, the one place that prints the password.
 import { Option, type Command } from "commander";
+import { readersIn } from "../../core/cluster-status.ts";
 import { connectionUrl } from "../../core/connection-url.ts";
 import { examples, onRun } from "../command.ts";
 import { memberNamed } from "../members.ts";
@@ -42,7 +43,7 @@ async function url(session: Session, call: { options: Options }): Promise<void> 
     member !== undefined
       ? connectionUrl({ hosts: [memberNamed(status, member)], wants: "any", password })
       : read === true
-        ? connectionUrl({ hosts: [...others, ...primaries], wants: "prefer-standby", password })
+        ? connectionUrl({ hosts: readersIn(status.members), wants: "prefer-standby", password })
         : connectionUrl({ hosts: [...primaries, ...others], wants: "read-write", password });
   await session.answer({
     document: { url: text },

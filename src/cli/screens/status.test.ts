@@ -25,6 +25,8 @@ function memberOf(name: string, change: Partial<ClusterMember> = {}): ClusterMem
     sync: "async",
     slot: `understudy_${name.replace("-", "_")}`,
     progress: null,
+    takesReads: true,
+    settings: {},
     warnings: [],
     ...change,
   };

@@ -154,6 +154,9 @@ function remarksOf(member: ClusterMember, look: Look): string[] {
   const story = parts.filter((part) => part !== null).join("; ");
   if (story !== "")
     lines.push(`${paint(look, tone, mark(look, symbol))} ${member.name} is ${doing}${story}`);
+  const set = Object.entries(member.settings).map(([key, text]) => `${key} ${text}`);
+  if (set.length > 0)
+    lines.push(`${paint(look, "dim", dot(look))} ${member.name} is set to ${set.join(", ")}`);
   for (const warning of member.warnings)
     lines.push(`${paint(look, "warn", "!")} ${member.name}: ${warning}`);
   return lines;

@@ -18,7 +18,9 @@ export async function sqlTarget(
   const { local, cluster, status } = await session.status();
   const reader = options.read === true && options.member === undefined ? readerOf(status) : null;
   if (reader?.fallback === true)
-    session.note(`no standby streams: reading from the primary, ${reader.member.name}`);
+    session.note(
+      `no standby that takes reads streams: reading from the primary, ${reader.member.name}`,
+    );
   const member =
     options.member === undefined
       ? (reader?.member ?? primaryOf(status))

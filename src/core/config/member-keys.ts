@@ -32,7 +32,8 @@ const priority = defineKey<RecordMember, number>({
 const noreads = defineKey<RecordMember, boolean>({
   name: "noreads",
   takes: TRUE_OR_FALSE,
-  meaning: "Applications' reads are not sent to it.",
+  meaning:
+    "As a standby it gets no reads of applications: it is not in the read URL, and `sql --read` and balancers pass it over.",
   words: ["true", "false"],
   fallback: false,
   parse: parseBoolean,

@@ -76,7 +76,8 @@ export function lacksNewestFork(
   return newest !== undefined && timelineTerm < newest.term;
 }
 
-function compareCandidates(
+/** For sorting, the best first: the furthest, then the highest priority, then the first name. */
+export function compareCandidates(
   one: Reach & { priority: number },
   other: Reach & { priority: number },
 ): number {
