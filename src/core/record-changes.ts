@@ -2,6 +2,7 @@
 // out, or null when the change is not allowed in that state. The caller writes the result by
 // compare-and-set, so that of two who change at once one is told to look again.
 import type { Fork } from "./fork.ts";
+import { afterTakeover, isSameGuarantee, withRenewed, type Guarantee } from "./protocol/quorum.ts";
 import { withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
 
 interface Position {
@@ -65,9 +66,13 @@ function withNewLeader(
   taker: { member: string; position: Position } & ChangeNote,
 ): ClusterRecord {
   const term = record.term + 1;
+  // In the same write: from its first commit on another set must hold.
+  const from = record.history.at(-1)?.member ?? null;
+  const guarantee = afterTakeover(record.sync.guarantee, { from, to: taker.member });
   return {
     ...record,
     term,
+    sync: { ...record.sync, guarantee },
     leader: { member: taker.member, renewals: 0, ...taker.position },
     heir: null,
     electing: false,
@@ -193,6 +198,30 @@ export function setSystemId(record: ClusterRecord, systemId: string): ClusterRec
 /** Nothing fails over by itself any more, or does again. Null when that is so already. */
 export function setPaused(record: ClusterRecord, paused: boolean): ClusterRecord | null {
   return record.paused === paused ? null : { ...record, paused };
+}
+
+/**
+ * What synchronous replication promises from now on. Null when the lease is no longer this
+ * member's, in this term, or when another guarantee is in force than the next one was made from.
+ */
+export function setGuarantee(
+  record: ClusterRecord,
+  of: { member: string; term: number; before: Guarantee | null; next: Guarantee | null },
+): ClusterRecord | null {
+  if (!holdsLease(record, of)) return null;
+  if (!isSameGuarantee(record.sync.guarantee, of.before)) return null;
+  return { ...record, sync: { ...record.sync, guarantee: of.next } };
+}
+
+/**
+ * A member begins to copy the leader, so what it has confirmed before may not be on it any more.
+ * Null when nobody counts on it.
+ */
+export function beginCopy(record: ClusterRecord, member: string): ClusterRecord | null {
+  const { guarantee } = record.sync;
+  const renewed = withRenewed(guarantee, member);
+  if (renewed === guarantee) return null;
+  return { ...record, sync: { ...record.sync, guarantee: renewed } };
 }
 
 /** The specification has changed. */

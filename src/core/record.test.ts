@@ -62,7 +62,7 @@ describe("a stored record", () => {
       }),
       '"sync.mode"': JSON.stringify({
         ...fresh,
-        sync: { mode: "maybe", required: 0, members: [] },
+        sync: { ...fresh.sync, mode: "maybe" },
       }),
     };
     for (const [place, text] of Object.entries(cases))
@@ -83,6 +83,16 @@ describe("a stored record", () => {
       const { [field]: _, ...rest } = fresh as Record<string, unknown>;
       assert.throws(() => parseRecord(JSON.stringify(rest)), { code: "RECORD_CORRUPT" }, field);
     }
+  });
+
+  it("that was written before synchronous mode promises nothing", () => {
+    const older = { ...fresh, sync: { mode: "off", required: 0, members: [] } };
+    assert.deepEqual(parseRecord(JSON.stringify(older)).sync, {
+      mode: "off",
+      required: 0,
+      whenUnavailable: "block",
+      guarantee: null,
+    });
   });
 
   it("cut at any byte is refused", () => {

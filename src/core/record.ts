@@ -8,6 +8,7 @@ import { forkSchema } from "./fork.ts";
 /** Raised when an older Understudy could misunderstand what a newer one writes. */
 export const RECORD_VERSION = 1;
 const HISTORY_LIMIT = 50;
+const SYNC_OFF: SyncPolicy = { mode: "off", required: 1, whenUnavailable: "block" };
 
 const memberSchema = v.object({
   /** Where PostgreSQL listens. */
@@ -61,9 +62,24 @@ const recordSchema = v.object({
   ttlMs: v.number(),
   members: v.record(v.string(), memberSchema),
   sync: v.object({
+    /** What a person wants. */
     mode: v.picklist(["off", "on"]),
     required: v.number(),
-    members: v.array(v.string()),
+    whenUnavailable: v.optional(v.picklist(["block", "degrade"]), "block"),
+    /**
+     * What is certain now: every acknowledged commit is on so many of these members. Null: nothing.
+     * See protocol/quorum.ts.
+     */
+    guarantee: v.optional(
+      v.nullable(
+        v.object({
+          required: v.number(),
+          members: v.pipe(v.array(v.string()), v.readonly()),
+          renewed: v.pipe(v.optional(v.array(v.string()), []), v.readonly()),
+        }),
+      ),
+      null,
+    ),
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   paused: v.boolean(),
@@ -95,6 +111,8 @@ const recordSchema = v.object({
 });
 
 export type ClusterRecord = v.InferOutput<typeof recordSchema>;
+/** What a person wants of synchronous replication. */
+export type SyncPolicy = Readonly<Omit<ClusterRecord["sync"], "guarantee">>;
 export type RecordMember = v.InferOutput<typeof memberSchema>;
 
 /** A cluster that has never run: `founder` will make the data. */
@@ -103,6 +121,8 @@ export function newRecord(from: {
   founder: string;
   ttlMs: number;
   members: Record<string, RecordMember>;
+  /** Default: off. */
+  sync?: SyncPolicy;
 }): ClusterRecord {
   return {
     version: RECORD_VERSION,
@@ -115,7 +135,7 @@ export function newRecord(from: {
     forks: [],
     ttlMs: from.ttlMs,
     members: from.members,
-    sync: { mode: "off", required: 0, members: [] },
+    sync: { ...(from.sync ?? SYNC_OFF), guarantee: null },
     switchover: null,
     paused: false,
     policy: { maximumLagBytes: null },

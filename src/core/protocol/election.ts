@@ -21,9 +21,15 @@ export type Ballot =
   /** Its data is there but its server is not up; its agent could start it. */
   | (Reach & { readonly kind: "down"; readonly priority: number; readonly barred: boolean })
   /** Proven to be unable to take part: it is not waited for. */
-  | { readonly kind: "gone"; readonly name: string }
+  | ({ readonly kind: "gone" } & Absent)
   /** It does not answer, and may have come further than all others. */
-  | { readonly kind: "silent"; readonly name: string };
+  | ({ readonly kind: "silent" } & Absent);
+
+interface Absent {
+  readonly name: string;
+  /** What its disk tells, where that was asked and could be read. */
+  readonly onDisk?: Reach;
+}
 
 export type ElectionResult =
   | { readonly winner: string; readonly reason: string }
