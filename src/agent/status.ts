@@ -4,6 +4,7 @@ import { API_VERSION } from "../core/spec.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
 import { lastLeader } from "../core/record.ts";
+import { isFenced } from "../core/record-changes.ts";
 import { termOfTimeline } from "../core/protocol/election.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readControlData } from "../postgres/control-data.ts";
@@ -36,6 +37,15 @@ interface Facts extends SettingTrouble {
   readonly position: Position | null;
   readonly replication: MemberStatus["replication"];
 }
+
+/** No server of it lives. */
+const DOWN: ReadonlySet<Ground> = new Set([
+  "nothing",
+  "half-made",
+  "foreign",
+  "stopped",
+  "crashed",
+]);
 
 const NO_TROUBLE: SettingTrouble = { pendingRestart: [], overridden: [] };
 
@@ -134,6 +144,7 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (activity.effect === "clone") return "cloning";
   if (input.progress?.step === "rewinding") return "rewinding";
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
+  if (isKeptFenced(input)) return "fenced";
   if (ground === "foreign" || cannotLead(input)) return "failed";
   // A leader that cannot be promoted is no standby that catches up: nobody leads.
   if (activity.failure !== null && ground === "standby" && member.keeper.holdsLease)
@@ -144,6 +155,12 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (ground === "primary") return position === null ? "failed" : "running";
   if (ground !== "standby") return "stopped";
   return isStreaming(member, position) ? "streaming" : "catching-up";
+}
+
+/** A server that still runs, or is being stopped, is told of as what it is. */
+function isKeptFenced({ member, ground }: Reading): boolean {
+  const { record } = member.keeper;
+  return record !== null && isFenced(record, member.name) && DOWN.has(ground);
 }
 
 /** Everybody waits for this member, which has nothing to lead with. */
@@ -172,6 +189,8 @@ function isStreaming(member: Member, position: Position | null): boolean {
 
 async function reasonOf(input: Reading, position: Position | null): Promise<string | null> {
   const { member, ground } = input;
+  if (isKeptFenced(input))
+    return `a person has fenced it: its PostgreSQL stays stopped until: understudy unfence ${member.name}`;
   if (ground === "foreign")
     return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
   if (cannotLead(input))

@@ -167,6 +167,12 @@ describe("the status of a cluster", () => {
     assert.match(only(status, "demo-2").reason ?? "", /demo-1 does not show it/);
   });
 
+  it("does not believe that a member streams which does not say that it is a standby", () => {
+    const status = statusOf({ "demo-2": member("demo-2", { role: "none" }) });
+    assert.equal(status.state, "degraded");
+    assert.equal(only(status, "demo-2").state, "catching-up");
+  });
+
   it("does not believe a standby on another timeline, of another system, or of unknown lag", () => {
     for (const change of [
       { timeline: 1 },

@@ -247,3 +247,49 @@ test("a person's pause and a person's choice end an election", () => {
   assert.equal(changes.takeElectedLease(appointed, winner), null);
   assert(changes.takeLease(appointed, taker("demo-3")));
 });
+
+test("a member that is fenced neither takes nor is given a lease, in whatever way", () => {
+  const named = changes.fenceMember({ ...fresh(), systemId: "7" }, "demo-1");
+  assert(named);
+  assert.equal(changes.takeLease(named, taker("demo-1")), null);
+  const freed = changes.resignLease(named, { member: "demo-1", term: 0 });
+  assert(freed);
+  assert.equal(changes.isElecting(freed), true);
+  const winner = { ...taker("demo-1"), term: 0 };
+  assert.equal(changes.takeElectedLease(freed, winner), null);
+  const appointed = { member: "demo-1", deadLeader: null, term: 0 };
+  assert.equal(changes.appointHeir(freed, appointed), null);
+  const fencedStandby = changes.fenceMember(led(), "demo-2");
+  assert(fencedStandby);
+  const plan = { from: "demo-1", to: "demo-2", term: 1 };
+  assert.equal(changes.beginSwitchover(fencedStandby, plan), null);
+});
+
+test("fencing twice changes nothing, unfencing undoes it, and a removed member is not fenced any more", () => {
+  const fenced = changes.fenceMember(led(), "demo-2");
+  assert(fenced);
+  assert.equal(changes.fenceMember(fenced, "demo-2"), null);
+  assert.equal(changes.fenceMember(fenced, "demo-9"), null);
+  assert.deepEqual(changes.unfenceMember(fenced, "demo-2"), led());
+  assert.equal(changes.unfenceMember(led(), "demo-2"), null);
+  assert.deepEqual(changes.removeMember(fenced, "demo-2")?.fenced, []);
+});
+
+test("who resigned while nobody could succeed it is the one to lead when it is unfenced", () => {
+  const fenced = changes.fenceMember(led(), "demo-1");
+  assert(fenced);
+  const nobodys = { ...fenced, leader: null, heir: null, electing: false };
+  assert.equal(changes.unfenceMember(nobodys, "demo-1")?.heir, "demo-1");
+  assert.equal(changes.unfenceMember({ ...nobodys, heir: "demo-2" }, "demo-1")?.heir, "demo-2");
+});
+
+test("a lease that is given up during a pause is chosen for when the pause ends", () => {
+  const paused = changes.setPaused({ ...led(), systemId: "7" }, true);
+  assert(paused);
+  const resigned = changes.resignLease(paused, { member: "demo-1", term: 1 });
+  assert(resigned);
+  assert.equal(changes.isElecting(resigned), false);
+  const resumed = changes.setPaused(resigned, false);
+  assert.equal(resumed === null ? null : changes.isElecting(resumed), true);
+  assert.equal(changes.resignLease(paused, { member: "demo-2", term: 1 }), null);
+});

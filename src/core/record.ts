@@ -83,6 +83,8 @@ const recordSchema = v.object({
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   paused: v.boolean(),
+  /** Members whose servers stay stopped, whatever happens, until a person unfences them. */
+  fenced: v.optional(v.array(v.string()), []),
   /** What a person has set for the whole cluster: see core/config. */
   policy: v.optional(
     v.object({
@@ -138,6 +140,7 @@ export function newRecord(from: {
     sync: { ...(from.sync ?? SYNC_OFF), guarantee: null },
     switchover: null,
     paused: false,
+    fenced: [],
     policy: { maximumLagBytes: null },
     generation: 1,
     history: [],

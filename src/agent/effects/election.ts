@@ -10,7 +10,7 @@ import {
   type Ballot,
 } from "../../core/protocol/election.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
-import { openElection, takeElectedLease } from "../../core/record-changes.ts";
+import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
@@ -141,7 +141,7 @@ async function isHarmless(
   const address = record.members[name];
   if (name === member.name || address === undefined) return true;
   if (member.witness.hasNoServer(name)) return true;
-  return (await ballotOf(member, { name, address })).kind === "up";
+  return (await ballotOf(member, { record, name, address })).kind === "up";
 }
 
 /** What only a person may decide, and what is to be waited for. */
@@ -182,7 +182,7 @@ async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot>
   const { kind, lsn, timeline } = await ownReach(member);
   if (lsn === null) return { kind: "gone", name };
   const timelineTerm = termOfTimeline(timeline, memory.forks);
-  return { kind, name, ...tagsOf(record.members[name]), timeline, lsn, timelineTerm };
+  return { kind, name, ...tagsOf(record, name), timeline, lsn, timelineTerm };
 }
 
 /** Asked of its server; where that is not up, its disk tells. */
@@ -195,14 +195,14 @@ async function ownReach(member: Member): Promise<WalReach & { readonly kind: "up
 
 function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {
   const others = Object.entries(record.members).filter(([name]) => name !== member.name);
-  return Promise.all(others.map(([name, address]) => ballotOf(member, { name, address })));
+  return Promise.all(others.map(([name, address]) => ballotOf(member, { record, name, address })));
 }
 
 async function ballotOf(
   member: Member,
-  of: { name: string; address: RecordMember },
+  of: { record: ClusterRecord; name: string; address: RecordMember },
 ): Promise<Ballot> {
-  const { name, address } = of;
+  const { record, name, address } = of;
   try {
     const status = await askStatus(address, { timeoutMs: ANSWER_LIMIT_MS });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
@@ -211,16 +211,16 @@ async function ballotOf(
     const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
     if (status.role !== "standby" || lsn === null) return { kind: "gone", name };
     const { timeline, timelineTerm } = status;
-    return { kind: "up", name, ...tagsOf(address), timeline, timelineTerm, lsn };
+    return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
   } catch {
     const isGone = member.witness.isGone(name, { leaseHasRunOut: false });
     return { kind: isGone ? "gone" : "silent", name };
   }
 }
 
-function tagsOf(address: RecordMember | undefined): { priority: number; barred: boolean } {
-  const { priority = 0, nofailover = false } = address?.tags ?? {};
-  return { priority, barred: nofailover };
+function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {
+  const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
+  return { priority, barred: nofailover || isFenced(record, name) };
 }
 
 function describeSaved(saved: SavedWal | null, old: string): string {

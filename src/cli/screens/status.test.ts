@@ -26,6 +26,7 @@ function memberOf(name: string, change: Partial<ClusterMember> = {}): ClusterMem
     slot: `understudy_${name.replace("-", "_")}`,
     progress: null,
     takesReads: true,
+    fenced: false,
     settings: {},
     warnings: [],
     ...change,

@@ -54,6 +54,7 @@ const MEMBER_SIGNS: Readonly<Record<ClusterMember["state"], { symbol: Mark; tone
   cloning: { symbol: "half", tone: "warn" },
   rewinding: { symbol: "half", tone: "warn" },
   stopped: { symbol: "empty", tone: "warn" },
+  fenced: { symbol: "empty", tone: "warn" },
   failed: { symbol: "cross", tone: "bad" },
   unreachable: { symbol: "cross", tone: "bad" },
 };
