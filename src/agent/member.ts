@@ -12,6 +12,7 @@ import type { MemberMemory } from "./memory.ts";
 import type { MemberPaths } from "./member-paths.ts";
 import type { PositionProbe } from "./probe.ts";
 import type { Session } from "./session.ts";
+import type { SyncKeeping } from "./sync/sync-keeping.ts";
 import type { Witness } from "./witness.ts";
 
 /** The PostgreSQL roles of Understudy's own. */
@@ -36,6 +37,7 @@ export interface Member {
   readonly memory: MemberMemory;
   readonly witness: Witness;
   readonly leaderWatch: LeaderWatch;
+  readonly sync: SyncKeeping;
   readonly log: Journal;
   /** The specification as it was last read. */
   file(): ClusterFile;

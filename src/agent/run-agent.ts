@@ -16,6 +16,7 @@ import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import type { DeadlinePolicy } from "./deadman/policy.ts";
+import { serviceOnDisk } from "./effects/settings.ts";
 import { EFFECTS } from "./effects/table.ts";
 import { observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
@@ -28,6 +29,8 @@ import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
 import { Session } from "./session.ts";
+import { SyncKeeping } from "./sync/sync-keeping.ts";
+import { SyncWatch } from "./sync/sync-watch.ts";
 import { LocalWitness } from "./witness.ts";
 
 const PORT_TRIES = 50;
@@ -134,6 +137,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     presence,
     wake,
   });
+  const sync = new SyncKeeping();
+  sync.isOpen = (await serviceOnDisk({ paths })).isOpen;
   const member: Member = {
     name: options.member,
     clock: systemClock,
@@ -149,6 +154,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     memory,
     witness,
     leaderWatch,
+    sync,
     log,
     file: () => file,
     event: (entry) => {
@@ -168,6 +174,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     rereadFile,
   });
   agent = running;
+  using _syncWatch = new SyncWatch({ member, agent: running });
   await using deadman = new DeadmanGuard({
     ...options.deadman,
     member: options.member,

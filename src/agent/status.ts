@@ -3,6 +3,7 @@
 import { API_VERSION } from "../core/spec.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
+import { describeQuorum } from "../core/protocol/quorum.ts";
 import { lastLeader } from "../core/record.ts";
 import { isFenced } from "../core/record-changes.ts";
 import { termOfTimeline } from "../core/protocol/election.ts";
@@ -152,7 +153,8 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (ground === "held") return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
   if (ground === "starting" || ground === "closed") return "starting";
-  if (ground === "primary") return position === null ? "failed" : "running";
+  if (ground === "primary")
+    return position === null ? "failed" : member.sync.isOpen ? "running" : "starting";
   if (ground !== "standby") return "stopped";
   return isStreaming(member, position) ? "streaming" : "catching-up";
 }
@@ -198,6 +200,8 @@ async function reasonOf(input: Reading, position: Position | null): Promise<stri
   if (ground === "held") return "its PostgreSQL was stopped by a signal and serves nobody new";
   if (ground === "starting" || ground === "closed")
     return "PostgreSQL is starting or recovering; it is given the time it needs";
+  if (ground === "primary" && !member.sync.isOpen)
+    return `it takes no applications yet: what it has is to be on ${describeQuorum(member.sync.awaits ?? member.keeper.record?.sync.guarantee)} first`;
   if (ground !== "standby" || isStreaming(member, position)) return null;
   const leader = writableLeader(member.keeper.record);
   if (leader === null) return "there is no primary to follow";
@@ -209,6 +213,9 @@ function warningsOf(input: Reading, facts: Facts): string[] {
   const warnings: string[] = [];
   if (input.storeTrouble !== null)
     warnings.push(`the store does not answer: ${input.storeTrouble}`);
+  const { doubt } = input.member.sync;
+  if (doubt !== null && input.member.keeper.record?.electing === true)
+    warnings.push(`it does not take the free lease: ${doubt}`);
   if (facts.overridden.length > 0)
     warnings.push(
       `ALTER SYSTEM overrides what Understudy renders for ${facts.overridden.join(", ")}; undo it with ALTER SYSTEM RESET`,

@@ -159,7 +159,12 @@ describe("completion", () => {
       "noreads=true",
       "noreads=false",
     ]);
-    assert.deepEqual(wordsAt(["config", "set", "--reset", ""]), ["maximumLag"]);
+    assert.deepEqual(wordsAt(["config", "set", "--reset", ""]), [
+      "sync",
+      "required",
+      "whenUnavailable",
+      "maximumLag",
+    ]);
   });
 
   it("offers what comes after an equals sign to a shell that splits words there", () => {

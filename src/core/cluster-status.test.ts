@@ -29,6 +29,13 @@ function recordOf(change: Partial<ClusterRecord> = {}): ClusterRecord {
     term: 3,
     leader: { member: "demo-1", renewals: 7, lsn: "0/5000000", timeline: 2 },
     heir: null,
+    sync: {
+      mode: "on",
+      required: 1,
+      whenUnavailable: "block",
+      copies: 0,
+      guarantee: { required: 1, members: ["demo-10", "demo-2"], renewed: [] },
+    },
     ...change,
   };
 }

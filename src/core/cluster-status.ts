@@ -15,6 +15,7 @@ import type {
 import type { ClusterRecord, RecordMember } from "./record.ts";
 import { isFenced } from "./record-changes.ts";
 import { API_VERSION } from "./spec.ts";
+import { syncStatusOf, syncWarnings, type SyncStatus } from "./sync-status.ts";
 
 export const CLUSTER_STATES = ["healthy", "degraded", "no-primary", "paused"] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
@@ -67,6 +68,7 @@ export interface ClusterStatus {
   readonly members: readonly ClusterMember[];
   /** Connection strings for applications, without the password. */
   readonly endpoints: { readonly write: string; readonly read: string };
+  readonly sync: SyncStatus;
   readonly warnings: readonly string[];
 }
 
@@ -108,9 +110,11 @@ export function summarize(question: Question): ClusterStatus {
     postgresVersion: primary?.postgresVersion ?? anyVersion(statuses),
     members,
     endpoints: endpointsOf(members),
+    sync: syncStatusOf(record),
     warnings: [
       ...claimWarnings({ record, claimants, primary, statuses }),
       ...clusterWarnings(record, statuses),
+      ...syncWarnings(record, primary),
       ...question.extraWarnings,
     ],
   };

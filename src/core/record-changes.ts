@@ -245,26 +245,33 @@ export function setPaused(record: ClusterRecord, paused: boolean): ClusterRecord
 
 /**
  * What synchronous replication promises from now on. Null when the lease is no longer this
- * member's, in this term, or when another guarantee is in force than the next one was made from.
+ * member's, in this term, or when the record is not the one any more that it was made from.
  */
 export function setGuarantee(
   record: ClusterRecord,
-  of: { member: string; term: number; before: Guarantee | null; next: Guarantee | null },
+  of: {
+    member: string;
+    term: number;
+    before: Pick<ClusterRecord["sync"], "guarantee" | "copies">;
+    next: Guarantee | null;
+  },
 ): ClusterRecord | null {
   if (!holdsLease(record, of)) return null;
-  if (!isSameGuarantee(record.sync.guarantee, of.before)) return null;
+  const { guarantee, copies } = record.sync;
+  // A member that copies the leader anew may have been among those that were seen to have all.
+  if (!isSameGuarantee(guarantee, of.before.guarantee) || copies !== of.before.copies) return null;
   return { ...record, sync: { ...record.sync, guarantee: of.next } };
 }
 
 /**
  * A member begins to copy the leader, so what it has confirmed before may not be on it any more.
- * Null when nobody counts on it.
+ * Null where nobody counts on members.
  */
 export function beginCopy(record: ClusterRecord, member: string): ClusterRecord | null {
-  const { guarantee } = record.sync;
+  const { mode, guarantee, copies } = record.sync;
+  if (mode === "off" && guarantee === null) return null;
   const renewed = withRenewed(guarantee, member);
-  if (renewed === guarantee) return null;
-  return { ...record, sync: { ...record.sync, guarantee: renewed } };
+  return { ...record, sync: { ...record.sync, guarantee: renewed, copies: copies + 1 } };
 }
 
 /** The specification has changed. */

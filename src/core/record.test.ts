@@ -92,6 +92,7 @@ describe("a stored record", () => {
       required: 0,
       whenUnavailable: "block",
       guarantee: null,
+      copies: 0,
     });
   });
 

@@ -80,6 +80,8 @@ const recordSchema = v.object({
       ),
       null,
     ),
+    /** Rises whenever a member begins to copy the leader: what was seen of it before is void. */
+    copies: v.optional(v.number(), 0),
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   paused: v.boolean(),
@@ -114,7 +116,9 @@ const recordSchema = v.object({
 
 export type ClusterRecord = v.InferOutput<typeof recordSchema>;
 /** What a person wants of synchronous replication. */
-export type SyncPolicy = Readonly<Omit<ClusterRecord["sync"], "guarantee">>;
+export type SyncPolicy = Readonly<
+  Pick<ClusterRecord["sync"], "mode" | "required" | "whenUnavailable">
+>;
 export type RecordMember = v.InferOutput<typeof memberSchema>;
 
 /** A cluster that has never run: `founder` will make the data. */
@@ -137,7 +141,7 @@ export function newRecord(from: {
     forks: [],
     ttlMs: from.ttlMs,
     members: from.members,
-    sync: { ...(from.sync ?? SYNC_OFF), guarantee: null },
+    sync: { ...(from.sync ?? SYNC_OFF), guarantee: null, copies: 0 },
     switchover: null,
     paused: false,
     fenced: [],
