@@ -42,7 +42,7 @@ export interface Member {
   /** The specification as it was last read. */
   file(): ClusterFile;
   /** Writes a decision record that people read. */
-  event(entry: Omit<Entry, "at" | "member">): void;
+  event(entry: Omit<Entry, "at" | "order" | "member">): void;
   /** What a long step has come to; null when it has ended. */
   progress(progress: Progress | null): void;
 }
