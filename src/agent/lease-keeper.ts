@@ -80,10 +80,8 @@ export class LeaseKeeper {
   async refresh(): Promise<void> {
     try {
       const read = await this.#options.store.read();
-      if (read === null)
-        throw new UnderstudyError("RECORD_CORRUPT", "the store holds no record of this cluster");
-      this.#learn(read);
       this.#storeAnswered();
+      this.#learn(read);
     } catch (thrown) {
       this.#storeFailed(thrown);
     }
@@ -124,9 +122,8 @@ export class LeaseKeeper {
     const holder = { member, term: record.term, position: position() };
     this.#renewing = true;
     try {
-      const renewed = await this.change((now) => renewLease(now, holder), { durable: false });
-      // Where nothing was to be renewed it was read once more, and that has told how it stands.
-      if (renewed !== null) this.#storeAnswered();
+      await this.change((current) => renewLease(current, holder), { durable: false });
+      this.#storeAnswered();
     } catch (thrown) {
       this.#storeFailed(thrown);
     } finally {

@@ -53,8 +53,7 @@ export class RequestDesk implements AgentRequests {
   role(): "primary" | "standby" | "none" {
     const { ground } = this.#agent;
     if (ground === "standby") return "standby";
-    const { keeper, sync } = this.#member;
-    return ground === "primary" && keeper.holdsLease && sync.isOpen ? "primary" : "none";
+    return ground === "primary" && this.#member.keeper.holdsLease ? "primary" : "none";
   }
 
   takesReads(): boolean {

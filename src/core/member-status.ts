@@ -12,7 +12,6 @@ export const MEMBER_STATES = [
   "cloning",
   "rewinding",
   "stopped",
-  "fenced",
   "failed",
   "unreachable",
 ] as const;

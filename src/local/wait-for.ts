@@ -32,13 +32,11 @@ export async function waitFor(
   }
 }
 
-/** It is the primary, or streams from it, or is not to run at all. */
+/** It is the primary, or streams from it. */
 export function isSettled(status: ClusterStatus, name: string): boolean {
   const member = status.members.find((each) => each.name === name);
   return (
     member !== undefined &&
-    (member.fenced ||
-      member.state === "streaming" ||
-      (status.primary === name && member.state === "running"))
+    (member.state === "streaming" || (status.primary === name && member.state === "running"))
   );
 }

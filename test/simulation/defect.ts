@@ -1,13 +1,12 @@
 // What a deliberate defect may change: a step of the modelled effects, an effect, or the time.
 import type { Clock } from "../../src/agent/clock.ts";
 import type { Effects } from "../../src/agent/effects/effect.ts";
-import type { Witness } from "../../src/agent/witness.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { WallClock } from "./life.ts";
+import type { MachineClock } from "./life.ts";
 import type { observeModel } from "./model/effects.ts";
-import type { ModelMember } from "./model/member.ts";
+import type { ModelMember, ModelWitnessed } from "./model/member.ts";
 import type { Steps } from "./model/steps.ts";
-import type { Choice } from "./operator.ts";
+import type { Choice } from "./failover-by-hand.ts";
 
 export interface Defect {
   /** A sentence: what is done wrong. */
@@ -16,10 +15,10 @@ export interface Defect {
   readonly seenAt?: number;
   readonly steps?: Partial<Steps>;
   readonly alterEffects?: (effects: Effects<ModelMember>) => Effects<ModelMember>;
-  readonly alterClock?: (clock: Clock, wallClock: WallClock) => Clock;
+  readonly alterClock?: (clock: Clock, machineClock: MachineClock) => Clock;
   readonly alterStore?: (store: Store) => Store;
   readonly observe?: typeof observeModel;
-  readonly alterWitness?: (witness: Pick<Witness, "isGone">) => Pick<Witness, "isGone">;
+  readonly alterWitness?: (witness: ModelWitnessed) => ModelWitnessed;
   readonly withoutDeadman?: boolean;
   readonly choice?: Partial<Choice>;
 }

@@ -23,11 +23,11 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "timelines of one number count as one",
+    seenAt: 288,
     steps: { standingOf: (_member, { end, upstream }) => relationTo(upstream, end) },
   },
   {
     name: "a running standby is pointed at any new primary",
-    seenAt: 126,
     steps: { isKnownToFollow: () => true },
   },
   {
@@ -41,16 +41,18 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "diverged data is removed at once",
+    seenAt: 152,
     steps: {
       keepData: ({ name, disk, around }) => {
         const { data } = disk;
         disk.data = null;
-        if (data !== null) around.destroyed(data, { member: name, announced: false });
+        if (data !== null) around.onlooker.destroyed(data, { member: name, announced: false });
       },
     },
   },
   {
     name: "a server is started beside the backends of its dead predecessor",
+    seenAt: 75,
     steps: { killOrphans: () => false },
   },
   {
@@ -71,11 +73,11 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is handed over to whoever was streaming, however far it is",
+    seenAt: 1031,
     steps: { successorHasAll: async () => {} },
   },
   {
     name: "promotion goes on whatever has become of the lease",
-    seenAt: 147,
     steps: { mayStillPromote: async () => true },
     alterEffects: (effects) => ({
       ...effects,
@@ -84,7 +86,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "an old primary is not fenced",
-    seenAt: 989,
+    seenAt: 115,
     alterEffects: (effects) => ({
       ...effects,
       stop: async (context) => {
@@ -108,7 +110,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the record is written without comparing it",
-    seenAt: 139,
+    seenAt: 100,
     alterStore: (store) => ({
       ...store,
       read: store.read,
@@ -120,10 +122,10 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "waits are measured by the wall clock",
-    seenAt: 509,
-    alterClock: (clock, wallClock) => ({
+    seenAt: 922,
+    alterClock: (clock, machineClock) => ({
       ...clock,
-      nowMs: () => clock.nowMs() + wallClock.offsetMs,
+      nowMs: () => clock.nowMs() + machineClock.offsetMs,
     }),
   },
   {
@@ -136,7 +138,6 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a promotion trusts the record that was read before",
-    seenAt: 147,
     steps: {
       mayStillPromote: async ({ member, record }) =>
         member.keeper.holdsLease && member.keeper.record?.term === record.term,
@@ -165,7 +166,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "what an agent knew of terms and timelines is forgotten when it ends",
-    seenAt: 265,
+    seenAt: 152,
     alterEffects: (effects) => ({
       ...effects,
       lead: async (context) => {
@@ -186,16 +187,17 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is taken while the old primary may be back",
-    seenAt: 989,
     steps: { isHarmless: async () => true },
   },
   {
     name: "a silent member counts as gone",
-    alterWitness: () => ({ isGone: () => true }),
+    alterWitness: () => ({ isGone: () => true, hasNoServer: () => true, fence: () => {} }),
   },
   {
     name: "a lease that has run out is proof enough",
     alterWitness: (witness) => ({
+      fence: (member) => witness.fence(member),
+      hasNoServer: (member) => witness.hasNoServer(member),
       isGone: (member, of) => of.leaseHasRunOut || witness.isGone(member, of),
     }),
     steps: { isHarmless: async () => true },

@@ -1,23 +1,47 @@
-// What goes wrong in a run: a list drawn from the seed before it begins, so that a run can be
-// repeated with some of it left out.
+// What goes wrong in a run, and what a person asks for meanwhile: a list drawn from the seed before
+// it begins, so that a run can be repeated with some of it left out.
+import { CALM, type Weather } from "./model/network.ts";
 import type { Random } from "./random.ts";
 
-export type FaultKind =
-  | "agent crashes"
-  | "agent is paused"
-  | "PostgreSQL is killed"
-  | "postmaster alone is killed"
-  | "backend crashes"
-  | "member is killed whole"
-  | "everything is killed"
-  | "data directory is lost"
-  | "store does not answer"
-  | "store is cut from one member"
-  | "store is slow"
-  | "store loses answers"
-  | "network is cut between two"
-  | "wall clock jumps"
-  | "switchover is asked for";
+/** How often each comes, in parts. */
+const WEIGHTS = {
+  "agent crashes": 9,
+  "agent and deadman are killed": 5,
+  "agent is paused": 8,
+  "member is frozen": 6,
+  "PostgreSQL is killed": 10,
+  "postmaster alone is killed": 5,
+  "postmaster is stopped by a signal": 5,
+  "backend crashes": 4,
+  "member is killed whole": 14,
+  "everything is killed": 4,
+  "data directory is lost": 4,
+  "disk is full": 6,
+  "store does not answer": 4,
+  "store is cut from one member": 5,
+  "store does not hear one member": 3,
+  "one member does not hear the store": 4,
+  "store is slow": 4,
+  "store's messages are lost": 4,
+  "network is cut between two": 5,
+  "network is cut in one direction": 5,
+  "member is cut off from the others": 4,
+  "network is slow": 4,
+  "network loses messages": 4,
+  "wall clock jumps": 8,
+  "switchover is asked for": 13,
+  "switchover is asked for twice": 2,
+  "cluster is paused": 5,
+  "member is added": 5,
+  "member is removed": 4,
+  "member is stopped for a while": 4,
+  "member is restarted": 3,
+  "member is copied anew": 3,
+} as const satisfies Record<string, number>;
+
+export type FaultKind = keyof typeof WEIGHTS;
+
+export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
 
 export interface Fault {
   readonly atMs: number;
@@ -28,45 +52,53 @@ export interface Fault {
   readonly other: string;
   /** Until it ends by itself. */
   readonly lastsMs: number;
+  /** For what else it draws, so that it does not change what others draw. */
+  readonly dice: number;
 }
 
 export interface Plan {
   readonly members: readonly string[];
+  /** Not members at first. */
+  readonly spares: readonly string[];
   readonly ttlMs: number;
+  /** Of the network while nothing is the matter with it. */
+  readonly weather: Weather;
+  /** How fast each machine's clock runs. */
+  readonly clockRates: Readonly<Record<string, number>>;
+  /** Whose installation has pg_rewind. */
+  readonly rewinders: readonly string[];
   readonly faults: readonly Fault[];
   /** Faults that still last end here; from then on all must become well. */
   readonly healAtMs: number;
 }
 
-/** How often each comes, in parts. */
-const WEIGHTS: Readonly<Record<FaultKind, number>> = {
-  "agent crashes": 10,
-  "agent is paused": 8,
-  "PostgreSQL is killed": 10,
-  "postmaster alone is killed": 5,
-  "backend crashes": 4,
-  "member is killed whole": 14,
-  "everything is killed": 2,
-  "data directory is lost": 3,
-  "store does not answer": 5,
-  "store is cut from one member": 6,
-  "store is slow": 5,
-  "store loses answers": 6,
-  "network is cut between two": 6,
-  "wall clock jumps": 8,
-  "switchover is asked for": 13,
-};
+const NAMES = ["una", "duo", "tre", "quad", "quin"];
 const FIRST_FAULT_MS = 12_000;
 const LAST_FAULT_MS = 109_000;
 const HEAL_AT_MS = 110_000;
+const WEATHERS: readonly Weather[] = [
+  CALM,
+  CALM,
+  CALM,
+  { lost: 0.01, doubled: 0.01, slow: 0.03, slowMs: 500 },
+  { lost: 0.04, doubled: 0.04, slow: 0.08, slowMs: 1_500 },
+];
 
 export function drawPlan(random: Random): Plan {
-  const members = ["una", "duo", "tre", "quad", "quin"].slice(0, random.between(2, 5));
-  const count = random.between(5, 12);
-  const faults = Array.from({ length: count }, () => drawFault(random, members));
+  const size = random.between(2, 5);
+  const members = NAMES.slice(0, size);
+  const count = random.between(5, 14);
+  const faults = Array.from({ length: count }, () => drawFault(random, NAMES));
+  const drift = random.pick([0.000_2, 0.000_2, 0.1]);
   return {
     members,
+    spares: NAMES.slice(size),
     ttlMs: random.pick([2_000, 5_000, 10_000]),
+    weather: random.pick(WEATHERS),
+    clockRates: Object.fromEntries(
+      NAMES.map((name) => [name, 1 + (random.next() - 0.5) * 2 * drift]),
+    ),
+    rewinders: random.chance(0.2) ? [] : NAMES.filter(() => random.chance(0.9)),
     faults: faults.sort((one, other) => one.atMs - other.atMs),
     healAtMs: HEAL_AT_MS,
   };
@@ -82,20 +114,61 @@ function drawFault(random: Random, members: readonly string[]): Fault {
     ? Math.round(moment / 20_000) * 20_000 + (moment % 1_500)
     : moment;
   const lastsMs = random.chance(0.3) ? random.between(10, 2_000) : random.between(2_000, 40_000);
-  return { atMs, kind, member, other, lastsMs };
+  return { atMs, kind, member, other, lastsMs, dice: random.between(1, 1 << 30) };
 }
 
+const WEIGHT = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+
 function drawKind(random: Random): FaultKind {
-  const kinds = Object.entries(WEIGHTS) as [FaultKind, number][];
-  let left = random.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [kind, weight] of kinds) {
-    left -= weight;
+  let left = random.next() * WEIGHT;
+  for (const kind of FAULT_KINDS) {
+    left -= WEIGHTS[kind];
     if (left < 0) return kind;
   }
   return "agent crashes";
 }
 
+const OF_TWO: ReadonlySet<FaultKind> = new Set([
+  "network is cut between two",
+  "network is cut in one direction",
+  "network is slow",
+  "network loses messages",
+]);
+const TO_ANOTHER: ReadonlySet<FaultKind> = new Set([
+  "switchover is asked for",
+  "switchover is asked for twice",
+  "member is added",
+]);
+const OF_ALL: ReadonlySet<FaultKind> = new Set([
+  "everything is killed",
+  "store does not answer",
+  "store is slow",
+  "store's messages are lost",
+  "cluster is paused",
+]);
+const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
+  "agent crashes",
+  "PostgreSQL is killed",
+  "postmaster alone is killed",
+  "backend crashes",
+  "data directory is lost",
+  "wall clock jumps",
+  "switchover is asked for",
+  "switchover is asked for twice",
+  "member is added",
+  "member is removed",
+  "member is restarted",
+  "member is copied anew",
+]);
+
 export function describeFault({ atMs, kind, member, other, lastsMs }: Fault): string {
-  const whom = kind === "network is cut between two" ? `${member} and ${other}` : member;
-  return `${(atMs / 1_000).toFixed(1)} s: ${kind} (${whom}; for ${(lastsMs / 1_000).toFixed(1)} s)`;
+  const whom = OF_TWO.has(kind)
+    ? `: ${member} and ${other}`
+    : TO_ANOTHER.has(kind)
+      ? `: ${other}`
+      : OF_ALL.has(kind)
+        ? ""
+        : `: ${member}`;
+  const long = OF_A_MOMENT.has(kind) ? "" : `, for ${(lastsMs / 1_000).toFixed(1)} s`;
+  return `at ${(atMs / 1_000).toFixed(1)} s ${kind}${whom}${long}`;
 }

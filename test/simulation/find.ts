@@ -3,7 +3,7 @@ import type { Defect } from "./defect.ts";
 import { drawPlan } from "./faults.ts";
 import { Random } from "./random.ts";
 import { run } from "./world.ts";
-import type { Violation } from "./checkers.ts";
+import type { Violation } from "./checkers/checker.ts";
 
 export interface Finding {
   readonly seed: number;

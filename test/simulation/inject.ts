@@ -1,75 +1,157 @@
 // Has a fault happen, and end.
-import type { WallClock } from "./life.ts";
+import { describeFault, type Fault } from "./faults.ts";
+import type { MachineClock } from "./life.ts";
+import { STORE, type Network, type Weather } from "./model/network.ts";
 import type { SimulatedStore } from "./model/store.ts";
-import type { Fault } from "./faults.ts";
-import type { Random } from "./random.ts";
+import type { Person } from "./person.ts";
+import { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedMember } from "./simulated-member.ts";
 
 export interface Stage {
   readonly scheduler: Scheduler;
-  readonly random: Random;
+  /** All that there may be, whether the record has them or not. */
   readonly members: ReadonlyMap<string, SimulatedMember>;
+  readonly machineClocks: ReadonlyMap<string, MachineClock>;
   readonly store: SimulatedStore;
-  readonly cuts: Set<string>;
-  readonly wallClock: WallClock;
-  readonly askForSwitchover: (to: string) => void;
+  readonly network: Network;
+  readonly person: Person;
+  /** How what still lasts is ended. */
+  readonly ends: Set<() => void>;
   readonly onEvent: (who: string, text: string) => void;
 }
 
 const HOUR_MS = 3_600_000;
+const ROUGH: Weather = { lost: 0.25, doubled: 0.15, slow: 0.2, slowMs: 1_500 };
+const SLOW: Weather = { lost: 0, doubled: 0, slow: 0.9, slowMs: 4_000 };
 
 export function inject(fault: Fault, stage: Stage): void {
   const member = memberOf(fault, stage);
-  if (member === undefined) return;
-  const later = (run: () => void) => void stage.scheduler.at(fault.lastsMs, run);
-  const { store } = stage;
+  const other = stage.members.get(fault.other);
+  if (member === undefined || other === undefined) return;
+  stage.onEvent("faults", describeFault({ ...fault, member: member.name }));
+  happen(fault, { ...stage, member, other, random: new Random(fault.dice) });
+}
+
+type Scene = Stage & {
+  readonly member: SimulatedMember;
+  readonly other: SimulatedMember;
+  readonly random: Random;
+};
+
+function happen(fault: Fault, scene: Scene): void {
+  const { member, other, person, network, random } = scene;
+  const { server, name } = member;
+  const until = (end: () => void) => endLater(scene, { afterMs: fault.lastsMs, end });
   switch (fault.kind) {
     case "agent crashes":
-      member.crashAgent();
-      return later(() => member.startAgent());
+      return member.crashAgent();
+    case "agent and deadman are killed":
+      member.crashBoth();
+      return until(() => member.startAgent());
     case "agent is paused":
       member.pauseAgent();
-      return later(() => member.resumeAgent());
+      return until(() => member.resumeAgent());
+    case "member is frozen":
+      member.freeze(random.pick(["by a signal", "in a freezer"]));
+      return until(() => member.thaw());
     case "PostgreSQL is killed":
-      return member.server.crash();
+      return server.crash();
     case "postmaster alone is killed":
-      return member.server.killPostmaster();
+      return server.killPostmaster();
+    case "postmaster is stopped by a signal":
+      server.hold();
+      return until(() => server.letGo());
     case "backend crashes":
-      return member.server.crashBackend();
+      return server.crashBackend();
     case "member is killed whole":
       kill(member);
-      return later(() => member.startAgent());
+      return until(() => member.startAgent());
     case "everything is killed":
-      for (const each of stage.members.values()) {
-        kill(each);
-        // They come back one after the other, in any order.
-        stage.scheduler.at(stage.random.between(0, fault.lastsMs), () => each.startAgent());
-      }
-      return;
+      return killEverything(fault, scene);
     case "data directory is lost":
-      return loseData(member, stage);
-    case "store does not answer":
-      for (const { name } of stage.members.values()) store.faults.cut.add(name);
-      return later(() => reconnect(stage, [...stage.members.keys()]));
-    case "store is cut from one member":
-      store.faults.cut.add(member.name);
-      return later(() => reconnect(stage, [member.name]));
-    case "store is slow":
-      store.faults.slowMs = stage.random.between(100, 3_000);
-      return later(() => void (store.faults.slowMs = 0));
-    case "store loses answers":
-      store.faults.lostAnswers = 0.3;
-      return later(() => void (store.faults.lostAnswers = 0));
-    case "network is cut between two":
-      stage.cuts.add(`${member.name} ${fault.other}`);
-      return later(() => void stage.cuts.delete(`${member.name} ${fault.other}`));
+      return loseData(scene);
+    case "disk is full":
+      server.disk.isFull = true;
+      return until(() => void (server.disk.isFull = false));
     case "wall clock jumps":
-      stage.wallClock.offsetMs += stage.random.pick([-1, 1]) * HOUR_MS;
-      return;
+      return jump(scene);
     case "switchover is asked for":
-      return stage.askForSwitchover(fault.other);
+      return person.askForSwitchover(other.name);
+    case "switchover is asked for twice":
+      person.askForSwitchover(other.name);
+      return void scene.scheduler.at(random.between(0, 500), () =>
+        person.askForSwitchover(random.pick([other.name, name])),
+      );
+    case "cluster is paused":
+      person.pause(true);
+      return until(() => person.pause(false));
+    case "member is added":
+      return person.add(other);
+    case "member is removed":
+      return person.remove(member);
+    case "member is stopped for a while":
+      person.stop(member);
+      return until(() => person.start(member));
+    case "member is restarted":
+      return person.restart(member);
+    case "member is copied anew":
+      return person.reclone(member);
+    default:
+      for (const end of disturb(fault, scene)) until(end);
+      return void network;
   }
+}
+
+/** What meets the network alone. @returns how each of it is ended. */
+function disturb(fault: Fault, scene: Scene): (() => void)[] {
+  const { member, other, members, network } = scene;
+  const names = [...members.keys()];
+  const both = (one: string, two: string) => [network.cut(one, two), network.cut(two, one)];
+  const everywhere = (weather: Weather) =>
+    names.flatMap((name) => [
+      network.setWeather({ from: name, to: STORE, weather }),
+      network.setWeather({ from: STORE, to: name, weather }),
+    ]);
+  const between = (weather: Weather) => [
+    network.setWeather({ from: member.name, to: other.name, weather }),
+    network.setWeather({ from: other.name, to: member.name, weather }),
+  ];
+  switch (fault.kind) {
+    case "store does not answer":
+      return names.flatMap((name) => both(name, STORE));
+    case "store is cut from one member":
+      return both(member.name, STORE);
+    case "store does not hear one member":
+      return [network.cut(member.name, STORE)];
+    case "one member does not hear the store":
+      return [network.cut(STORE, member.name)];
+    case "store is slow":
+      return everywhere(SLOW);
+    case "store's messages are lost":
+      return everywhere(ROUGH);
+    case "network is cut between two":
+      return both(member.name, other.name);
+    case "network is cut in one direction":
+      return [network.cut(member.name, other.name)];
+    case "member is cut off from the others":
+      return names.flatMap((name) => (name === member.name ? [] : both(member.name, name)));
+    case "network is slow":
+      return between(SLOW);
+    case "network loses messages":
+      return between(ROUGH);
+    default:
+      return [];
+  }
+}
+
+function endLater(scene: Scene, of: { afterMs: number; end: () => void }): void {
+  const { ends, scheduler } = scene;
+  const once = () => {
+    if (ends.delete(once)) of.end();
+  };
+  ends.add(once);
+  scheduler.at(of.afterMs, once);
 }
 
 function memberOf(fault: Fault, { members, store }: Stage): SimulatedMember | undefined {
@@ -79,15 +161,48 @@ function memberOf(fault: Fault, { members, store }: Stage): SimulatedMember | un
 }
 
 function kill(member: SimulatedMember): void {
-  member.crashAgent();
+  member.crashBoth();
   member.server.crash();
 }
 
+/**
+ * They come back one after the other, in any order; the one with the most WAL last, or not at all.
+ */
+function killEverything({ lastsMs }: Fault, scene: Scene): void {
+  const { members, random } = scene;
+  const all = [...members.values()];
+  const newest = all.toSorted((one, other) => walOf(other) - walOf(one))[0];
+  const fate = random.pick(["as others", "last", "not before the end"] as const);
+  for (const member of all) {
+    kill(member);
+    const afterMs = random.between(0, lastsMs);
+    if (member !== newest || fate === "as others")
+      endLater(scene, { afterMs, end: () => member.startAgent() });
+    else
+      endLater(scene, {
+        afterMs: fate === "last" ? lastsMs + 1_000 : Infinity,
+        end: () => member.startAgent(),
+      });
+  }
+}
+
+function walOf({ server }: SimulatedMember): number {
+  return server.disk.data?.wal.at(-1)?.lsn ?? 0;
+}
+
+function jump({ member, machineClocks, random }: Scene): void {
+  const byMs = random.pick([-1, 1]) * random.pick([2_000, 60_000, HOUR_MS]);
+  const all = random.chance(0.5);
+  for (const [name, clock] of machineClocks)
+    if (all || name === member.name) clock.offsetMs += byMs;
+}
+
 /** Not the last data of the cluster: nothing could bring that back. */
-function loseData(member: SimulatedMember, { members, store, onEvent }: Stage): void {
+function loseData({ member, members, store, onEvent }: Scene): void {
   const isElsewhere = [...members.values()].some(
     ({ server }) =>
       server !== member.server &&
+      server.name in store.record.members &&
       server.disk.data?.isWhole === true &&
       server.disk.data.freshCopy === null,
   );
@@ -95,9 +210,4 @@ function loseData(member: SimulatedMember, { members, store, onEvent }: Stage): 
     return onEvent("faults", "not: its last data");
   member.server.crash();
   member.server.disk.data = null;
-}
-
-function reconnect({ store }: Stage, names: readonly string[]): void {
-  for (const name of names) store.faults.cut.delete(name);
-  store.healed();
 }

@@ -4,18 +4,32 @@ import type { Clock } from "../../src/agent/clock.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
+/** The clocks of one machine, as faults have them run. */
+export interface MachineClock {
+  /** Of the people's clock, which is set back and forth. */
+  offsetMs: number;
+  /** How many of its milliseconds go by in one. */
+  rate: number;
+}
+
 export class Life {
   readonly #scheduler: Scheduler;
+  readonly #clock: MachineClock;
   #alive = true;
   #held: (() => void)[] | null = null;
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, clock: MachineClock) {
     this.#scheduler = scheduler;
+    this.#clock = clock;
   }
 
   /** Neither dead nor paused. */
   get answers(): boolean {
     return this.#alive && this.#held === null;
+  }
+
+  get isPaused(): boolean {
+    return this.#held !== null;
   }
 
   get isAlive(): boolean {
@@ -47,7 +61,7 @@ export class Life {
 
   setTimer(ms: number, callback: () => void): Disposable {
     const timer = new LifeTimer(callback);
-    timer.entry = this.#scheduler.quietly(ms, () => this.deliver(timer.fire));
+    timer.entry = this.#scheduler.quietly(ms / this.#clock.rate, () => this.deliver(timer.fire));
     return timer;
   }
 
@@ -68,7 +82,9 @@ export class Life {
   }
 }
 
-/** May be taken back until it is delivered, which for a paused process may be long after its time. */
+/**
+ * May be taken back until it is delivered, which for a paused process may be long after its time.
+ */
 class LifeTimer implements Disposable {
   entry: Disposable | null = null;
   #callback: (() => void) | null;
@@ -85,22 +101,17 @@ class LifeTimer implements Disposable {
   }
 }
 
-/** The people's clock of a simulated machine, which faults set back and forth. */
-export interface WallClock {
-  offsetMs: number;
-}
-
 /** An agent's clock: it began at some moment of its own, and runs while its process is paused. */
 export function clockOf(
   life: Life,
-  time: { scheduler: Scheduler; wallClock: WallClock; random: Random },
+  time: { scheduler: Scheduler; machine: MachineClock; random: Random },
 ): Clock {
-  const { scheduler, wallClock } = time;
+  const { scheduler, machine } = time;
   const beganMs = time.random.between(0, 1_000_000);
   return {
-    nowMs: () => beganMs + scheduler.nowMs,
+    nowMs: () => beganMs + scheduler.nowMs * machine.rate,
     wallClock: () =>
-      new Date(Date.UTC(2026, 0, 1) + scheduler.nowMs + wallClock.offsetMs).toISOString(),
+      new Date(Date.UTC(2026, 0, 1) + scheduler.nowMs + machine.offsetMs).toISOString(),
     setTimer: (ms, callback) => life.setTimer(ms, callback),
   };
 }

@@ -1,39 +1,43 @@
 // A member of the simulated cluster over all its lives: the server and the disk stay, agents come
-// and go. The agent and its lease keeper are the real classes.
+// and go, and a deadman starts them again. The agent and its lease keeper are the real classes.
 import { Agent } from "../../src/agent/agent.ts";
 import type { Effects } from "../../src/agent/effects/effect.ts";
 import { LeaderWatch } from "../../src/agent/leader-watch.ts";
 import { LeaseKeeper } from "../../src/agent/lease-keeper.ts";
 import { MemberMemory } from "../../src/agent/memory.ts";
-import type { Witness } from "../../src/agent/witness.ts";
 import type { Clock } from "../../src/agent/clock.ts";
 import type { Store } from "../../src/store/store.ts";
+import { UnderstudyError } from "../../src/core/errors.ts";
 import { formatLsn } from "../../src/core/lsn.ts";
-import { Life, clockOf, type WallClock } from "./life.ts";
+import { Life, clockOf, type MachineClock } from "./life.ts";
+import { ModelDeadman, type Standing } from "./model/deadman.ts";
 import type { observeModel } from "./model/effects.ts";
-import type { ModelMember, Surroundings } from "./model/member.ts";
+import type { ModelMember, ModelWitnessed } from "./model/member.ts";
 import { ModelPresence } from "./model/presence.ts";
-import { ModelWitness } from "./model/witness.ts";
 import type { ModelServer } from "./model/server.ts";
 import type { SimulatedStore } from "./model/store.ts";
+import type { Neighbour, Surroundings } from "./model/surroundings.ts";
 import { endOf, toLsn } from "./model/wal.ts";
+import { ModelWitness } from "./model/witness.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface MemberParts {
   readonly scheduler: Scheduler;
   readonly random: Random;
-  readonly wallClock: WallClock;
+  readonly machineClock: MachineClock;
   readonly store: SimulatedStore;
   readonly server: ModelServer;
   readonly around: Surroundings;
   readonly effects: Effects<ModelMember>;
+  readonly canRewind: boolean;
   /** A deliberate defect may put another in its place. */
-  readonly alterClock: (clock: Clock, wallClock: WallClock) => Clock;
+  readonly alterClock: (clock: Clock, machineClock: MachineClock) => Clock;
   readonly observe: typeof observeModel;
-  readonly alterWitness: (witness: Pick<Witness, "isGone">) => Pick<Witness, "isGone">;
+  readonly alterWitness: (witness: ModelWitnessed) => ModelWitnessed;
   readonly withoutDeadman: boolean;
   readonly alterStore: (store: Store) => Store;
+  readonly onAgentBegan: (member: string) => void;
   readonly onEvent: (who: string, text: string) => void;
 }
 
@@ -43,63 +47,105 @@ interface Running {
   readonly member: ModelMember;
 }
 
-export class SimulatedMember {
+/** As long as the record, which says it, is not known. */
+const FIRST_TTL_MS = 2_000;
+
+export class SimulatedMember implements Neighbour {
   readonly server: ModelServer;
   readonly #parts: MemberParts;
+  readonly #deadman: ModelDeadman;
   #running: Running | null = null;
   readonly #onEnd = new Set<() => void>();
+  /** A person has stopped or removed it: nothing starts it but a person. */
+  isKeptDown = false;
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
     this.server = parts.server;
+    const { scheduler, random, server, machineClock: clock, onEvent } = parts;
+    this.#deadman = new ModelDeadman({
+      scheduler,
+      random,
+      server,
+      clock,
+      restart: () => this.startAgent(),
+      onEvent: (text) => onEvent(this.name, text),
+    });
   }
 
   get name(): string {
     return this.server.name;
   }
 
-  /** Null while no agent lives. */
-  get agent(): Agent<ModelMember> | null {
-    return this.#running?.agent ?? null;
+  get running(): Running | null {
+    return this.#running;
   }
 
   /** Null while its agent is dead or paused. */
-  get answering(): ModelMember | null {
-    return this.#running?.life.answers === true ? this.#running.member : null;
+  get answering(): Running | null {
+    return this.#running?.life.answers === true ? this.#running : null;
   }
 
   startAgent(): void {
-    if (this.#running !== null) return;
-    const life = new Life(this.#parts.scheduler);
+    if (this.#running !== null || this.isKeptDown) return;
+    const { scheduler, machineClock, observe, effects, withoutDeadman, onAgentBegan } = this.#parts;
+    onAgentBegan(this.name);
+    const life = new Life(scheduler, machineClock);
     const member = this.#makeMember(life);
     const agent = new Agent<ModelMember>({
       member,
-      observe: this.#parts.observe,
+      observe,
       leaderIsGone: (record) => member.leaderWatch.isGone(record),
-      effects: this.#parts.effects,
+      effects,
       rereadFile: async () => {},
     });
-    this.#running = { life, agent, member };
-    this.server.onExit = () => life.deliver(() => agent.wake());
-    this.#parts.scheduler.stir();
-    void agent.run();
+    const running = { life, agent, member };
+    this.#running = running;
+    this.server.onExit = () => life.deliver(() => this.#wake());
+    if (!withoutDeadman) this.#deadman.takeOver(life, () => this.#standing());
+    scheduler.stir();
+    void agent.run().then(() => {
+      if (this.#running === running) this.#ended();
+    });
   }
 
-  /** As SIGKILL: nothing that it had begun goes on. */
+  /** As SIGKILL: nothing that it had begun goes on. Its deadman starts another. */
   crashAgent(): void {
     if (this.#running === null) return;
-    this.#awaitDeadman(this.#running);
-    this.#running.life.end();
-    this.#running = null;
-    this.server.onExit = () => {};
-    for (const callback of this.#onEnd) callback();
-    this.#onEnd.clear();
+    this.#endAgent();
+    if (!this.#parts.withoutDeadman) this.#deadman.agentDied();
+  }
+
+  /** Agent and deadman: nobody starts them again but a person, or the system. */
+  crashBoth(): void {
+    this.#deadman.kill();
+    this.#endAgent();
   }
 
   pauseAgent(): void {
-    if (this.#running === null) return;
-    this.#awaitDeadman(this.#running);
-    this.#running.life.pause();
+    this.#running?.life.pause();
+  }
+
+  resumeAgent(): void {
+    this.#running?.life.resume();
+  }
+
+  /** All of its processes, as when a container is paused. */
+  freeze(how: "by a signal" | "in a freezer"): void {
+    this.pauseAgent();
+    this.#deadman.freeze();
+    this.server.freeze(how);
+  }
+
+  /** In any order, within milliseconds. */
+  thaw(): void {
+    const { scheduler, random } = this.#parts;
+    for (const resume of [
+      () => this.resumeAgent(),
+      () => this.#deadman.thaw(),
+      () => this.server.thaw(),
+    ])
+      scheduler.at(random.between(0, 20), resume);
   }
 
   onAgentEnd(callback: () => void): Disposable {
@@ -107,54 +153,66 @@ export class SimulatedMember {
     return { [Symbol.dispose]: () => void this.#onEnd.delete(callback) };
   }
 
-  /**
-   * The deadman: an agent that has been silent for a lease loses its server, if that may be
-   * writable.
-   */
-  #awaitDeadman({ life, member }: Running): void {
-    const { scheduler, random, store } = this.#parts;
-    const { ttlMs } = store.record;
-    const mayBeWritable = member.keeper.holdsLease || this.server.isWritable;
-    const silentForMs = ttlMs - random.between(0, ttlMs / 5);
-    if (!mayBeWritable || this.#parts.withoutDeadman) return;
-    scheduler.at(silentForMs, () => {
-      // Another agent, or the same again, has told it to go on.
-      if (life.answers || (!life.isAlive && this.#running !== null)) return;
-      if (!this.server.hasProcesses) return;
-      this.#parts.onEvent(this.name, "the deadman ends PostgreSQL");
-      this.server.crash();
-    });
+  #endAgent(): void {
+    this.#running?.life.end();
+    this.#running = null;
+    this.server.onExit = () => {};
+    for (const callback of this.#onEnd) callback();
+    this.#onEnd.clear();
   }
 
-  resumeAgent(): void {
-    this.#running?.life.resume();
+  #ended(): void {
+    this.#parts.onEvent(this.name, "the agent ends");
+    this.#deadman.dismiss();
+    this.#endAgent();
+  }
+
+  /** As standingOf in src/agent/run-agent.ts. */
+  #standing(): Standing {
+    const running = this.#running;
+    const record = running?.member.keeper.record ?? null;
+    const ground = running?.agent.ground ?? "nothing";
+    return {
+      holdsLease: record === null ? null : (running?.member.keeper.holdsLease ?? null),
+      mayBeWritable:
+        ground === "primary" ||
+        ground === "held" ||
+        (ground === "nothing" && this.server.state !== "stopped"),
+      ttlMs: record?.ttlMs ?? FIRST_TTL_MS,
+    };
+  }
+
+  #wake(): void {
+    if (!this.#parts.withoutDeadman) this.#deadman.judge(this.#standing());
+    this.#running?.agent.wake();
   }
 
   #makeMember(life: Life): ModelMember {
-    const { server, scheduler, random, wallClock, around, store, onEvent } = this.#parts;
+    const { server, scheduler, random, machineClock, around, store, onEvent } = this.#parts;
     const { name, disk } = server;
     const clock = this.#parts.alterClock(
-      clockOf(life, { scheduler, wallClock, random }),
-      wallClock,
+      clockOf(life, { scheduler, machine: machineClock, random }),
+      machineClock,
     );
     const memory = new MemberMemory({
       ...(disk.memory === null ? {} : { remembered: disk.memory }),
       save: async (remembered) => {
         await life.sleep(random.between(0, 3));
+        if (disk.isFull) throw new UnderstudyError("DISK_FULL", `${name} cannot remember anything`);
         disk.memory = remembered;
       },
     });
+    const wake = () => life.deliver(() => this.#wake());
     const keeper = new LeaseKeeper({
       store: this.#parts.alterStore(store.viewOf(name, life)),
       clock,
       member: name,
       oldestTerm: () => memory.term,
       position: () => positionOf(server),
-      onChange: () => life.deliver(() => this.#running?.agent.wake()),
+      onChange: wake,
       onStoreTrouble: (why) => onEvent(name, why === null ? "the store answers again" : why),
     });
     const witness = this.#parts.alterWitness(new ModelWitness(around));
-    const wake = () => life.deliver(() => this.#running?.agent.wake());
     const presence = new ModelPresence({ self: name, clock, life, around, onLost: wake });
     const leaderWatch = new LeaderWatch({ self: name, clock, keeper, witness, presence, wake });
     return {
@@ -168,11 +226,13 @@ export class SimulatedMember {
       disk,
       random,
       around,
+      canRewind: this.#parts.canRewind,
       model: server,
+      ground: () => this.#running?.agent.ground ?? "nothing",
       event: ({ event, rule }) =>
         onEvent(name, rule === undefined ? event : `${event} by the rule ${rule}`),
       log: { write: ({ event, message }) => onEvent(name, `${event}: ${message}`) },
-      server: { reload: async () => {} },
+      server: { reload: async () => server.reload() },
       session: { close: async () => {} },
     };
   }

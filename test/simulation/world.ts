@@ -2,18 +2,22 @@
 // First everything may go wrong, and only nothing forbidden may happen; then the faults end, and
 // within a bound all must be well.
 import { newRecord } from "../../src/core/record.ts";
-import { Checkers, ailment, type Violation } from "./checkers.ts";
+import { ailment } from "./checkers/ailment.ts";
+import type { Violation } from "./checkers/checker.ts";
+import { Checkers } from "./checkers/checkers.ts";
 import { NO_DEFECT, type Defect } from "./defect.ts";
-import { describeFault, type Fault, type Plan } from "./faults.ts";
+import { CHOICE } from "./failover-by-hand.ts";
+import type { Plan } from "./faults.ts";
 import { inject } from "./inject.ts";
-import { Life } from "./life.ts";
+import { Life, type MachineClock } from "./life.ts";
 import { emptyDisk } from "./model/disk.ts";
 import { modelEffects, observeModel } from "./model/effects.ts";
-import type { Surroundings } from "./model/member.ts";
+import { Network } from "./model/network.ts";
 import { ModelServer, type Machine } from "./model/server.ts";
 import { STEPS } from "./model/steps.ts";
 import { SimulatedStore } from "./model/store.ts";
-import { CHOICE, Operator } from "./operator.ts";
+import { Surroundings } from "./model/surroundings.ts";
+import { ADDRESS, Person } from "./person.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimulatedMember } from "./simulated-member.ts";
@@ -25,6 +29,7 @@ const RECOVERY_LIMIT_MS = 60_000;
 const STEADY_MS = 3_000;
 const LOOK_MS = 500;
 const SHORTEST_RUN_MS = 120_000;
+const CLIENTS = 2;
 
 export interface RunOptions {
   readonly seed: number;
@@ -34,16 +39,26 @@ export interface RunOptions {
   readonly keepTrace?: boolean;
 }
 
-export interface RunResult {
-  readonly violation: Violation | null;
-  readonly traceHash: string;
-  readonly trace: readonly string[];
+/** What happened, for the figures. */
+export interface Figures {
   readonly simulatedMs: number;
   /** From the end of the faults until all was well. */
   readonly recoveredAfterMs: number;
   readonly acknowledged: number;
   readonly lostReported: number;
   readonly promotions: number;
+  readonly elections: number;
+  readonly failovers: number;
+  readonly switchovers: number;
+  readonly copies: number;
+  readonly rewinds: number;
+  readonly starts: number;
+}
+
+export interface RunResult extends Figures {
+  readonly violation: Violation | null;
+  readonly traceHash: string;
+  readonly trace: readonly string[];
 }
 
 export function run(options: RunOptions): Promise<RunResult> {
@@ -57,11 +72,15 @@ class World {
   readonly #trace: Trace;
   readonly #servers = new Map<string, ModelServer>();
   readonly #members = new Map<string, SimulatedMember>();
-  readonly #cuts = new Set<string>();
-  readonly #wallClock = { offsetMs: 0 };
+  readonly #machineClocks = new Map<string, MachineClock>();
+  readonly #network: Network;
   readonly #checkers: Checkers;
   readonly #store: SimulatedStore;
-  readonly #operator: Operator;
+  readonly #around: Surroundings;
+  readonly #person: Person;
+  readonly #ends = new Set<() => void>();
+  #isHealed = false;
+  #lastRecordId = 0;
   #wellSinceMs: number | null = null;
   #recoveredAtMs: number | null = null;
 
@@ -69,57 +88,79 @@ class World {
     this.#plan = plan;
     this.#random = new Random(seed, 2);
     this.#trace = new Trace({ keep: keepTrace });
+    const [scheduler, random, members] = [this.#scheduler, this.#random, this.#members];
+    this.#network = new Network({ scheduler, random, usual: plan.weather });
     this.#checkers = new Checkers({
-      nowMs: () => this.#scheduler.nowMs,
+      nowMs: () => scheduler.nowMs,
       servers: this.#servers,
       storedRecord: () => this.#store.record,
-      onEvent: this.#event,
+      isAtWork: (member) => this.#isAtWork(member),
+      note: this.#event,
     });
     this.#store = new SimulatedStore({
       record: firstRecord(plan),
-      scheduler: this.#scheduler,
-      random: this.#random,
-      onWrite: (before, after, by) => this.#checkers.recordWritten(before, after, by),
+      scheduler,
+      random,
+      network: this.#network,
+      watcher: this.#checkers,
     });
-    const steps = { ...STEPS, ...defect.steps };
-    for (const name of plan.members) this.#addMember(name, defect);
+    this.#around = new Surroundings({ network: this.#network, members, onlooker: this.#checkers });
+    for (const name of [...plan.members, ...plan.spares]) this.#addMember(name, defect);
     const patienceMs = this.#random.between(3_000, 20_000);
-    const life = new Life(this.#scheduler);
-    this.#operator = new Operator({
-      members: this.#members,
+    const life = new Life(scheduler, { offsetMs: 0, rate: 1 });
+    this.#person = new Person({
+      members,
       store: this.#store.viewOf("person", life),
       life,
-      steps,
+      steps: { ...STEPS, ...defect.steps },
       choice: { ...CHOICE, ...defect.choice },
-      patienceMs: () => (this.#scheduler.nowMs > plan.healAtMs ? 3_000 : patienceMs),
-      onNamed: (successor) => this.#checkers.named(successor),
+      checkers: this.#checkers,
+      patienceMs: () => (this.#isHealed ? 3_000 : patienceMs),
       onEvent: this.#event,
     });
   }
 
   async run(): Promise<RunResult> {
-    const { healAtMs, faults } = this.#plan;
-    for (const member of this.#members.values())
-      this.#scheduler.at(this.#random.between(0, 2_000), () => member.startAgent());
-    this.#scheduler.at(0, () => void this.#operator.run());
+    const { healAtMs, faults, members } = this.#plan;
+    for (const name of members)
+      this.#scheduler.at(this.#random.between(0, 2_000), () => {
+        const member = this.#members.get(name);
+        if (member !== undefined) this.#person.start(member);
+      });
+    this.#scheduler.at(0, () => void this.#person.run());
     for (const fault of faults) this.#scheduler.at(fault.atMs, () => this.#inject(fault));
     this.#scheduler.at(healAtMs, () => this.#heal());
-    for (let client = 0; client < 2; client += 1) this.#write();
+    for (let client = 0; client < CLIENTS; client += 1) this.#write();
+    this.#watch();
     await this.#scheduler.run(healAtMs + RECOVERY_LIMIT_MS + STEADY_MS, () => this.#isOver());
     if (this.#recoveredAtMs === null && this.#checkers.violation === null)
       this.#checkers.fail(
         "all is well in the end",
-        `${RECOVERY_LIMIT_MS / 1_000} s after all faults: ${ailment(this.#store.record, this.#servers) ?? "it did not stay well"}`,
+        `${RECOVERY_LIMIT_MS / 1_000} s after all faults: ${this.#ailment() ?? "it did not stay well"}`,
       );
     return {
       violation: this.#checkers.violation,
       traceHash: this.#trace.hash,
       trace: this.#trace.lines ?? [],
+      ...this.#figures(),
+    };
+  }
+
+  #figures(): Figures {
+    const { commits, leaders, copies, rewinds, starts } = this.#checkers;
+    const { healAtMs } = this.#plan;
+    return {
       simulatedMs: this.#scheduler.nowMs,
       recoveredAfterMs: (this.#recoveredAtMs ?? healAtMs) - healAtMs,
-      acknowledged: this.#checkers.acknowledgedCount,
-      lostReported: this.#checkers.lostReported,
-      promotions: this.#checkers.promotions,
+      acknowledged: commits.acknowledgedCount,
+      lostReported: commits.lostReported,
+      promotions: leaders.promotions,
+      elections: leaders.elections,
+      failovers: leaders.failovers,
+      switchovers: leaders.switchovers,
+      copies,
+      rewinds,
+      starts,
     };
   }
 
@@ -132,60 +173,46 @@ class World {
     this.#trace.add({ atMs: this.#scheduler.nowMs, who, text });
 
   #addMember(name: string, defect: Defect): void {
+    const { clockRates, rewinders } = this.#plan;
     const machine: Machine = {
       scheduler: this.#scheduler,
       random: this.#random,
+      network: this.#network,
       servers: this.#servers,
-      isCut: (one, other) => this.#isCut(one, other),
       nextRecordId: () => (this.#lastRecordId += 1),
       watcher: this.#checkers,
     };
     const server = new ModelServer({ name, disk: emptyDisk(), machine });
     const effects = modelEffects({ ...STEPS, ...defect.steps });
+    const machineClock: MachineClock = { offsetMs: 0, rate: clockRates[name] ?? 1 };
     const member = new SimulatedMember({
       scheduler: this.#scheduler,
       random: this.#random,
-      wallClock: this.#wallClock,
+      machineClock,
       store: this.#store,
       server,
-      around: this.#surroundings(),
+      around: this.#around,
+      canRewind: rewinders.includes(name),
       effects: defect.alterEffects?.(effects) ?? effects,
       alterClock: defect.alterClock ?? ((clock) => clock),
       observe: defect.observe ?? observeModel,
       alterWitness: defect.alterWitness ?? ((witness) => witness),
       withoutDeadman: defect.withoutDeadman === true,
       alterStore: defect.alterStore ?? ((store) => store),
+      onAgentBegan: (who) => this.#checkers.leaders.agentBegan(who),
       onEvent: this.#event,
     });
+    member.isKeptDown = true;
     this.#servers.set(name, server);
     this.#members.set(name, member);
+    this.#machineClocks.set(name, machineClock);
   }
 
-  #lastRecordId = 0;
-
-  #surroundings(): Surroundings {
-    return {
-      serverOf: (name, from) =>
-        this.#isCut(name, from) ? null : (this.#servers.get(name) ?? null),
-      memberOf: (name, from) =>
-        this.#isCut(name, from) ? null : (this.#members.get(name)?.answering ?? null),
-      reaches: (one, other) => !this.#isCut(one, other),
-      neighbour: (name) => {
-        const member = this.#members.get(name);
-        return member === undefined
-          ? null
-          : { server: member.server, hasAgent: member.agent !== null };
-      },
-      onAgentEnd: (name, callback) =>
-        this.#members.get(name)?.onAgentEnd(callback) ?? { [Symbol.dispose]: () => {} },
-      named: (successor) => this.#checkers.named(successor),
-      destroyed: (data, why) => this.#checkers.destroyed(data, why),
-      cloneBegun: (name) => this.#checkers.cloneBegun(name),
-    };
-  }
-
-  #isCut(one: string, other: string): boolean {
-    return this.#cuts.has(`${one} ${other}`) || this.#cuts.has(`${other} ${one}`);
+  #isAtWork(name: string): boolean {
+    const member = this.#members.get(name);
+    if (member === undefined || member.answering === null) return false;
+    const { server } = member;
+    return server.isWritable && !server.isFrozen && !server.isHeld;
   }
 
   /** A client that writes to whoever takes it. */
@@ -196,22 +223,27 @@ class World {
     });
   }
 
+  /** The checkers' own look around. */
+  #watch(): void {
+    this.#checkers.leaders.observe();
+    this.#scheduler.quietly(LOOK_MS, () => this.#watch());
+  }
+
   #heal(): void {
     this.#event("faults", "all have ended");
-    this.#checkers.healed();
-    this.#cuts.clear();
-    this.#store.faults.cut.clear();
-    Object.assign(this.#store.faults, { slowMs: 0, lostAnswers: 0 });
-    for (const member of this.#members.values()) {
-      member.resumeAgent();
-      member.startAgent();
-    }
-    this.#store.healed();
+    this.#isHealed = true;
+    this.#checkers.loops.healed();
+    for (const end of this.#ends) end();
+    this.#person.settle();
     this.#look();
   }
 
+  #ailment(): string | null {
+    return ailment(this.#store.record, this.#servers);
+  }
+
   #look(): void {
-    const why = ailment(this.#store.record, this.#servers);
+    const why = this.#ailment();
     const { nowMs } = this.#scheduler;
     if (why !== null) this.#wellSinceMs = null;
     else this.#wellSinceMs ??= nowMs;
@@ -220,17 +252,16 @@ class World {
     else this.#scheduler.quietly(LOOK_MS, () => this.#look());
   }
 
-  #inject(fault: Fault): void {
-    this.#event("faults", describeFault(fault));
+  #inject(fault: Plan["faults"][number]): void {
     inject(fault, {
       scheduler: this.#scheduler,
       members: this.#members,
+      machineClocks: this.#machineClocks,
       store: this.#store,
-      cuts: this.#cuts,
-      wallClock: this.#wallClock,
-      random: this.#random,
+      network: this.#network,
+      person: this.#person,
+      ends: this.#ends,
       onEvent: this.#event,
-      askForSwitchover: (to) => this.#operator.askForSwitchover(to),
     });
   }
 }
@@ -240,11 +271,6 @@ function firstRecord({ members, ttlMs }: Plan) {
     cluster: "play",
     founder: members[0] ?? "una",
     ttlMs,
-    members: Object.fromEntries(
-      members.map((name, place) => [
-        name,
-        { host: "127.0.0.1", port: 5_000 + place, apiPort: 6_000 + place, tags: {} },
-      ]),
-    ),
+    members: Object.fromEntries(members.map((name) => [name, { ...ADDRESS, tags: {} }])),
   });
 }

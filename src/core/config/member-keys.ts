@@ -1,7 +1,6 @@
 // What may be set for one member, `understudy member`: its tags in the record.
 import type { ClusterRecord, RecordMember } from "../record.ts";
 import { defineKey, type ConfigKey, type ConfigScope } from "./key.ts";
-import { syncObjection } from "./sync-keys.ts";
 import { parseBoolean, parseWhole, TRUE_OR_FALSE } from "./values.ts";
 
 const PRIORITIES = { from: -1000, to: 1000 } as const;
@@ -60,8 +59,7 @@ export function memberScope(name: string, member: RecordMember): ConfigScope<Rec
 }
 
 function memberObjection(record: ClusterRecord, name: string): string | null {
-  if (!(name in record.members)) return `the cluster has no member ${JSON.stringify(name)}`;
-  return syncObjection(record);
+  return name in record.members ? null : `the cluster has no member ${JSON.stringify(name)}`;
 }
 
 function withTags(member: RecordMember, tags: Partial<RecordMember["tags"]>): RecordMember {

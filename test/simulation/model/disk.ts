@@ -1,18 +1,32 @@
 // What a member has on disk: it outlives its agent and its server.
 import type { Remembered } from "../../../src/agent/memory.ts";
-import type { DataDirectory } from "./wal.ts";
+import type { DataDirectory, WalRecord } from "./wal.ts";
+
+/** WAL that only this member had, with or without the data directory around it. */
+export interface Kept {
+  /** What its name tells: when it was kept, by the people's clock. */
+  readonly stamp: string;
+  /** When it really was, for the checkers alone. */
+  readonly atMs: number;
+  readonly data: DataDirectory | null;
+  /** From this place in the WAL on. */
+  readonly from: number;
+  readonly records: readonly WalRecord[];
+}
 
 export interface Disk {
   data: DataDirectory | null;
   /** Written before the first byte of a copy, removed after its last (lesson 27). */
   marker: boolean;
-  /** Data directories that were set aside, newest first. */
-  kept: DataDirectory[];
-  /** A mere copy of the primary that stays until the next one is whole. */
-  replaced: DataDirectory | null;
+  /** What was set aside, in no order. */
+  kept: Kept[];
+  /** Mere copies of the primary that stay until the next one is whole. */
+  replaced: DataDirectory[];
   memory: Remembered | null;
+  /** Nothing more can be written. */
+  isFull: boolean;
 }
 
 export function emptyDisk(): Disk {
-  return { data: null, marker: false, kept: [], replaced: null, memory: null };
+  return { data: null, marker: false, kept: [], replaced: [], memory: null, isFull: false };
 }

@@ -1,11 +1,10 @@
 // The protocol's effects, carried out on models: the same order of steps as in src/agent/effects,
 // each taking virtual time, each cut off by its signal.
 import type { Effects } from "../../../src/agent/effects/effect.ts";
-import { freeOwnLease } from "../../../src/agent/effects/fence.ts";
 import { announce } from "../../../src/agent/effects/lead.ts";
 import { giveUpLease, takeNamedLease } from "../../../src/agent/effects/lease.ts";
 import { rememberFollowing } from "../../../src/agent/effects/rejoin.ts";
-import { writableLeader, type Leader } from "../../../src/agent/member.ts";
+import { writableLeader } from "../../../src/agent/member.ts";
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import { isSameFork } from "../../../src/core/fork.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
@@ -13,8 +12,11 @@ import type { Ground } from "../../../src/core/protocol/situation.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import { setSystemId, withdrawSwitchover } from "../../../src/core/record-changes.ts";
 import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
+import { clone } from "./clone.ts";
 import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
+import { rewind, whyNotRewind } from "./rewind.ts";
+import { startAsStandby } from "./start.ts";
 import {
   endOfData,
   stopModel,
@@ -23,9 +25,8 @@ import {
   type Steps,
   type WalPosition,
 } from "./steps.ts";
-import { endOf, flushedEndOf, toLsn, type DataDirectory } from "./wal.ts";
+import { endOf, toLsn, type DataDirectory } from "./wal.ts";
 
-const START_LIMIT_MS = 60_000;
 const PROMOTE_LIMIT_MS = 60_000;
 const REQUEST_AGAIN_MS = 200;
 
@@ -34,6 +35,7 @@ export async function observeModel(
   { model, disk }: ModelMember,
   record: ClusterRecord | null,
 ): Promise<Ground> {
+  if (model.isHeld) return "held";
   switch (model.state) {
     case "starting":
     case "stopping":
@@ -63,11 +65,10 @@ export function modelEffects(steps: Steps): Effects<ModelMember> {
     clone: (context) => clone(steps, context),
     rejoin: (context) => rejoin(steps, context),
     follow: (context) => follow(steps, context),
-    stop: stopModel,
-    fence: stopModel,
-    resign: async (context) => {
-      steps.killOrphans(context.member);
-      await freeOwnLease(context);
+    stop: async (context) => {
+      // As endHeld: it would not hear a request to shut down.
+      if (context.decision.rule === "end-held-server") context.member.model.crash();
+      else await stopModel(context);
     },
     retire: stopModel,
   };
@@ -83,26 +84,6 @@ async function recordSystemId({ keeper, disk }: ModelMember): Promise<void> {
   const systemId = disk.data?.systemId;
   if (keeper.record?.systemId !== null || systemId === undefined) return;
   await keeper.change((record) => setSystemId(record, systemId));
-}
-
-async function startAsStandby(
-  steps: Steps,
-  { member, record, signal }: ModelContext,
-  upstream: string | null,
-): Promise<void> {
-  const { life, model, random } = member;
-  steps.killOrphans(member);
-  const asPrimary = record.leader?.member === member.name;
-  await life.sleep(random.between(1, 10), signal);
-  steps.writeStandbyMode(member, upstream);
-  model.start({ withoutReaders: asPrimary && random.chance(0.2) });
-  // The leader need not wait until it takes connections.
-  if (asPrimary) return;
-  for (let waitedMs = 0; model.state !== "accepting"; waitedMs += 20) {
-    if (model.state === "stopped" || waitedMs > START_LIMIT_MS)
-      throw new UnderstudyError("START_FAILED", `${member.name} did not start`);
-    await life.sleep(20, signal);
-  }
 }
 
 async function promote(steps: Steps, context: ModelContext): Promise<void> {
@@ -138,58 +119,6 @@ async function announceModel(member: ModelMember, { record }: ModelContext): Pro
   });
 }
 
-async function clone(steps: Steps, context: ModelContext): Promise<void> {
-  const { member, record, signal } = context;
-  const { disk, random, life, around } = member;
-  const leader = writableLeader(record);
-  if (leader === null || record.systemId === null) return;
-  if (disk.marker) {
-    if (disk.data !== null) around.destroyed(disk.data, { member: member.name, announced: false });
-    disk.data = null;
-  }
-  const source = sourceOf(member, leader);
-  around.cloneBegun(member.name);
-  const checkpoint = flushedEndOf(source);
-  const { timeline } = endOf(source);
-  steps.writeMarker(member);
-  disk.data = { ...source, wal: [], flushed: 0, isWhole: false, freshCopy: null };
-  for (let left = random.between(3, 12); left > 0; left -= 1) {
-    await life.sleep(random.between(50, 400), signal);
-    if (sourceOf(member, leader) !== source)
-      throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} has other data now`);
-  }
-  if (endOf(source).timeline !== timeline)
-    throw new UnderstudyError("BACKUP_FAILED", `${leader.name} was promoted during the backup`);
-  disk.data = copyOf(source, { timeline, checkpoint });
-  disk.marker = false;
-  await member.memory.rememberPath({
-    followed: {
-      leader: leader.name,
-      timeline,
-      before: timeline,
-      switchPoint: formatLsn(toLsn(checkpoint)),
-    },
-    forks: record.forks,
-  });
-  await startAsStandby(steps, context, leader.name);
-  removeReplaced(member);
-}
-
-function removeReplaced({ name, disk, around }: ModelMember): void {
-  if (disk.replaced === null) return;
-  around.destroyed(disk.replaced, { member: name, announced: false });
-  disk.replaced = null;
-}
-
-/** @throws UnderstudyError CONNECTION_FAILED while the primary cannot be copied. */
-function sourceOf(member: ModelMember, leader: Leader): DataDirectory {
-  const server = member.around.serverOf(leader.name, member.name);
-  const data = server?.state === "accepting" ? server.disk.data : null;
-  if (data === null || data === undefined)
-    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} cannot be copied now`);
-  return data;
-}
-
 async function rejoin(steps: Steps, context: ModelContext): Promise<void> {
   const { member, record } = context;
   const leader = writableLeader(record);
@@ -200,11 +129,21 @@ async function rejoin(steps: Steps, context: ModelContext): Promise<void> {
     throw thrown;
   });
   if (upstream === null) return serveReadsMeanwhile(steps, context);
+  const isFreshCopy = member.disk.data?.freshCopy !== null;
   const end = endOfData(member, upstream);
   const standing = steps.standingOf(member, { end, upstream, record });
-  if (standing.kind !== "behind") return steps.keepData(member);
-  await rememberFollowing(member, { upstream, end, leader, record });
-  await startAsStandby(steps, context, leader.name);
+  if (standing.kind === "behind") {
+    await rememberFollowing(member, { upstream, end, leader, record });
+    return startAsStandby(steps, context, leader.name);
+  }
+  const obstacle =
+    standing.kind !== "diverged" || isFreshCopy ? "" : whyNotRewind(member, { leader, end });
+  if (obstacle !== null || standing.kind !== "diverged") return steps.keepData(member);
+  const diverged = { leader, switchPoint: standing.switchPoint };
+  await rewind(steps, context, {
+    ...diverged,
+    remember: () => rememberFollowing(member, { upstream, end, leader, record }),
+  });
 }
 
 async function serveReadsMeanwhile(steps: Steps, context: ModelContext): Promise<void> {
@@ -267,29 +206,11 @@ function firstData(seed: number): DataDirectory {
     wal: [],
     flushed: 0,
     ancestors: [],
-    knownTimeline: 1,
+    newest: { timeline: 1, ancestors: [] },
     control: "shut down",
     standbyMode: false,
     upstream: null,
     freshCopy: null,
-    isWhole: true,
-  };
-}
-
-/** A base backup, whole: what it takes from its source until it ends. */
-function copyOf(
-  source: DataDirectory,
-  freshCopy: { timeline: number; checkpoint: number },
-): DataDirectory {
-  const wal = source.wal.slice(0, source.flushed);
-  return {
-    ...source,
-    wal,
-    flushed: wal.length,
-    control: "in production",
-    standbyMode: false,
-    upstream: null,
-    freshCopy,
     isWhole: true,
   };
 }

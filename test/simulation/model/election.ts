@@ -4,11 +4,13 @@ import type { EffectContext } from "../../../src/agent/effects/effect.ts";
 import { reachOf } from "../../../src/agent/reach.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
 import {
+  formerLeaders,
   lacksNewestFork,
   termOfTimeline,
   type Ballot,
 } from "../../../src/core/protocol/election.ts";
 import { lossOf, type WalPath } from "../../../src/core/protocol/wal-loss.ts";
+import type { ClusterRecord } from "../../../src/core/record.ts";
 import { openElection, takeElectedLease } from "../../../src/core/record-changes.ts";
 import type { ModelMember } from "./member.ts";
 import type { ModelServer } from "./server.ts";
@@ -17,6 +19,8 @@ import { endOf, historyOf, isPrefix, toLsn } from "./wal.ts";
 
 const ANSWER_LIMIT_MS = 500;
 const PATIENCE_MS = 3_000;
+const LOSS_PATIENCE_MS = 15_000;
+const STALL_LIMIT_MS = 10_000;
 
 type Context = EffectContext<ModelMember>;
 
@@ -47,17 +51,18 @@ export async function freeLease({ member, record }: Context): Promise<void> {
 /** As stand. */
 export async function stand(steps: Steps, context: Context): Promise<void> {
   const { member, record, decision } = context;
-  const own = ownBallot(member);
+  steps.killOrphans(member);
+  const own = ownBallot(member, record);
   const ballots = [own, ...(await askOthers(context))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
   const { winner } = steps.electLeader(ballots, patient);
   if (winner !== member.name) return;
-  const old = record.history.at(-1)?.member ?? null;
-  const lostBytes = old === null || old === member.name ? 0 : await steps.saveWal(context, old);
-  if (lostBytes !== 0 && "timelineTerm" in own && lacksNewestFork(record.forks, own)) return;
-  if (old !== null && !(await steps.isHarmless(context, old))) return;
-  const others = ballots.flatMap((ballot) => couldLead(member, { ballot, than: ballots[0] }));
-  member.around.named({ server: member.model, others, lossReported: lostBytes !== 0 });
+  const old = formerLeaders(record).filter((name) => name !== member.name);
+  const lostBytes = await saveAll(steps, context, old);
+  if (await mustWait(steps, context, { own, old, lostBytes })) return;
+  const others = ballots.flatMap((ballot) => couldLead(member, { ballot, than: own }));
+  const { onlooker } = member.around;
+  onlooker.named({ server: member.model, others, lossReported: lostBytes !== 0 });
   const taken = await member.keeper.change((current) =>
     takeElectedLease(current, {
       member: member.name,
@@ -72,53 +77,69 @@ export async function stand(steps: Steps, context: Context): Promise<void> {
   member.event({ event: `elected, ${lostBytes ?? "unknown"} bytes lost`, message: "" });
 }
 
+/** As whyNotTake. */
+async function mustWait(
+  steps: Steps,
+  context: Context,
+  of: { own: Ballot; old: readonly string[]; lostBytes: number | null },
+): Promise<boolean> {
+  const { own, old, lostBytes } = of;
+  const { member, record } = context;
+  if (lostBytes !== 0 && "timelineTerm" in own && lacksNewestFork(record.forks, own)) return true;
+  const isPatient = member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS;
+  if (lostBytes !== null && lostBytes > 0 && isPatient) return true;
+  for (const name of old) if (!(await steps.isHarmless(context, name))) return true;
+  return false;
+}
+
 /** Whose WAL is proven to be of the newest line, and who has got nothing since it was asked. */
-function couldLead(
-  member: ModelMember,
-  of: { ballot: Ballot; than: Ballot | undefined },
-): ModelServer[] {
+function couldLead(member: ModelMember, of: { ballot: Ballot; than: Ballot }): ModelServer[] {
   const { ballot, than } = of;
   const server = member.around.neighbour(ballot.name)?.server;
   const data = server?.disk.data ?? null;
-  if (server === undefined || data === null) return [];
-  if (ballot.kind !== "up" || than === undefined || !("lsn" in than)) return [];
+  if (server === undefined || data === null || server === member.model) return [];
+  if (ballot.kind !== "up" || ballot.barred || !("lsn" in than)) return [];
   const isAsItSaid = toLsn(endOf(data).lsn) === ballot.lsn;
   return isAsItSaid && ballot.timelineTerm >= than.timelineTerm ? [server] : [];
 }
 
 /** As isHarmless. */
-export async function isHarmless({ member }: Context, old: string): Promise<boolean> {
-  if (old === member.name || member.witness.isGone(old, { leaseHasRunOut: true })) return true;
-  await member.life.sleep(member.random.between(1, 15));
-  return ballotOf(member, old).kind === "up";
+export async function isHarmless(context: Context, old: string): Promise<boolean> {
+  const { member } = context;
+  if (old === member.name || !(old in context.record.members)) return true;
+  if (member.witness.hasNoServer(old)) return true;
+  return (await ballotOf(context, old)).kind === "up";
 }
 
-function ownBallot({ name, model, memory }: ModelMember): Ballot {
+function ownBallot({ name, model, memory }: ModelMember, record: ClusterRecord): Ballot {
   const { data, marker } = model.disk;
   if (data === null || marker) return { kind: "gone", name };
-  const rest = { name, priority: 0, barred: false };
   const { timeline, lsn } = endOf(data);
-  if (model.state !== "accepting")
-    return {
-      kind: "down",
-      ...rest,
-      timeline,
-      lsn: toLsn(lsn),
-      timelineTerm: termOfTimeline(timeline, memory.forks),
-    };
-  return upBallot({ name, model, memory }, toLsn(lsn));
+  if (model.state !== "accepting") {
+    const timelineTerm = termOfTimeline(timeline, memory.forks);
+    return { kind: "down", name, ...tagsOf(record, name), timeline, lsn: toLsn(lsn), timelineTerm };
+  }
+  return upBallot({ name, model, memory }, record);
 }
 
 function upBallot(
   { name, model, memory }: Pick<ModelMember, "name" | "model" | "memory">,
-  lsn: ReturnType<typeof toLsn>,
+  record: ClusterRecord,
 ): Ballot {
+  const { data } = model.disk;
+  if (data === null) return { kind: "gone", name };
+  const lsn = toLsn(endOf(data).lsn);
   const { timeline } = reachOf(
     { flushLsn: formatLsn(lsn), replayLsn: null, timeline: receivedTimeline(model) },
     memory,
   );
   const timelineTerm = termOfTimeline(timeline, memory.forks);
-  return { kind: "up", name, priority: 0, barred: false, timeline, timelineTerm, lsn };
+  return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
+}
+
+function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {
+  const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
+  return { priority, barred: nofailover };
 }
 
 /** What pg_stat_wal_receiver tells: it begins on its own timeline, up to that one's end. */
@@ -130,55 +151,70 @@ export function receivedTimeline({ streamsFrom, disk }: ModelServer): number | n
   return left !== undefined && end.lsn < left.switchPoint ? end.timeline : endOf(source).timeline;
 }
 
-async function askOthers({ member, record }: Context): Promise<Ballot[]> {
-  const ballots: Ballot[] = [];
-  let isSilent = false;
-  for (const name of Object.keys(record.members)) {
-    if (name === member.name) continue;
-    const ballot = ballotOf(member, name);
-    isSilent ||= member.around.memberOf(name, member.name) === null;
-    ballots.push(ballot);
+function askOthers(context: Context): Promise<Ballot[]> {
+  const { member, record } = context;
+  const others = Object.keys(record.members).filter((name) => name !== member.name);
+  return Promise.all(others.map((name) => ballotOf(context, name)));
+}
+
+async function ballotOf({ member, record }: Context, name: string): Promise<Ballot> {
+  try {
+    return await member.around.askAgent(member, {
+      to: name,
+      limitMs: ANSWER_LIMIT_MS,
+      answer: (other) => ballotAsTold(other, record),
+    });
+  } catch {
+    const isGone = member.witness.isGone(name, { leaseHasRunOut: false });
+    return { kind: isGone ? "gone" : "silent", name };
   }
-  // They are asked all at once; what they say may be older than the answer of the slowest.
-  await member.life.sleep(isSilent ? ANSWER_LIMIT_MS : member.random.between(1, 15));
-  return ballots;
 }
 
-function ballotOf(member: ModelMember, name: string): Ballot {
-  const other = member.around.memberOf(name, member.name);
-  if (other === null)
-    return {
-      kind: member.witness.isGone(name, { leaseHasRunOut: false }) ? "gone" : "silent",
-      name,
-    };
-  const { model, disk } = other;
-  if (model.state === "starting" || model.closed) return { kind: "silent", name };
-  if (model.state !== "accepting" || !model.inRecovery || disk.data === null)
-    return { kind: "gone", name };
-  return upBallot(other, toLsn(endOf(disk.data).lsn));
+/**
+ * From what its status says: its role is what its agent last saw, its position is asked for now.
+ */
+function ballotAsTold(other: ModelMember, record: ClusterRecord): Ballot {
+  const { name, model } = other;
+  const ground = other.ground();
+  if (ground === "starting" || ground === "closed") return { kind: "silent", name };
+  if (ground !== "standby" || model.state !== "accepting") return { kind: "gone", name };
+  return upBallot(other, record);
 }
 
-/** As saveWal. @returns the bytes that are lost; null when that cannot be told. */
+/** As saveAll. @returns the bytes that are lost; null when that cannot be told. */
+async function saveAll(
+  steps: Steps,
+  context: Context,
+  from: readonly string[],
+): Promise<number | null> {
+  let all: number | null = 0;
+  for (const name of from) {
+    const one = await steps.saveWal(context, name);
+    all = all === null || one === null ? null : all + one;
+  }
+  return all;
+}
+
+/** As saveWal. */
 export async function saveWal({ member, signal }: Context, from: string): Promise<number | null> {
   const { around, life, random, disk } = member;
   const old = around.neighbour(from);
   if (old === null) return null;
   await life.sleep(random.between(5, 60), signal);
-  // As Witness.fence: whatever is left of a member without an agent.
-  if (!old.hasAgent) old.server.crash();
+  member.witness.fence(from);
   const dead = old.server.disk;
   const own = disk.data;
   if (dead.data === null || dead.marker || own === null) return null;
-  if (old.server.hasProcesses || member.model.state !== "accepting")
-    return missing(member, old.server);
+  const isQuiet = () => !old.server.hasProcesses && member.model.state === "accepting";
+  if (!isQuiet()) return missing(member, old.server);
   if (isPrefix(dead.data, own)) return 0;
-  if (!isPrefix(own, dead.data)) return missing(member, old.server);
+  if (!isPrefix(own, dead.data) || disk.isFull) return missing(member, old.server);
   await life.sleep(random.between(10, 400), signal);
   // Asked again after the copying: it may run again.
-  if (old.server.hasProcesses || member.model.state !== "accepting")
-    return missing(member, old.server);
-  member.model.restore(dead.data);
-  return 0;
+  if (!isQuiet()) return missing(member, old.server);
+  if (member.model.restore(dead.data)) return 0;
+  await life.sleep(STALL_LIMIT_MS, signal);
+  return missing(member, old.server);
 }
 
 function missing({ memory, disk }: ModelMember, old: ModelServer): number | null {

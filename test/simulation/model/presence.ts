@@ -2,13 +2,17 @@
 import type { Presence } from "../../../src/agent/presence.ts";
 import type { Clock } from "../../../src/agent/clock.ts";
 import type { Life } from "../life.ts";
-import type { Surroundings } from "./member.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-const TRY_AGAIN_MS = 500;
+/** What is sent and not received is sent again. */
+const SEND_AGAIN_MS = 1_000;
+const SEND_LIMIT_MS = 60_000;
+const CONNECT_MS = 2;
 
 interface Call {
   readonly name: string;
   end: Disposable | null;
+  isMet: boolean;
 }
 
 export class ModelPresence implements Presence {
@@ -45,9 +49,9 @@ export class ModelPresence implements Presence {
       this.lostSinceMs = null;
     }
     if (name === null || this.#call !== null) return;
-    const call: Call = { name, end: null };
+    const call: Call = { name, end: null, isMet: false };
     this.#call = call;
-    this.#life.setTimer(2, () => this.#connect(call));
+    this.#life.setTimer(CONNECT_MS, () => this.#connect(call));
   }
 
   [Symbol.dispose](): void {
@@ -55,27 +59,52 @@ export class ModelPresence implements Presence {
     this.#call = null;
   }
 
+  /** Until an answer has come, that nobody listens included. */
   #connect(call: Call): void {
+    if (call !== this.#call || call.isMet) return;
+    const { name } = call;
+    const { network } = this.#around;
+    network.send({ from: this.#self, to: name, deliver: () => this.#arrive(call) });
+    this.#life.setTimer(SEND_AGAIN_MS, () => this.#connect(call));
+  }
+
+  #arrive(call: Call): void {
     if (call !== this.#call) return;
     const { name } = call;
-    // Without a way there nothing comes back, not even that nobody listens.
-    const isThere = this.#around.neighbour(name)?.hasAgent === true;
-    const isReached = this.#around.reaches(this.#self, name);
-    if (isReached && !isThere) return this.#lost(call);
-    call.end ??= this.#around.onAgentEnd(name, () =>
-      this.#life.setTimer(1, () => this.#lost(call)),
-    );
-    if (this.#around.memberOf(name, this.#self) === null)
-      return void this.#life.setTimer(TRY_AGAIN_MS, () => this.#connect(call));
-    this.wasMet = true;
-    this.lostSinceMs = null;
+    const neighbour = this.#around.neighbour(name);
+    if (neighbour === null || neighbour.running === null)
+      return this.#tell(call, () => this.#lost(call));
+    // The system at the other end tells of the end, for as long as it takes.
+    call.end ??= neighbour.onAgentEnd(() => this.#tellEnd(call, SEND_LIMIT_MS));
+    neighbour.running.life.deliver(() => this.#tell(call, () => this.#met(call)));
+  }
+
+  #tell({ name }: Call, deliver: () => void): void {
+    this.#around.network.send({ from: name, to: this.#self, deliver });
+  }
+
+  #tellEnd(call: Call, leftMs: number): void {
+    if (call !== this.#call || leftMs <= 0) return;
+    this.#tell(call, () => this.#lost(call));
+    this.#life.setTimer(SEND_AGAIN_MS, () => this.#tellEnd(call, leftMs - SEND_AGAIN_MS));
+  }
+
+  #met(call: Call): void {
+    this.#life.deliver(() => {
+      if (call !== this.#call) return;
+      call.isMet = true;
+      this.wasMet = true;
+      this.lostSinceMs = null;
+    });
   }
 
   #lost(call: Call): void {
-    call.end?.[Symbol.dispose]();
-    if (call !== this.#call) return;
-    this.#call = null;
-    this.lostSinceMs ??= this.#clock.nowMs();
-    this.#onLost();
+    this.#life.deliver(() => {
+      if (call !== this.#call) return;
+      this[Symbol.dispose]();
+      if (this.lostSinceMs !== null) return;
+      this.lostSinceMs = this.#clock.nowMs();
+      this.#onLost();
+    });
   }
 }

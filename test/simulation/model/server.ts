@@ -1,24 +1,19 @@
-// The model of one PostgreSQL server: how it starts, recovers, streams, is promoted, stops and
-// crashes, as measured of the real ones (docs of PostgreSQL, 27.2 and 30.1). It knows nothing of
+// The model of one PostgreSQL server: how it starts, recovers, is promoted, stops, crashes and
+// hangs, as measured of the real ones (docs of PostgreSQL, 27.2 and 30.1). It knows nothing of
 // Understudy: its data directory and its processes are all it has.
 import type { Random } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Disk } from "./disk.ts";
-import {
-  endOf,
-  flushedEndOf,
-  isPrefix,
-  loseUnflushed,
-  mayStream,
-  type DataDirectory,
-} from "./wal.ts";
+import type { Network } from "./network.ts";
+import { Receiver } from "./receiver.ts";
+import { endOf, flushedEndOf, loseUnflushed, type DataDirectory, type History } from "./wal.ts";
 
 /** What servers share: time, chance, each other, and who watches that nothing forbidden happens. */
 export interface Machine {
   readonly scheduler: Scheduler;
   readonly random: Random;
+  readonly network: Network;
   readonly servers: ReadonlyMap<string, ModelServer>;
-  isCut(one: string, other: string): boolean;
   nextRecordId(): number;
   readonly watcher: Watcher;
 }
@@ -26,17 +21,21 @@ export interface Machine {
 /** The checkers' eyes on the servers. */
 export interface Watcher {
   started(server: ModelServer): void;
-  becameWritable(server: ModelServer): void;
+  stopRequested(server: ModelServer): void;
+  promotionRequested(server: ModelServer, term: number): void;
+  becameWritable(server: ModelServer, how: "promoted" | "recovered" | "started"): void;
   acknowledged(id: number, server: ModelServer): void;
   streamsOnOther(server: ModelServer, upstream: ModelServer): void;
 }
 
-const RETRY_STREAM_MS = 250;
+/** After which the sender gives a connected standby up (wal_sender_timeout). */
+const SENDER_LIMIT_MS = 10_000;
 
 export class ModelServer {
   readonly name: string;
   readonly disk: Disk;
-  readonly #machine: Machine;
+  readonly machine: Machine;
+  readonly #receiver: Receiver;
   state: "stopped" | "starting" | "accepting" | "stopping" = "stopped";
   inRecovery = true;
   /** Started without readers. */
@@ -45,19 +44,25 @@ export class ModelServer {
   orphan = false;
   /** For the checkers: the term under which its promotion was asked for. */
   promotedForTerm = 0;
+  /** What recovery heads for; chosen at the start, and again when another leads on from it. */
+  target: History = { timeline: 1, ancestors: [] };
   /** The agent's sign that the server has ended. */
   onExit: () => void = () => {};
-  streamsFrom: ModelServer | null = null;
   #promoting = false;
-  #pumping = false;
-  #retrying = false;
-  /** Events of an earlier run of the server must not reach a later one. */
-  #run = 0;
+  /** What was asked of a postmaster that was stopped by a signal: it hears it when it goes on. */
+  #unheard: (() => void)[] | null = null;
+  /** What is due in processes that are all stopped. */
+  #frozen: (() => void)[] | null = null;
+  /** Counts its phases: what was due in one of them is not done in the next. */
+  #phase = 0;
+  /** Counts its lives: connections end with them. */
+  #life = 0;
 
   constructor(options: { name: string; disk: Disk; machine: Machine }) {
     this.name = options.name;
     this.disk = options.disk;
-    this.#machine = options.machine;
+    this.machine = options.machine;
+    this.#receiver = new Receiver(this);
   }
 
   get isWritable(): boolean {
@@ -68,35 +73,45 @@ export class ModelServer {
     return this.state !== "stopped" || this.orphan;
   }
 
+  /** Its postmaster was stopped by a signal; its other processes go on. */
+  get isHeld(): boolean {
+    return this.#unheard !== null;
+  }
+
+  /** Frozen in another way than by a signal. */
+  isInFreezer = false;
+
+  get isFrozen(): boolean {
+    return this.#frozen !== null;
+  }
+
+  /** To whom a connection is made now. */
+  get takesConnections(): boolean {
+    return this.state === "accepting" && !this.closed && !this.isHeld && !this.isFrozen;
+  }
+
+  get streamsFrom(): ModelServer | null {
+    return this.#receiver.upstream;
+  }
+
+  get life(): number {
+    return this.#life;
+  }
+
   /** Begins to start, as the data directory says: as a standby, or writable. */
   start(options: { withoutReaders?: boolean } = {}): void {
     const { data } = this.disk;
     if (this.state !== "stopped" || data === null) return;
-    this.#machine.watcher.started(this);
+    this.machine.watcher.started(this);
     this.state = "starting";
     this.closed = options.withoutReaders === true;
     this.#promoting = false;
-    this.#recover(data);
+    this.#recover(data, "started");
   }
 
   /** A fast shutdown: no write is accepted from now on. */
   requestStop(): void {
-    const { data } = this.disk;
-    if (this.state === "stopped" || this.state === "stopping" || data === null) return;
-    const wasWritable = this.isWritable;
-    const canTell = this.state === "accepting";
-    this.#endRun("stopping");
-    const { random } = this.#machine;
-    const takesMs = random.chance(0.05) ? random.between(1_000, 4_000) : random.between(20, 300);
-    if (wasWritable) {
-      this.#append(data);
-      data.flushed = data.wal.length;
-    }
-    this.#later(takesMs, () => {
-      if (wasWritable) this.#shipToAll(data);
-      if (canTell) data.control = wasWritable ? "shut down" : "shut down in recovery";
-      this.#exit();
-    });
+    this.#hear(() => this.#stop());
   }
 
   /** All processes at once, as SIGKILL or a power cut does. What is not flushed is lost. */
@@ -109,231 +124,260 @@ export class ModelServer {
   /** The postmaster alone: a backend goes on for a while and may still acknowledge a commit. */
   killPostmaster(): void {
     const { data } = this.disk;
-    const { random } = this.#machine;
+    const { random } = this.machine;
     const hadBackend = this.isWritable;
     if (this.state === "stopped" || data === null) return;
     if (!hadBackend) return this.crash();
     this.#exit();
     this.orphan = true;
-    this.#later(random.between(200, 5_000), () => {
+    this.later(random.between(200, 5_000), () => {
       if (!this.orphan || this.disk.data !== data) return;
       this.orphan = false;
       // It writes on where it was: what another server wrote there meanwhile is not its business.
       const id = this.#append(data);
       data.flushed = data.wal.length;
-      this.#machine.watcher.acknowledged(id, this);
+      this.machine.watcher.acknowledged(id, this);
     });
   }
 
   /** A backend crashed: the postmaster starts all anew, in the mode that the directory says. */
   crashBackend(): void {
-    const { data } = this.disk;
-    if (this.state !== "accepting" || data === null) return;
-    loseUnflushed(data);
-    this.#endRun("starting");
-    this.#recover(data);
+    this.#hear(() => {
+      const { data } = this.disk;
+      if (this.state !== "accepting" || data === null) return;
+      loseUnflushed(data);
+      const how = this.inRecovery ? "started" : "recovered";
+      this.#endLife("starting");
+      this.#recover(data, how);
+    });
+  }
+
+  /** SIGSTOP to the postmaster. */
+  hold(): void {
+    if (this.state !== "stopped") this.#unheard ??= [];
+  }
+
+  letGo(): void {
+    const unheard = this.#unheard ?? [];
+    this.#unheard = null;
+    for (const act of unheard) act();
+    this.machine.scheduler.stir();
+  }
+
+  /** All of its processes stop for a while, as when a container is paused. */
+  freeze(how: "by a signal" | "in a freezer"): void {
+    if (!this.hasProcesses) return;
+    this.#frozen ??= [];
+    this.isInFreezer = how === "in a freezer";
+  }
+
+  thaw(): void {
+    const due = this.#frozen ?? [];
+    this.#frozen = null;
+    this.isInFreezer = false;
+    const { scheduler, random } = this.machine;
+    for (const act of due) scheduler.at(random.between(0, 3), act);
+    this.wakeStandbys();
   }
 
   /** Lost when it comes too early; a second request does no harm. */
   requestPromotion(term: number): void {
+    this.machine.watcher.promotionRequested(this, term);
+    this.#hear(() => this.#promote(term));
+  }
+
+  /** One commit; acknowledged when it is flushed here, and the server still runs. */
+  commit(): void {
+    const { data } = this.disk;
+    const { random } = this.machine;
+    if (!this.isWritable || this.isFrozen || data === null) return;
+    // Its own segment may have room left, and then no more.
+    if (this.disk.isFull && random.chance(0.3)) return this.crash();
+    const id = this.#append(data);
+    this.later(random.between(1, 6), () => {
+      data.flushed = Math.max(data.flushed, Math.min(data.wal.length, indexAfter(data, id)));
+      this.machine.watcher.acknowledged(id, this);
+      this.wakeStandbys();
+    });
+  }
+
+  /** Reads its settings again; a walreceiver whose upstream is another now ends. */
+  reload(): void {
+    this.#hear(() => this.#receiver.reload());
+  }
+
+  /** Something has changed at its upstream, or in the network. */
+  tryAgain(): void {
+    this.#receiver.tryAgain();
+  }
+
+  /**
+   * Replays what a dead server's directory has beyond its own, through restore_command.
+   * @returns whether it could.
+   */
+  restore(dead: DataDirectory): boolean {
+    return this.#receiver.restore(dead);
+  }
+
+  wakeStandbys(): void {
+    for (const standby of this.machine.servers.values())
+      if (standby.disk.data?.upstream === this.name) standby.tryAgain();
+  }
+
+  /** Not in a later life of the server, and not while its processes are stopped. */
+  later(ms: number, act: () => void): void {
+    const phase = this.#phase;
+    const due = (): void => {
+      if (phase !== this.#phase) return;
+      if (this.#frozen === null) act();
+      else this.#frozen.push(due);
+    };
+    this.machine.scheduler.quietly(ms, due);
+  }
+
+  #hear(act: () => void): void {
+    const waiting = this.#frozen ?? this.#unheard;
+    const life = this.#life;
+    if (waiting === null) act();
+    else
+      waiting.push(() => {
+        if (life === this.#life) this.#hear(act);
+      });
+  }
+
+  #stop(): void {
+    const { data } = this.disk;
+    if (this.state === "stopped" || this.state === "stopping" || data === null) return;
+    this.machine.watcher.stopRequested(this);
+    const { random } = this.machine;
+    const wasWritable = this.isWritable;
+    const canTell = this.state === "accepting";
+    const waitsForMs = wasWritable && this.#hasSilentStandby() ? SENDER_LIMIT_MS : 0;
+    this.#endLife("stopping");
+    const takesMs = random.chance(0.05) ? random.between(1_000, 4_000) : random.between(20, 300);
+    if (wasWritable && this.disk.isFull && random.chance(0.5)) return this.crash();
+    if (wasWritable) {
+      this.#append(data);
+      data.flushed = data.wal.length;
+    }
+    this.later(waitsForMs + takesMs, () => {
+      if (wasWritable) this.#shipToAll(data);
+      if (canTell) data.control = wasWritable ? "shut down" : "shut down in recovery";
+      this.#exit();
+    });
+  }
+
+  #recover(data: DataDirectory, how: "recovered" | "started"): void {
+    const { random, scheduler } = this.machine;
+    this.inRecovery = true;
+    this.target = data.newest;
+    const takesMs = random.chance(0.05) ? random.between(2_000, 8_000) : random.between(50, 800);
+    const writable = !data.standbyMode;
+    if (data.standbyMode) data.control = "in archive recovery";
+    this.later(takesMs, () => {
+      if (this.disk.isFull && random.chance(0.5)) return this.crash();
+      data.freshCopy = null;
+      this.state = "accepting";
+      scheduler.stir();
+      if (writable) this.#becomeWritable(data, how);
+      else if (this.#promoting) this.#promoteSoon();
+      else this.#receiver.tryAgain();
+    });
+  }
+
+  #promote(term: number): void {
     if (this.state === "stopped" || this.state === "stopping" || !this.inRecovery) return;
     if (this.#promoting) return;
-    const { random } = this.#machine;
+    const { random } = this.machine;
     if (this.state === "starting" && random.chance(0.5)) return;
     this.#promoting = true;
     this.promotedForTerm = term;
     if (this.state === "accepting") this.#promoteSoon();
   }
 
-  /** One commit; acknowledged when it is flushed here, and the server still runs. */
-  commit(): void {
-    const { data } = this.disk;
-    if (!this.isWritable || data === null) return;
-    const id = this.#append(data);
-    this.#later(this.#machine.random.between(1, 6), () => {
-      data.flushed = Math.max(data.flushed, Math.min(data.wal.length, indexAfter(data, id)));
-      this.#machine.watcher.acknowledged(id, this);
-      this.#wakeStandbys();
-    });
-  }
-
-  /** Reads its settings again; a walreceiver whose upstream is another now ends. */
-  reload(): void {
-    if (this.streamsFrom !== null && this.streamsFrom.name !== this.disk.data?.upstream)
-      this.streamsFrom = null;
-    this.#tryStream();
-  }
-
-  /** Something has changed at its upstream, or in the network. */
-  tryAgain(): void {
-    if (this.streamsFrom !== null) this.#pump();
-    else this.#tryStream();
-  }
-
-  /** Replays what a dead server's directory has beyond its own, through restore_command. */
-  restore(dead: DataDirectory): void {
-    const { data } = this.disk;
-    if (data === null) return;
-    this.streamsFrom = null;
-    this.#take(data, dead);
-  }
-
-  #recover(data: DataDirectory): void {
-    const { random } = this.#machine;
-    this.inRecovery = true;
-    const takesMs = random.chance(0.05) ? random.between(2_000, 8_000) : random.between(50, 800);
-    const writable = !data.standbyMode;
-    if (data.standbyMode) data.control = "in archive recovery";
-    this.#later(takesMs, () => {
-      data.freshCopy = null;
-      this.state = "accepting";
-      this.#machine.scheduler.stir();
-      if (writable) this.#becomeWritable(data);
-      else if (this.#promoting) this.#promoteSoon();
-      else this.#tryStream();
-    });
-  }
-
+  /**
+   * The history of the new timeline is on disk before there is any WAL on it: who is killed in
+   * between heads for a timeline that nobody ever wrote. It names as parent what recovery headed
+   * for, reached or not (measured on 15).
+   */
   #promoteSoon(): void {
     const { data } = this.disk;
+    const { random } = this.machine;
     if (data === null) return;
-    this.#later(this.#machine.random.between(20, 400), () => {
-      this.streamsFrom = null;
-      const { timeline, lsn } = endOf(data);
-      const next = Math.max(timeline, data.knownTimeline) + 1;
-      data.ancestors = [...data.ancestors, { timeline, switchPoint: lsn }];
-      data.knownTimeline = next;
-      data.standbyMode = false;
-      this.#append(data, next);
-      data.flushed = data.wal.length;
-      this.#becomeWritable(data);
+    const takesMs = random.between(20, 400);
+    this.later(random.between(10, takesMs), () => {
+      this.#receiver.end();
+      const { target } = this;
+      const parent = { timeline: target.timeline, switchPoint: endOf(data).lsn };
+      const timeline = Math.max(target.timeline, data.newest.timeline) + 1;
+      data.newest = { timeline, ancestors: [...target.ancestors, parent] };
+      this.later(random.between(0, 10), () => this.#endRecovery(data, data.newest));
     });
   }
 
-  #becomeWritable(data: DataDirectory): void {
+  #endRecovery(data: DataDirectory, begun: History): void {
+    if (this.disk.isFull && this.machine.random.chance(0.5)) return this.crash();
+    data.ancestors = begun.ancestors;
+    data.standbyMode = false;
+    this.target = begun;
+    this.#append(data, begun.timeline);
+    data.flushed = data.wal.length;
+    this.#becomeWritable(data, "promoted");
+  }
+
+  #becomeWritable(data: DataDirectory, how: "promoted" | "recovered" | "started"): void {
     this.inRecovery = false;
     this.closed = false;
     this.#promoting = false;
     data.control = "in production";
-    this.#machine.watcher.becameWritable(this);
-    this.#wakeStandbys();
+    this.machine.watcher.becameWritable(this, how);
+    this.wakeStandbys();
   }
 
   #append(data: DataDirectory, timeline = endOf(data).timeline): number {
-    const id = this.#machine.nextRecordId();
-    const lsn = endOf(data).lsn + 8 * this.#machine.random.between(4, 40);
+    const id = this.machine.nextRecordId();
+    const lsn = endOf(data).lsn + 8 * this.machine.random.between(4, 40);
     data.wal.push({ lsn, timeline, id });
     return id;
   }
 
-  #tryStream(): void {
-    const { data } = this.disk;
-    if (this.state !== "accepting" || !this.inRecovery || data === null) return;
-    if (this.streamsFrom !== null || data.upstream === null) return;
-    const upstream = this.#machine.servers.get(data.upstream);
-    const source = upstream?.disk.data ?? null;
-    if (upstream === undefined || source === null) return this.#streamLater();
-    if (upstream.state !== "accepting" || !this.#reaches(upstream)) return this.#streamLater();
-    data.knownTimeline = Math.max(data.knownTimeline, source.knownTimeline);
-    if (!mayStream(data, source)) return this.#streamLater();
-    if (!isPrefix(data, source)) this.#machine.watcher.streamsOnOther(this, upstream);
-    this.streamsFrom = upstream;
-    this.#pump();
+  *#standbys(): Iterable<ModelServer> {
+    for (const standby of this.machine.servers.values())
+      if (standby.#receiver.isConnectedTo(this)) yield standby;
   }
 
-  #streamLater(): void {
-    if (this.#retrying) return;
-    this.#retrying = true;
-    this.#machine.scheduler.quietly(RETRY_STREAM_MS, () => {
-      this.#retrying = false;
-      this.#tryStream();
-    });
-  }
-
-  #reaches(upstream: ModelServer): boolean {
-    return upstream.state !== "stopped" && !this.#machine.isCut(this.name, upstream.name);
-  }
-
-  /** Receives, flushes and replays what the upstream has flushed, some time later. */
-  #pump(): void {
-    const { data } = this.disk;
-    const upstream = this.streamsFrom;
-    if (this.#pumping || upstream === null || data === null) return;
-    if (data.wal.length >= (upstream.disk.data?.flushed ?? 0)) return;
-    this.#pumping = true;
-    const { random } = this.#machine;
-    const takesMs = random.chance(0.02) ? random.between(200, 2_000) : random.between(1, 30);
-    this.#later(takesMs, () => {
-      this.#pumping = false;
-      if (this.streamsFrom !== upstream) return;
-      if (!this.#reaches(upstream)) {
-        this.streamsFrom = null;
-        return this.#streamLater();
-      }
-      this.#receive(upstream);
-      this.#pump();
-    });
-  }
-
-  #receive(upstream: ModelServer): void {
-    const { data } = this.disk;
-    const source = upstream.disk.data;
-    if (data !== null && source !== null) this.#take(data, source);
-  }
-
-  #take(data: DataDirectory, source: DataDirectory): void {
-    for (let place = data.wal.length; place < source.flushed; place += 1) {
-      const record = source.wal[place];
-      if (record !== undefined) data.wal.push(record);
-    }
-    data.flushed = data.wal.length;
-    const { timeline } = endOf(data);
-    const left = source.ancestors.findIndex((ancestor) => ancestor.timeline === timeline);
-    data.ancestors = left < 0 ? source.ancestors : source.ancestors.slice(0, left);
-    data.knownTimeline = Math.max(data.knownTimeline, source.knownTimeline);
-    this.#wakeStandbys();
+  #hasSilentStandby(): boolean {
+    for (const standby of this.#standbys()) if (!standby.#receiver.flows) return true;
+    return false;
   }
 
   /** A fast shutdown waits until every connected standby has all. */
   #shipToAll(data: DataDirectory): void {
-    for (const standby of this.#machine.servers.values()) {
-      const isConnected = standby.streamsFrom === this && standby.state === "accepting";
-      if (!isConnected || this.#machine.isCut(standby.name, this.name)) continue;
-      if (standby.disk.data !== null && flushedEndOf(standby.disk.data) < endOf(data).lsn)
-        standby.#receive(this);
+    for (const standby of this.#standbys()) {
+      const own = standby.disk.data;
+      if (standby.#receiver.flows && own !== null && flushedEndOf(own) < endOf(data).lsn)
+        standby.#receiver.receive();
     }
   }
 
-  #wakeStandbys(): void {
-    for (const standby of this.#machine.servers.values())
-      if (standby.disk.data?.upstream === this.name) standby.tryAgain();
-  }
-
   #exit(): void {
-    this.#endRun("stopped");
-    this.#machine.scheduler.stir();
+    this.#endLife("stopped");
+    this.#unheard = null;
+    this.#frozen = null;
+    this.isInFreezer = false;
+    this.machine.scheduler.stir();
     this.onExit();
   }
 
-  #endRun(next: "stopped" | "stopping" | "starting"): void {
-    this.#run += 1;
-    this.#pumping = false;
+  #endLife(next: "stopped" | "stopping" | "starting"): void {
+    const standbys = next === "stopping" ? [] : [...this.#standbys()];
+    this.#phase += 1;
+    if (next !== "stopping") this.#life += 1;
     this.#promoting = false;
     this.state = next;
     this.closed = next === "starting" && this.closed;
-    this.streamsFrom = null;
-    for (const standby of this.#machine.servers.values())
-      if (standby.streamsFrom === this && next === "stopped") {
-        standby.streamsFrom = null;
-        standby.#streamLater();
-      }
-  }
-
-  #later(ms: number, act: () => void): void {
-    const run = this.#run;
-    this.#machine.scheduler.quietly(ms, () => {
-      if (run === this.#run) act();
-    });
+    this.#receiver.end();
+    for (const standby of standbys) standby.#receiver.upstreamEnded();
   }
 }
 

@@ -10,6 +10,7 @@ import { lsnFromBigInt, type Lsn } from "../../../src/core/lsn.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
 import { isHarmless, saveWal } from "./election.ts";
+import { keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { endOf, flushedEndOf, historyOf, loseUnflushed, toLsn } from "./wal.ts";
 
@@ -34,6 +35,8 @@ export interface Steps {
   isKnownToFollow(member: ModelMember, primary: Primary): boolean;
   /** Puts data that others do not have out of the way. */
   keepData(member: ModelMember): void;
+  /** Puts a copy of the WAL from that record on out of the way. */
+  keepWal(member: ModelMember, from: number): void;
   /** Before each start. */
   writeStandbyMode(member: ModelMember, upstream: string | null): void;
   /** Whether the lease is still what the promotion was decided on. */
@@ -43,7 +46,7 @@ export interface Steps {
   saveWal(context: EffectContext<ModelMember>, from: string): Promise<number | null>;
   /** Last of all before the lease is taken. */
   isHarmless(context: EffectContext<ModelMember>, old: string): Promise<boolean>;
-  /** Before the first byte of a copy. */
+  /** Before the first byte of a copy or of a rewind changes. */
   writeMarker(member: ModelMember): void;
   /** Before the lease is handed over: nothing is written any more, and it has all of it. */
   successorHasAll(context: ModelContext & { to: string; end: number }): Promise<void>;
@@ -52,9 +55,10 @@ export interface Steps {
 }
 
 const FAR = lsnFromBigInt(1n << 63n);
-const KEPT_LIMIT = 3;
 const STOP_LIMIT_MS = 60_000;
 const REPLAY_LIMIT_MS = 10_000;
+const REPLAY_POLL_MS = 20;
+const CONNECT_LIMIT_MS = 5_000;
 
 export const STEPS: Steps = {
   killOrphans: ({ model, disk }) => {
@@ -68,13 +72,8 @@ export const STEPS: Steps = {
   saveWal,
   isHarmless,
   isKnownToFollow,
-  keepData: ({ name, disk, around }) => {
-    if (disk.data === null) return;
-    disk.kept.unshift(disk.data);
-    disk.data = null;
-    for (const data of disk.kept.splice(KEPT_LIMIT))
-      around.destroyed(data, { member: name, announced: true });
-  },
+  keepData,
+  keepWal,
   writeStandbyMode: ({ disk }, upstream) => {
     if (disk.data === null) return;
     disk.data.standbyMode = true;
@@ -82,6 +81,7 @@ export const STEPS: Steps = {
   },
   mayStillPromote: ({ member, record }) => member.keeper.confirmLease(record.term),
   writeMarker: ({ disk }) => {
+    if (disk.isFull) throw new UnderstudyError("DISK_FULL", "the marker cannot be written");
     disk.marker = true;
   },
   shutDown: async ({ member, signal }) => {
@@ -91,16 +91,23 @@ export const STEPS: Steps = {
       throw new UnderstudyError("SWITCHOVER_FAILED", `${member.name} did not shut down cleanly`);
     return endOf(data).lsn;
   },
-  successorHasAll: async ({ member, to, end, signal }) => {
-    for (let waitedMs = 0; waitedMs < REPLAY_LIMIT_MS; waitedMs += 50) {
-      const successor = member.around.memberOf(to, member.name);
-      const data = successor?.model.state === "accepting" ? successor.disk.data : null;
-      if (data !== null && data !== undefined && endOf(data).lsn >= end) return;
-      await member.life.sleep(50, signal);
-    }
-    throw new UnderstudyError("TIMED_OUT", `${to} has not replayed ${end}`);
-  },
+  successorHasAll: ({ member, to, end }) =>
+    member.around.askAgent(member, {
+      to,
+      limitMs: REPLAY_LIMIT_MS + 1_000,
+      answer: (successor) => awaitReplay(successor, end),
+    }),
 };
+
+/** As RequestDesk.awaitReplay, at the successor. */
+async function awaitReplay({ name, model, disk, life }: ModelMember, end: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < REPLAY_LIMIT_MS; waitedMs += REPLAY_POLL_MS) {
+    const data = model.state === "accepting" && !model.isFrozen ? disk.data : null;
+    if (data !== null && endOf(data).lsn >= end) return;
+    await life.sleep(REPLAY_POLL_MS);
+  }
+  throw new UnderstudyError("TIMED_OUT", `${name} has not replayed ${end}`);
+}
 
 /** Waits until it has stopped, as the real one does. */
 export async function stopModel({
@@ -117,19 +124,20 @@ export async function stopModel({
 }
 
 /** @throws UnderstudyError CONNECTION_FAILED as the real one. */
-export async function upstreamHistory(
-  member: ModelMember,
-  leader: Leader,
-): Promise<UpstreamHistory> {
-  await member.life.sleep(member.random.between(2, 20));
-  const server = member.around.serverOf(leader.name, member.name);
-  const data = server?.isWritable === true ? server.disk.data : null;
-  if (data === null)
-    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} does not answer`);
-  const history = historyOf(data);
-  if (history.timeline !== leader.timeline)
-    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} is not yet on its timeline`);
-  return { systemId: data.systemId, history, writeLsn: toLsn(flushedEndOf(data)) };
+export function upstreamHistory(member: ModelMember, leader: Leader): Promise<UpstreamHistory> {
+  return member.around.askServer(member, {
+    to: leader.name,
+    limitMs: CONNECT_LIMIT_MS,
+    answer: (server) => {
+      const data = server.isWritable ? server.disk.data : null;
+      if (data === null)
+        throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} is not writable`);
+      const history = historyOf(data);
+      if (history.timeline !== leader.timeline)
+        throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} is not on its timeline`);
+      return { systemId: data.systemId, history, writeLsn: toLsn(flushedEndOf(data)) };
+    },
+  });
 }
 
 /** As endOfData in src/agent/effects/rejoin.ts: a copy that was never started has no WAL yet. */

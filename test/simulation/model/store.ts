@@ -1,48 +1,42 @@
-// The simulated store: one record, changed by compare-and-set, and each member's way to it, which
-// may be slow, cut, or lose an answer to a write that was made.
+// The simulated store: one record, changed by compare-and-set, and each member's way to it over the
+// network: a request may come late, after whoever asked has given up, and be carried out then.
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { Store, Versioned, WriteRequest } from "../../../src/store/store.ts";
 import type { Life } from "../life.ts";
 import type { Random } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
+import { STORE, type Network } from "./network.ts";
 
-/** A member whose way to the store is slow waits so long before it is told that it failed. */
-const GIVE_UP_MS = 2_000;
+/** Who asks gives up after this. */
+const ANSWER_LIMIT_MS = 2_000;
+/** Changes may be told late, and not at all: every store is looked at from time to time as well. */
+const POLL_MS = 1_000;
 
-export interface StoreFaults {
-  /** Members that cannot reach it. */
-  readonly cut: Set<string>;
-  /** Added to each answer. */
-  slowMs: number;
-  /** How probable it is that an answer is lost after the request was carried out. */
-  lostAnswers: number;
+export interface StoreOptions {
+  readonly record: ClusterRecord;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly network: Network;
+  readonly watcher: StoreWatcher;
 }
 
-interface StoreWatcher {
-  readonly member: string;
-  readonly notify: () => void;
+/** The checkers' eyes on the record. */
+export interface StoreWatcher {
+  recordWritten(before: ClusterRecord, after: ClusterRecord, by: string): void;
+  /** A member has been told of this term. */
+  termTold(member: string, term: number): void;
 }
 
 export class SimulatedStore {
-  readonly faults: StoreFaults = { cut: new Set(), slowMs: 0, lostAnswers: 0 };
-  readonly #scheduler: Scheduler;
-  readonly #random: Random;
-  readonly #watchers = new Set<StoreWatcher>();
-  readonly #onWrite: (before: ClusterRecord, after: ClusterRecord, by: string) => void;
+  readonly #options: StoreOptions;
+  readonly #watchers = new Set<() => void>();
   #current: Versioned;
   #revision = 1;
 
-  constructor(options: {
-    record: ClusterRecord;
-    scheduler: Scheduler;
-    random: Random;
-    onWrite: (before: ClusterRecord, after: ClusterRecord, by: string) => void;
-  }) {
+  constructor(options: StoreOptions) {
     this.#current = { record: options.record, revision: "1" };
-    this.#scheduler = options.scheduler;
-    this.#random = options.random;
-    this.#onWrite = options.onWrite;
+    this.#options = options;
   }
 
   /** As it is: for the checkers and for people, who are not cut off. */
@@ -52,30 +46,33 @@ export class SimulatedStore {
 
   /** One process's way to it. */
   viewOf(member: string, life: Life): Store {
-    const watchers = new Set<StoreWatcher>();
+    const watches = new Set<Disposable>();
+    const ask = <T>(carryOut: () => T): Promise<T> =>
+      this.#options.network.ask<T>({
+        from: member,
+        life,
+        to: STORE,
+        limitMs: ANSWER_LIMIT_MS,
+        ask: (reply) => reply({ value: carryOut() }),
+        silence: () =>
+          new UnderstudyError("STORE_UNAVAILABLE", `the store does not answer ${member}`),
+      });
+    const told = (read: Versioned): Versioned => {
+      this.#options.watcher.termTold(member, read.record.term);
+      return read;
+    };
     return {
-      read: async () => {
-        await this.#travel(member, life);
-        const read = this.#current;
-        await this.#answer(member, life);
-        return read;
+      read: () => ask(() => this.#current).then(told),
+      write: (request) => ask(() => this.#write(request, member)),
+      watch: (onChange) => {
+        const watch = this.#watch({ member, life, onChange });
+        watches.add(watch);
+        return watch;
       },
-      write: async (request) => {
-        await this.#travel(member, life);
-        const written = this.#write(request, member);
-        await this.#answer(member, life);
-        return written;
-      },
-      watch: (onChange) => this.#watch({ member, life, onChange, watchers }),
       [Symbol.asyncDispose]: async () => {
-        for (const watcher of watchers) this.#watchers.delete(watcher);
+        for (const watch of watches) watch[Symbol.dispose]();
       },
     };
-  }
-
-  /** Faults have ended: everybody is told to look. */
-  healed(): void {
-    for (const { notify } of this.#watchers) notify();
   }
 
   #write(request: WriteRequest, by: string): Versioned | null {
@@ -83,53 +80,49 @@ export class SimulatedStore {
     const before = this.#current.record;
     this.#revision += 1;
     this.#current = { record: request.record, revision: String(this.#revision) };
-    this.#onWrite(before, request.record, by);
-    for (const { notify } of this.#watchers) notify();
+    this.#options.watcher.recordWritten(before, request.record, by);
+    for (const notify of this.#watchers) notify();
     return this.#current;
   }
 
-  async #travel(member: string, life: Life): Promise<void> {
-    const { cut, slowMs } = this.faults;
-    if (cut.has(member)) await this.#fail(member, life);
-    await life.sleep(this.#random.between(0, 3) + this.#random.between(0, slowMs));
-    if (cut.has(member)) await this.#fail(member, life);
-  }
-
-  async #answer(member: string, life: Life): Promise<void> {
-    const { cut, lostAnswers } = this.faults;
-    const isLost = lostAnswers > 0 && this.#random.chance(lostAnswers);
-    if (cut.has(member) || isLost) await this.#fail(member, life);
-    await life.sleep(this.#random.between(0, 2));
-  }
-
-  async #fail(member: string, life: Life): Promise<never> {
-    await life.sleep(this.#random.between(10, GIVE_UP_MS));
-    throw new UnderstudyError("STORE_UNAVAILABLE", `the store does not answer ${member}`);
-  }
-
-  /** Changes are merged, and a notification may come late. */
-  #watch(of: {
-    member: string;
-    life: Life;
-    onChange: () => void;
-    watchers: Set<StoreWatcher>;
-  }): Disposable {
-    const { member, life, onChange, watchers } = of;
+  /** Changes are merged, and one that was missed is found at the next look. */
+  #watch(of: { member: string; life: Life; onChange: () => void }): Disposable {
+    const { member, life, onChange } = of;
+    const { network, scheduler, random } = this.#options;
+    let seen = this.#revision;
     let isPending = false;
-    const watcher: StoreWatcher = {
-      member,
-      notify: () => {
-        if (isPending || this.faults.cut.has(member) || !life.isAlive) return;
-        isPending = true;
-        const late = this.#random.chance(0.03) ? this.#random.between(20, 1_000) : 0;
-        this.#scheduler.quietly(this.#random.between(1, 15) + late, () => {
-          isPending = false;
-          life.deliver(onChange);
-        });
+    let isOver = false;
+    const tell = (): void => {
+      isPending = false;
+      if (isOver || seen === this.#revision) return;
+      network.send({
+        from: STORE,
+        to: member,
+        deliver: () =>
+          life.deliver(() => {
+            if (isOver || seen === this.#revision) return;
+            seen = this.#revision;
+            onChange();
+          }),
+      });
+    };
+    const notify = (): void => {
+      if (isPending || !life.isAlive) return;
+      isPending = true;
+      scheduler.quietly(random.between(1, 12), tell);
+    };
+    const look = (): void => {
+      if (isOver) return;
+      if (seen !== this.#revision) notify();
+      life.setTimer(POLL_MS, look);
+    };
+    look();
+    this.#watchers.add(notify);
+    return {
+      [Symbol.dispose]: () => {
+        isOver = true;
+        this.#watchers.delete(notify);
       },
     };
-    this.#watchers.add(watcher);
-    watchers.add(watcher);
-    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 }

@@ -17,6 +17,12 @@ export interface Ancestor {
   readonly switchPoint: number;
 }
 
+/** A history file: the timelines before that one, oldest first. */
+export interface History {
+  readonly timeline: number;
+  readonly ancestors: readonly Ancestor[];
+}
+
 export interface DataDirectory {
   readonly systemId: string;
   wal: WalRecord[];
@@ -24,8 +30,11 @@ export interface DataDirectory {
   flushed: number;
   /** The timelines before that of the last record, oldest first. */
   ancestors: readonly Ancestor[];
-  /** The highest timeline of which it has a history file: promotion begins the next. */
-  knownTimeline: number;
+  /**
+   * The history file of the highest number that it has: its own timeline's, or one that was fetched
+   * or begun and never reached. Recovery heads for it, and promotion begins the next.
+   */
+  newest: History;
   control: "in production" | "in archive recovery" | "shut down" | "shut down in recovery";
   /** Whether the next start is one as a standby (standby.signal). */
   standbyMode: boolean;
@@ -62,15 +71,48 @@ export function historyOf(data: DataDirectory): TimelineHistory {
   };
 }
 
-/** Whether PostgreSQL itself lets it stream from there: by numbers alone, as it compares them. */
-export function mayStream(data: DataDirectory, upstream: DataDirectory): boolean {
+/**
+ * Whether PostgreSQL itself lets it stream from there, by numbers alone, as it compares them
+ * (WalReceiverMain, StartReplication): the timeline that it asks for is the one of its position in
+ * the history that recovery heads for, which may be one that nobody has any more.
+ */
+export function mayStream(
+  data: DataDirectory,
+  of: { readonly target: History; readonly upstream: DataDirectory },
+): boolean {
+  const { target, upstream } = of;
   if (data.systemId !== upstream.systemId) return false;
-  const end = endOf(data);
-  const limit =
-    end.timeline === endOf(upstream).timeline
+  const { lsn } = endOf(data);
+  const timeline = timelineAt(target, lsn);
+  const { timeline: current } = endOf(upstream);
+  if (timeline > current) return false;
+  const begins = upstream.ancestors.findLast((each) => each.timeline < timeline)?.switchPoint ?? 0;
+  const ends =
+    timeline === current
       ? flushedEndOf(upstream)
-      : upstream.ancestors.find(({ timeline }) => timeline === end.timeline)?.switchPoint;
-  return limit !== undefined && end.lsn <= limit;
+      : upstream.ancestors.find((each) => each.timeline === timeline)?.switchPoint;
+  return ends !== undefined && begins <= lsn && lsn <= ends;
+}
+
+/** At a switch point the next one begins. */
+function timelineAt(history: History, lsn: number): number {
+  return (
+    history.ancestors.find(({ switchPoint }) => lsn < switchPoint)?.timeline ?? history.timeline
+  );
+}
+
+/** Whether recovery may head for another timeline now: one that goes on from the one before. */
+export function leadsOn(
+  from: History,
+  to: { readonly history: History; readonly lsn: number },
+): boolean {
+  const left = to.history.ancestors.find(({ timeline }) => timeline === from.timeline);
+  return left !== undefined && to.lsn <= left.switchPoint;
+}
+
+/** The history file of the timeline that it is on. */
+export function ownHistory(data: DataDirectory): History {
+  return { timeline: endOf(data).timeline, ancestors: data.ancestors };
 }
 
 /** Whether all records of the one are those of the other, up to the one's end. */

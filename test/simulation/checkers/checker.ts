@@ -1,0 +1,47 @@
+// What all checkers share: the invariants by name, what they may look at, and how they object. They
+// see from outside, by the identity of each WAL record, which no agent can see, and are independent
+// of the code under test.
+import type { ClusterRecord } from "../../../src/core/record.ts";
+import type { ModelServer } from "../model/server.ts";
+
+/** With the numbers of the design's section 5, or of docs/protocol.md ("I", "P"). */
+export const INVARIANTS = {
+  "one writable": "1: at any instant at most one member takes writes",
+  "commits of one count": "1: nobody acknowledges a commit after another was promoted",
+  "acknowledged commits stay": "I3: what was acknowledged is on every later primary, or was told",
+  "no more is lost than must be": "I3: nobody is chosen who lacks what another has",
+  "terms rise": "3: terms rise, one leader each",
+  "the newest term is obeyed": "3: a member acts for no term but the newest that it knows",
+  "never started writable": "P1: a server is never started but in recovery",
+  "nothing is done blindly":
+    "P2: nothing is started, copied or promoted before the record is known",
+  "no primary is stopped for nothing": "P2: as when the store does not answer",
+  "the living are not succeeded": "P3: nobody is declared gone who lives beside a live agent",
+  "a pause is kept": "P4: nothing fails over while a person has paused the cluster",
+  "all is well in the end": "4: one primary, and every live member streams from it",
+  "no rejoining without end": "5: no loops of copies, rewinds and starts",
+  "no half-copied directory is started": "5",
+  "no orphans beside a server": "I1: no server is started beside what is left of its predecessor",
+  "diverged data is not destroyed silently": "5, I5",
+  "the newest that was set aside stays": "I5: what is kept is bounded, the oldest gives way",
+  "nobody streams what is not its history": "I4: a member that has diverged does not follow",
+} as const satisfies Record<string, string>;
+
+export type Invariant = keyof typeof INVARIANTS;
+
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+/** What a checker may look at. */
+export interface View {
+  readonly servers: ReadonlyMap<string, ModelServer>;
+  nowMs(): number;
+  storedRecord(): ClusterRecord;
+  /** Whether it takes writes, and its agent is at work. */
+  isAtWork(member: string): boolean;
+  note(who: string, text: string): void;
+  fail(invariant: Invariant, message: string): void;
+}

@@ -1,0 +1,109 @@
+// What must hold, whatever happens. Each concern has a checker of its own; the first violation ends
+// the run.
+import type { ClusterRecord } from "../../../src/core/record.ts";
+import type { Kept } from "../model/disk.ts";
+import type { ModelServer, Watcher } from "../model/server.ts";
+import type { StoreWatcher } from "../model/store.ts";
+import type { Onlooker, Successor } from "../model/surroundings.ts";
+import type { DataDirectory } from "../model/wal.ts";
+import type { Invariant, View, Violation } from "./checker.ts";
+import { CommitChecker } from "./commits.ts";
+import { DataChecker } from "./data.ts";
+import { LeaderChecker, type Request } from "./leaders.ts";
+import { LoopChecker } from "./loops.ts";
+
+type Options = Omit<View, "fail">;
+
+export class Checkers implements Watcher, StoreWatcher, Onlooker {
+  readonly #view: View;
+  readonly commits: CommitChecker;
+  readonly leaders: LeaderChecker;
+  readonly data: DataChecker;
+  readonly loops: LoopChecker;
+  violation: Violation | null = null;
+  copies = 0;
+  rewinds = 0;
+  starts = 0;
+
+  constructor(options: Options) {
+    const fail = (invariant: Invariant, message: string) => this.fail(invariant, message);
+    this.#view = { ...options, fail };
+    this.commits = new CommitChecker(this.#view);
+    this.leaders = new LeaderChecker(this.#view);
+    this.data = new DataChecker(this.#view);
+    this.loops = new LoopChecker(this.#view);
+  }
+
+  fail(invariant: Invariant, message: string): void {
+    this.violation ??= { invariant, message, atMs: this.#view.nowMs() };
+    this.#view.note("checker", `VIOLATION of "${invariant}": ${message}`);
+  }
+
+  /** A person wants that of this member. */
+  asked(request: Request, member: string): void {
+    this.leaders.asked(request, member);
+  }
+
+  started(server: ModelServer): void {
+    this.#view.note(server.name, "PostgreSQL starts");
+    this.starts += 1;
+    this.leaders.acts("starts its server", server);
+    this.data.started(server);
+    this.loops.happened(server.name, "started");
+  }
+
+  stopRequested(server: ModelServer): void {
+    this.leaders.acts("stops its server", server);
+    this.leaders.stopRequested(server);
+  }
+
+  promotionRequested(server: ModelServer, term: number): void {
+    this.leaders.acts("is promoted", server);
+    this.leaders.promotionRequested(server, term);
+  }
+
+  becameWritable(server: ModelServer, how: "promoted" | "recovered" | "started"): void {
+    this.leaders.becameWritable(server, how);
+    this.commits.leads(server);
+  }
+
+  acknowledged(id: number, server: ModelServer): void {
+    this.leaders.acknowledged(server);
+    this.commits.acknowledged(id);
+  }
+
+  streamsOnOther({ name }: ModelServer, upstream: ModelServer): void {
+    this.fail(
+      "nobody streams what is not its history",
+      `${name} has WAL that ${upstream.name} does not have and streams from it`,
+    );
+  }
+
+  recordWritten(before: ClusterRecord, after: ClusterRecord, by: string): void {
+    this.commits.mayLead(after.leader?.member ?? after.heir);
+    this.leaders.recordWritten(before, after, by);
+  }
+
+  termTold(member: string, term: number): void {
+    this.leaders.termTold(member, term);
+  }
+
+  named(successor: Successor): void {
+    this.commits.named(successor);
+  }
+
+  destroyed(data: DataDirectory, why: { member: string; announced: boolean; from?: number }): void {
+    this.data.destroyed(data, why);
+  }
+
+  keptRemoved(member: string, removed: Kept): void {
+    this.data.keptRemoved(member, removed);
+  }
+
+  remade(member: string, how: "copied" | "rewound"): void {
+    this.#view.note(member, `is being ${how}`);
+    if (how === "copied") this.copies += 1;
+    else this.rewinds += 1;
+    this.loops.happened(member, how);
+  }
+}

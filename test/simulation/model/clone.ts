@@ -1,0 +1,95 @@
+// Copying the primary, as src/agent/effects/clone.ts: into a place under a marker, over a
+// connection that may break at any moment.
+import { writableLeader, type Leader } from "../../../src/agent/member.ts";
+import { UnderstudyError } from "../../../src/core/errors.ts";
+import { formatLsn } from "../../../src/core/lsn.ts";
+import type { ModelContext, ModelMember } from "./member.ts";
+import { startAsStandby } from "./start.ts";
+import type { Steps } from "./steps.ts";
+import { endOf, flushedEndOf, ownHistory, toLsn, type DataDirectory } from "./wal.ts";
+
+const CONNECT_LIMIT_MS = 5_000;
+
+export async function clone(steps: Steps, context: ModelContext): Promise<void> {
+  const { member, record, signal } = context;
+  const { disk, around } = member;
+  const leader = writableLeader(record);
+  if (leader === null || record.systemId === null) return;
+  if (disk.marker) {
+    if (disk.data !== null)
+      around.onlooker.destroyed(disk.data, { member: member.name, announced: false });
+    disk.data = null;
+  }
+  await member.around.askServer(member, {
+    to: leader.name,
+    limitMs: CONNECT_LIMIT_MS,
+    answer: () => {},
+  });
+  const source = sourceOf(member, leader);
+  if (disk.isFull) throw new UnderstudyError("DISK_FULL", `${member.name} has no room for a copy`);
+  around.onlooker.remade(member.name, "copied");
+  steps.writeMarker(member);
+  disk.data = { ...source, wal: [], flushed: 0, isWhole: false, freshCopy: null };
+  disk.data = await copyOf(member, { leader, source, signal });
+  disk.marker = false;
+  const { timeline, checkpoint } = disk.data.freshCopy ?? { timeline: 0, checkpoint: 0 };
+  await member.memory.rememberPath({
+    followed: {
+      leader: leader.name,
+      timeline,
+      before: timeline,
+      switchPoint: formatLsn(toLsn(checkpoint)),
+    },
+    forks: record.forks,
+  });
+  await startAsStandby(steps, context, leader.name);
+  removeReplaced(member);
+}
+
+/**
+ * Whole, with all that its source had when the copy ended.
+ * @throws UnderstudyError CONNECTION_FAILED, BACKUP_FAILED, DISK_FULL; half of it is there then.
+ */
+export async function copyOf(
+  member: ModelMember,
+  of: { leader: Leader; source: DataDirectory; signal: AbortSignal },
+): Promise<DataDirectory> {
+  const { leader, source, signal } = of;
+  const { disk, life, random } = member;
+  const checkpoint = flushedEndOf(source);
+  const { timeline } = endOf(source);
+  for (let left = random.between(3, 12); left > 0; left -= 1) {
+    await life.sleep(random.between(50, 400), signal);
+    if (sourceOf(member, leader) !== source)
+      throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} has other data now`);
+    if (disk.isFull) throw new UnderstudyError("DISK_FULL", "there is no room for the copy");
+  }
+  if (endOf(source).timeline !== timeline)
+    throw new UnderstudyError("BACKUP_FAILED", `${leader.name} was promoted during the backup`);
+  const wal = source.wal.slice(0, source.flushed);
+  return {
+    ...source,
+    wal,
+    flushed: wal.length,
+    newest: ownHistory(source),
+    control: "in production",
+    standbyMode: false,
+    upstream: null,
+    freshCopy: { timeline, checkpoint },
+    isWhole: true,
+  };
+}
+
+/** @throws UnderstudyError CONNECTION_FAILED while the primary cannot be copied. */
+export function sourceOf(member: ModelMember, leader: Leader): DataDirectory {
+  const server = member.around.connected(member.name, leader.name);
+  const data = server?.disk.data ?? null;
+  if (data === null)
+    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} cannot be copied now`);
+  return data;
+}
+
+function removeReplaced({ name, disk, around }: ModelMember): void {
+  for (const data of disk.replaced.splice(0))
+    around.onlooker.destroyed(data, { member: name, announced: false });
+}
