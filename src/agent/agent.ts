@@ -7,7 +7,7 @@ import { decide, type Decision } from "../core/protocol/decide.ts";
 import type { EffectKind } from "../core/protocol/rules.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import type { ClusterRecord } from "../core/record.ts";
-import { reclaimHandover } from "../core/record-changes.ts";
+import { isFenced, reclaimHandover } from "../core/record-changes.ts";
 import type { EffectContext, Effects } from "./effects/effect.ts";
 import type { Member } from "./member.ts";
 
@@ -193,7 +193,7 @@ export class Agent<M extends LoopMember = Member> {
       leaderIsGone: this.#options.leaderIsGone(record),
       cannotStart: this.#vainAttempts >= START_ATTEMPTS,
     });
-    const key = keyOf(record);
+    const key = keyOf(record, member.name);
     await this.#adopt();
     if (this.#job) return this.#reconsider(this.#job, key);
     // What was seen while a job changed it is out of date when that has ended, and its end wakes
@@ -371,8 +371,9 @@ export class Agent<M extends LoopMember = Member> {
 }
 
 /** What an effect rests on: when it changes, a step that was begun before is out of date. */
-function keyOf(record: ClusterRecord | null): string {
+function keyOf(record: ClusterRecord | null, self: string): string {
   if (record === null) return "no record";
   const { leader, heir, term, electing } = record;
-  return `${term} ${leader?.member ?? "-"} ${leader?.timeline ?? "-"} ${heir ?? "-"} ${electing}`;
+  const key = `${term} ${leader?.member ?? "-"} ${leader?.timeline ?? "-"} ${heir ?? "-"} ${electing}`;
+  return isFenced(record, self) ? `${key} fenced` : key;
 }

@@ -2,10 +2,13 @@
 // kept for people). Bounded: a full file is renamed to ".1" and begun anew.
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { readBootId } from "../postgres/proc.ts";
 
 export interface Entry {
   /** Wall clock, RFC 3339 UTC: for people. */
   readonly at: string;
+  /** Milliseconds of this boot (CLOCK_MONOTONIC, alike in all processes): for their order alone. */
+  readonly order?: { readonly boot: string; readonly ms: number };
   readonly member: string;
   /** A constant name, such as "promoted". */
   readonly event: string;
@@ -29,8 +32,9 @@ export class Journal {
   }
 
   /** A journal that cannot be written (disk full) must not stop what it describes. */
-  write(entry: Omit<Entry, "at" | "member">): void {
-    const line: Entry = { at: new Date().toISOString(), member: this.#member, ...entry };
+  write(entry: Omit<Entry, "at" | "order" | "member">): void {
+    const order = { boot: readBootId(), ms: Number(process.hrtime.bigint() / 1_000_000n) };
+    const line: Entry = { at: new Date().toISOString(), order, member: this.#member, ...entry };
     try {
       this.#rotate();
       appendFileSync(this.#path, `${JSON.stringify(line)}\n`, { mode: 0o600 });

@@ -80,8 +80,10 @@ export class LeaseKeeper {
   async refresh(): Promise<void> {
     try {
       const read = await this.#options.store.read();
-      this.#storeAnswered();
+      if (read === null)
+        throw new UnderstudyError("RECORD_CORRUPT", "the store holds no record of this cluster");
       this.#learn(read);
+      this.#storeAnswered();
     } catch (thrown) {
       this.#storeFailed(thrown);
     }
@@ -122,8 +124,9 @@ export class LeaseKeeper {
     const holder = { member, term: record.term, position: position() };
     this.#renewing = true;
     try {
-      await this.change((current) => renewLease(current, holder), { durable: false });
-      this.#storeAnswered();
+      const renewed = await this.change((now) => renewLease(now, holder), { durable: false });
+      // Where nothing was to be renewed it was read once more, and that has told how it stands.
+      if (renewed !== null) this.#storeAnswered();
     } catch (thrown) {
       this.#storeFailed(thrown);
     } finally {

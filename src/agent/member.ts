@@ -12,6 +12,7 @@ import type { MemberMemory } from "./memory.ts";
 import type { MemberPaths } from "./member-paths.ts";
 import type { PositionProbe } from "./probe.ts";
 import type { Session } from "./session.ts";
+import type { SyncKeeping } from "./sync/sync-keeping.ts";
 import type { Witness } from "./witness.ts";
 
 /** The PostgreSQL roles of Understudy's own. */
@@ -36,11 +37,12 @@ export interface Member {
   readonly memory: MemberMemory;
   readonly witness: Witness;
   readonly leaderWatch: LeaderWatch;
+  readonly sync: SyncKeeping;
   readonly log: Journal;
   /** The specification as it was last read. */
   file(): ClusterFile;
   /** Writes a decision record that people read. */
-  event(entry: Omit<Entry, "at" | "member">): void;
+  event(entry: Omit<Entry, "at" | "order" | "member">): void;
   /** What a long step has come to; null when it has ended. */
   progress(progress: Progress | null): void;
 }

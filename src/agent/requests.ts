@@ -53,7 +53,8 @@ export class RequestDesk implements AgentRequests {
   role(): "primary" | "standby" | "none" {
     const { ground } = this.#agent;
     if (ground === "standby") return "standby";
-    return ground === "primary" && this.#member.keeper.holdsLease ? "primary" : "none";
+    const { keeper, sync } = this.#member;
+    return ground === "primary" && keeper.holdsLease && sync.isOpen ? "primary" : "none";
   }
 
   takesReads(): boolean {

@@ -16,6 +16,7 @@ import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import type { DeadlinePolicy } from "./deadman/policy.ts";
+import { serviceOnDisk } from "./effects/settings.ts";
 import { EFFECTS } from "./effects/table.ts";
 import { observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
@@ -24,10 +25,14 @@ import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
 import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
+import { ownAddress } from "./own-address.ts";
+import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
 import { Session } from "./session.ts";
+import { SyncKeeping } from "./sync/sync-keeping.ts";
+import { SyncWatch } from "./sync/sync-watch.ts";
 import { LocalWitness } from "./witness.ts";
 
 const PORT_TRIES = 50;
@@ -49,8 +54,9 @@ export interface RunAgentOptions {
 }
 
 /**
- * @throws UnderstudyError MEMBER_IN_USE when another agent runs this member, MEMBER_NOT_FOUND when
- * the record has none of that name, PORT_TAKEN, and whatever reading the cluster's files may throw.
+ * @throws UnderstudyError MEMBER_IN_USE when another agent runs this member or its data,
+ * MEMBER_NOT_FOUND when the record has none of that name, PORT_TAKEN, and whatever reading the
+ * cluster's files may throw.
  */
 export async function runAgent(options: RunAgentOptions): Promise<void> {
   const cluster = clusterPaths(options.clusterRoot);
@@ -65,18 +71,15 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       "MEMBER_IN_USE",
       `another agent already runs ${options.member} in ${paths.root}`,
     );
+  requireOwnData({ member: options.member, paths });
   // As long as there is this process: who finds it free is told that no agent is left.
   process.once("exit", () => lock[Symbol.dispose]());
 
   const log = new Journal({ path: paths.agentLog, member: options.member });
   const events = new Journal({ path: paths.events, member: options.member });
   await using store = options.openStore(file.specification.metadata.name);
-  const address = (await store.read())?.record.members[options.member];
-  if (address === undefined)
-    throw new UnderstudyError(
-      "MEMBER_NOT_FOUND",
-      `the cluster's record has no member ${options.member}`,
-    );
+  const own = { member: options.member, lastAddress: paths.address };
+  const address = await ownAddress(store, own);
 
   let agent: Agent | null = null;
   let storeTrouble: string | null = null;
@@ -134,6 +137,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     presence,
     wake,
   });
+  const sync = new SyncKeeping();
+  sync.isOpen = (await serviceOnDisk({ paths })).isOpen;
   const member: Member = {
     name: options.member,
     clock: systemClock,
@@ -149,6 +154,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     memory,
     witness,
     leaderWatch,
+    sync,
     log,
     file: () => file,
     event: (entry) => {
@@ -168,6 +174,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     rereadFile,
   });
   agent = running;
+  using _syncWatch = new SyncWatch({ member, agent: running });
   await using deadman = new DeadmanGuard({
     ...options.deadman,
     member: options.member,

@@ -69,6 +69,15 @@ export class Session {
     }
   }
 
+  /**
+   * A connection beside this one, which the caller ends: what it is told is what the server tells
+   * to those who come now.
+   * @throws UnderstudyError CONNECTION_FAILED.
+   */
+  open(options: { queryTimeoutMs: number }): Promise<Client> {
+    return connect({ ...this.#target, ...options });
+  }
+
   /** Ends the connection; the next query makes a new one. */
   async close(): Promise<void> {
     const client = this.#client;

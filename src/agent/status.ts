@@ -3,7 +3,9 @@
 import { API_VERSION } from "../core/spec.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
+import { describeQuorum } from "../core/protocol/quorum.ts";
 import { lastLeader } from "../core/record.ts";
+import { isFenced } from "../core/record-changes.ts";
 import { termOfTimeline } from "../core/protocol/election.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { readControlData } from "../postgres/control-data.ts";
@@ -36,6 +38,15 @@ interface Facts extends SettingTrouble {
   readonly position: Position | null;
   readonly replication: MemberStatus["replication"];
 }
+
+/** No server of it lives. */
+const DOWN: ReadonlySet<Ground> = new Set([
+  "nothing",
+  "half-made",
+  "foreign",
+  "stopped",
+  "crashed",
+]);
 
 const NO_TROUBLE: SettingTrouble = { pendingRestart: [], overridden: [] };
 
@@ -134,6 +145,7 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (activity.effect === "clone") return "cloning";
   if (input.progress?.step === "rewinding") return "rewinding";
   if (activity.failure !== null && ground !== "primary" && ground !== "standby") return "failed";
+  if (isKeptFenced(input)) return "fenced";
   if (ground === "foreign" || cannotLead(input)) return "failed";
   // A leader that cannot be promoted is no standby that catches up: nobody leads.
   if (activity.failure !== null && ground === "standby" && member.keeper.holdsLease)
@@ -141,9 +153,16 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (ground === "held") return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
   if (ground === "starting" || ground === "closed") return "starting";
-  if (ground === "primary") return position === null ? "failed" : "running";
+  if (ground === "primary")
+    return position === null ? "failed" : member.sync.isOpen ? "running" : "starting";
   if (ground !== "standby") return "stopped";
   return isStreaming(member, position) ? "streaming" : "catching-up";
+}
+
+/** A server that still runs, or is being stopped, is told of as what it is. */
+function isKeptFenced({ member, ground }: Reading): boolean {
+  const { record } = member.keeper;
+  return record !== null && isFenced(record, member.name) && DOWN.has(ground);
 }
 
 /** Everybody waits for this member, which has nothing to lead with. */
@@ -172,6 +191,8 @@ function isStreaming(member: Member, position: Position | null): boolean {
 
 async function reasonOf(input: Reading, position: Position | null): Promise<string | null> {
   const { member, ground } = input;
+  if (isKeptFenced(input))
+    return `a person has fenced it: its PostgreSQL stays stopped until: understudy unfence ${member.name}`;
   if (ground === "foreign")
     return `${member.paths.data} is of another cluster, unreadable or damaged; it is not touched`;
   if (cannotLead(input))
@@ -179,6 +200,8 @@ async function reasonOf(input: Reading, position: Position | null): Promise<stri
   if (ground === "held") return "its PostgreSQL was stopped by a signal and serves nobody new";
   if (ground === "starting" || ground === "closed")
     return "PostgreSQL is starting or recovering; it is given the time it needs";
+  if (ground === "primary" && !member.sync.isOpen)
+    return `it takes no applications yet: what it has is to be on ${describeQuorum(member.sync.awaits ?? member.keeper.record?.sync.guarantee)} first`;
   if (ground !== "standby" || isStreaming(member, position)) return null;
   const leader = writableLeader(member.keeper.record);
   if (leader === null) return "there is no primary to follow";
@@ -190,6 +213,9 @@ function warningsOf(input: Reading, facts: Facts): string[] {
   const warnings: string[] = [];
   if (input.storeTrouble !== null)
     warnings.push(`the store does not answer: ${input.storeTrouble}`);
+  const { doubt } = input.member.sync;
+  if (doubt !== null && input.member.keeper.record?.electing === true)
+    warnings.push(`it does not take the free lease: ${doubt}`);
   if (facts.overridden.length > 0)
     warnings.push(
       `ALTER SYSTEM overrides what Understudy renders for ${facts.overridden.join(", ")}; undo it with ALTER SYSTEM RESET`,

@@ -70,7 +70,7 @@ describe("the command line", () => {
     const program = programWith(new PassThrough());
     const names = new Set(everyCommand(program).map((command) => command.name()));
     const wanted =
-      "up down status url psql sql standby add remove switchover failover pause resume restart reload param set show config member reclone logs events explain doctor completion";
+      "up down status url psql sql standby add remove switchover failover pause resume fence unfence restart reload param set show config member reclone logs events explain doctor completion";
     for (const name of wanted.split(" ")) assert.ok(names.has(name), name);
     for (const command of everyCommand(program).filter((each) => !HIDDEN.has(each.name())))
       assert.notEqual(command.summary() + command.description(), "", command.name());
@@ -159,7 +159,12 @@ describe("completion", () => {
       "noreads=true",
       "noreads=false",
     ]);
-    assert.deepEqual(wordsAt(["config", "set", "--reset", ""]), ["maximumLag"]);
+    assert.deepEqual(wordsAt(["config", "set", "--reset", ""]), [
+      "sync",
+      "required",
+      "whenUnavailable",
+      "maximumLag",
+    ]);
   });
 
   it("offers what comes after an equals sign to a shell that splits words there", () => {

@@ -11,6 +11,7 @@ import { register as doctor } from "./commands/doctor.ts";
 import { register as down } from "./commands/down.ts";
 import { register as explain } from "./commands/explain.ts";
 import { register as failover } from "./commands/failover.ts";
+import { register as fence } from "./commands/fence.ts";
 import { register as logs } from "./commands/logs.ts";
 import { register as member } from "./commands/member.ts";
 import { register as param } from "./commands/param.ts";
@@ -31,7 +32,18 @@ const GROUPS = [
   { title: "Connect:", commands: [url, psql, sql] },
   {
     title: "Change:",
-    commands: [switchover, failover, pause, standby, reclone, restart, param, config, member],
+    commands: [
+      switchover,
+      failover,
+      pause,
+      fence,
+      standby,
+      reclone,
+      restart,
+      param,
+      config,
+      member,
+    ],
   },
   { title: "Shell:", commands: [completion] },
 ] as const;

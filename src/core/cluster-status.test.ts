@@ -29,6 +29,13 @@ function recordOf(change: Partial<ClusterRecord> = {}): ClusterRecord {
     term: 3,
     leader: { member: "demo-1", renewals: 7, lsn: "0/5000000", timeline: 2 },
     heir: null,
+    sync: {
+      mode: "on",
+      required: 1,
+      whenUnavailable: "block",
+      copies: 0,
+      guarantee: { required: 1, members: ["demo-10", "demo-2"], renewed: [] },
+    },
     ...change,
   };
 }
@@ -165,6 +172,12 @@ describe("the status of a cluster", () => {
     assert.equal(status.state, "degraded");
     assert.equal(only(status, "demo-2").state, "catching-up");
     assert.match(only(status, "demo-2").reason ?? "", /demo-1 does not show it/);
+  });
+
+  it("does not believe that a member streams which does not say that it is a standby", () => {
+    const status = statusOf({ "demo-2": member("demo-2", { role: "none" }) });
+    assert.equal(status.state, "degraded");
+    assert.equal(only(status, "demo-2").state, "catching-up");
   });
 
   it("does not believe a standby on another timeline, of another system, or of unknown lag", () => {

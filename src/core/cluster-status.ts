@@ -13,7 +13,9 @@ import type {
   ReplicationPeer,
 } from "./member-status.ts";
 import type { ClusterRecord, RecordMember } from "./record.ts";
+import { isFenced } from "./record-changes.ts";
 import { API_VERSION } from "./spec.ts";
+import { syncStatusOf, syncWarnings, type SyncStatus } from "./sync-status.ts";
 
 export const CLUSTER_STATES = ["healthy", "degraded", "no-primary", "paused"] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
@@ -44,6 +46,8 @@ export interface ClusterMember {
   readonly progress: Progress | null;
   /** Whether applications are to read from it, once it is a standby that streams. */
   readonly takesReads: boolean;
+  /** A person has said that its server must not run: see `understudy fence`. */
+  readonly fenced: boolean;
   /** What a person has set for it, without what is as by default: see core/config. */
   readonly settings: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
@@ -64,6 +68,7 @@ export interface ClusterStatus {
   readonly members: readonly ClusterMember[];
   /** Connection strings for applications, without the password. */
   readonly endpoints: { readonly write: string; readonly read: string };
+  readonly sync: SyncStatus;
   readonly warnings: readonly string[];
 }
 
@@ -90,7 +95,7 @@ export function summarize(question: Question): ClusterStatus {
   const primary = primaryOf(record, claimants, statuses);
   const members = namesInOrder(Object.keys(record.members)).flatMap((name) => {
     const place = record.members[name];
-    return place === undefined ? [] : [memberOf({ name, place, primary, statuses })];
+    return place === undefined ? [] : [memberOf({ name, place, record, primary, statuses })];
   });
   const state = stateOf({ record, claimants, primary, members });
   return {
@@ -105,9 +110,11 @@ export function summarize(question: Question): ClusterStatus {
     postgresVersion: primary?.postgresVersion ?? anyVersion(statuses),
     members,
     endpoints: endpointsOf(members),
+    sync: syncStatusOf(record),
     warnings: [
       ...claimWarnings({ record, claimants, primary, statuses }),
       ...clusterWarnings(record, statuses),
+      ...syncWarnings(record, primary),
       ...question.extraWarnings,
     ],
   };
@@ -161,6 +168,7 @@ function stateOf(facts: {
 interface MemberFacts {
   readonly name: string;
   readonly place: RecordMember;
+  readonly record: ClusterRecord;
   readonly primary: MemberStatus | null;
   readonly statuses: Question["statuses"];
 }
@@ -172,7 +180,7 @@ function memberOf(facts: MemberFacts): ClusterMember {
   const peer = isStandby ? peerOf(facts.primary, answer.name) : null;
   const lag = isStandby ? lagOf(facts.primary, answer) : { receive: null, replay: null };
   const doubt =
-    isStandby && answer.state === "streaming"
+    answer.state === "streaming"
       ? doubtOf({ standby: answer, primary: facts.primary, peer, lag })
       : null;
   return {
@@ -193,7 +201,7 @@ function memberOf(facts: MemberFacts): ClusterMember {
     sync: syncOf(peer),
     slot: answer.slot,
     progress: answer.progress,
-    ...wishesFor(facts.place),
+    ...wishesFor(facts),
     warnings: answer.warnings,
   };
 }
@@ -217,17 +225,22 @@ function unreachableMember(facts: MemberFacts, why: string): ClusterMember {
     sync: null,
     slot: null,
     progress: null,
-    ...wishesFor(facts.place),
+    ...wishesFor(facts),
     warnings: [],
   };
 }
 
-function wishesFor(place: RecordMember): Pick<ClusterMember, "takesReads" | "settings"> {
-  const set = MEMBER_KEYS.flatMap(({ name, show }) => {
+function wishesFor({
+  place,
+  name,
+  record,
+}: MemberFacts): Pick<ClusterMember, "takesReads" | "fenced" | "settings"> {
+  const set = MEMBER_KEYS.flatMap(({ name: key, show }) => {
     const { text, isDefault } = show(place);
-    return isDefault ? [] : [[name, text] as const];
+    return isDefault ? [] : [[key, text] as const];
   });
-  return { takesReads: takesReaders(place), settings: Object.fromEntries(set) };
+  const fenced = isFenced(record, name);
+  return { takesReads: takesReaders(place) && !fenced, fenced, settings: Object.fromEntries(set) };
 }
 
 function peerOf(primary: MemberStatus | null, name: string): ReplicationPeer | null {
@@ -259,6 +272,7 @@ function doubtOf(facts: {
   lag: Lag;
 }): string | null {
   const { standby, primary, peer, lag } = facts;
+  if (standby.role !== "standby") return "it says that it streams, but not that it is a standby";
   if (primary === null) return "it says that it streams, but there is no primary to confirm it";
   if (standby.systemId !== primary.systemId)
     return `its system identifier is not that of ${primary.name}`;
@@ -340,6 +354,8 @@ function claimWarnings(facts: {
 function clusterWarnings(record: ClusterRecord, statuses: Question["statuses"]): string[] {
   const warnings: string[] = [];
   if (record.paused) warnings.push("automatic failover is paused");
+  for (const name of namesInOrder(record.fenced))
+    warnings.push(`${name} is fenced; to have it back: understudy unfence ${name}`);
   if (record.switchover !== null)
     warnings.push(`a switchover from ${record.switchover.from} to ${record.switchover.to} goes on`);
   const strangers = namesInOrder(statuses.keys()).filter(

@@ -12,6 +12,7 @@ export const MEMBER_STATES = [
   "cloning",
   "rewinding",
   "stopped",
+  "fenced",
   "failed",
   "unreachable",
 ] as const;

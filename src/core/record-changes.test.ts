@@ -247,3 +247,94 @@ test("a person's pause and a person's choice end an election", () => {
   assert.equal(changes.takeElectedLease(appointed, winner), null);
   assert(changes.takeLease(appointed, taker("demo-3")));
 });
+
+test("a member that is fenced neither takes nor is given a lease, in whatever way", () => {
+  const named = changes.fenceMember({ ...fresh(), systemId: "7" }, "demo-1");
+  assert(named);
+  assert.equal(changes.takeLease(named, taker("demo-1")), null);
+  const freed = changes.resignLease(named, { member: "demo-1", term: 0 });
+  assert(freed);
+  assert.equal(changes.isElecting(freed), true);
+  const winner = { ...taker("demo-1"), term: 0 };
+  assert.equal(changes.takeElectedLease(freed, winner), null);
+  const appointed = { member: "demo-1", deadLeader: null, term: 0 };
+  assert.equal(changes.appointHeir(freed, appointed), null);
+  const fencedStandby = changes.fenceMember(led(), "demo-2");
+  assert(fencedStandby);
+  const plan = { from: "demo-1", to: "demo-2", term: 1 };
+  assert.equal(changes.beginSwitchover(fencedStandby, plan), null);
+});
+
+test("fencing twice changes nothing, unfencing undoes it, and a removed member is not fenced any more", () => {
+  const fenced = changes.fenceMember(led(), "demo-2");
+  assert(fenced);
+  assert.equal(changes.fenceMember(fenced, "demo-2"), null);
+  assert.equal(changes.fenceMember(fenced, "demo-9"), null);
+  assert.deepEqual(changes.unfenceMember(fenced, "demo-2"), led());
+  assert.equal(changes.unfenceMember(led(), "demo-2"), null);
+  assert.deepEqual(changes.removeMember(fenced, "demo-2")?.fenced, []);
+});
+
+test("who resigned while nobody could succeed it is the one to lead when it is unfenced", () => {
+  const fenced = changes.fenceMember(led(), "demo-1");
+  assert(fenced);
+  const nobodys = { ...fenced, leader: null, heir: null, electing: false };
+  assert.equal(changes.unfenceMember(nobodys, "demo-1")?.heir, "demo-1");
+  assert.equal(changes.unfenceMember({ ...nobodys, heir: "demo-2" }, "demo-1")?.heir, "demo-2");
+});
+
+test("a lease that is given up during a pause is chosen for when the pause ends", () => {
+  const paused = changes.setPaused({ ...led(), systemId: "7" }, true);
+  assert(paused);
+  const resigned = changes.resignLease(paused, { member: "demo-1", term: 1 });
+  assert(resigned);
+  assert.equal(changes.isElecting(resigned), false);
+  const resumed = changes.setPaused(resigned, false);
+  assert.equal(resumed === null ? null : changes.isElecting(resumed), true);
+  assert.equal(changes.resignLease(paused, { member: "demo-2", term: 1 }), null);
+});
+
+function promised(record: ClusterRecord, members: readonly string[]): ClusterRecord {
+  const guarantee = { required: 1, members, renewed: [] };
+  return { ...record, sync: { ...record.sync, mode: "on", guarantee } };
+}
+
+test("who takes the lease leaves the synchronous set, and who had it comes in, in one change", () => {
+  const before = promised(led(), ["demo-2", "demo-3"]);
+  const gone = { member: "demo-1", term: 1 };
+  const open = changes.openElection({ ...before, systemId: "1" }, gone);
+  assert(open);
+  const taken = changes.takeElectedLease(open, { ...taker("demo-3"), term: 1 });
+  assert.deepEqual(taken?.sync.guarantee?.members, ["demo-1", "demo-2"]);
+  assert.equal(taken.sync.guarantee.required, 1);
+});
+
+test("a primary that takes its own lease again promises what it has promised", () => {
+  const before = promised(led(), ["demo-2"]);
+  const released = changes.releaseLease(before, { member: "demo-1", term: 1, heir: "demo-1" });
+  assert(released);
+  const taken = changes.takeLease(released, taker("demo-1"));
+  assert.deepEqual(taken?.sync, before.sync);
+});
+
+test("a promise is only changed by the leader, and only the one that it was made from", () => {
+  const before = promised(led(), ["demo-2"]);
+  const next = { required: 1, members: ["demo-2", "demo-3"], renewed: [] };
+  const change = { member: "demo-1", term: 1, before: before.sync, next };
+  assert.deepEqual(changes.setGuarantee(before, change)?.sync.guarantee, next);
+  assert.equal(changes.setGuarantee(before, { ...change, term: 2 }), null);
+  assert.equal(changes.setGuarantee(before, { ...change, member: "demo-2" }), null);
+  const other = promised(before, ["demo-3"]);
+  assert.equal(changes.setGuarantee(other, change), null);
+});
+
+test("a member that copies the leader anew takes back what was seen of it", () => {
+  assert.equal(changes.beginCopy(led(), "demo-2"), null);
+  const before = promised(led(), ["demo-2"]);
+  const copied = changes.beginCopy(before, "demo-2");
+  assert.deepEqual(copied?.sync.guarantee?.renewed, ["demo-2"]);
+  const other = changes.beginCopy(before, "demo-3");
+  assert.deepEqual(other?.sync.guarantee, before.sync.guarantee);
+  const change = { member: "demo-1", term: 1, before: before.sync, next: null };
+  assert.equal(changes.setGuarantee(other, change), null);
+});

@@ -3,7 +3,7 @@
 // compare-and-set, so that of two who change at once one is told to look again.
 import type { Fork } from "./fork.ts";
 import { afterTakeover, isSameGuarantee, withRenewed, type Guarantee } from "./protocol/quorum.ts";
-import { withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
+import { lastLeader, withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
 
 interface Position {
   readonly lsn: string | null;
@@ -18,7 +18,12 @@ interface ChangeNote {
 
 /** May this member take the lease without being asked by a person? Its term then rises. */
 export function mayTakeLease(record: ClusterRecord, member: string): boolean {
-  return record.leader === null && record.heir === member && member in record.members;
+  return (
+    record.leader === null &&
+    record.heir === member &&
+    member in record.members &&
+    !isFenced(record, member)
+  );
 }
 
 /**
@@ -58,6 +63,7 @@ export function takeElectedLease(
 ): ClusterRecord | null {
   const tags = record.members[winner.member]?.tags;
   if (!isElecting(record) || record.term !== winner.term) return null;
+  if (isFenced(record, winner.member)) return null;
   return tags === undefined || tags.nofailover === true ? null : withNewLeader(record, winner);
 }
 
@@ -145,6 +151,7 @@ export function beginSwitchover(
   if (record.switchover !== null || plan.from === plan.to || !(plan.to in record.members))
     return null;
   if (!holdsLease(record, { member: plan.from, term: plan.term })) return null;
+  if (isFenced(record, plan.to)) return null;
   return { ...record, switchover: { from: plan.from, to: plan.to } };
 }
 
@@ -185,9 +192,45 @@ export function appointHeir(
   appointment: { member: string; deadLeader: string | null; term: number },
 ): ClusterRecord | null {
   if (record.term !== appointment.term || !(appointment.member in record.members)) return null;
+  if (isFenced(record, appointment.member)) return null;
   if ((record.leader?.member ?? null) !== appointment.deadLeader) return null;
   const heir = appointment.member;
   return { ...record, leader: null, heir, electing: false, switchover: null };
+}
+
+/**
+ * Who leads, or is named to, cannot or must not any more, and its server takes no writes: the
+ * standbys choose among themselves, once no pause keeps them from it. Null when another leads.
+ */
+export function resignLease(
+  record: ClusterRecord,
+  of: { member: string; term: number },
+): ClusterRecord | null {
+  if (record.term !== of.term || (record.leader?.member ?? record.heir) !== of.member) return null;
+  const electing = record.systemId !== null;
+  return { ...record, leader: null, heir: null, electing, switchover: null };
+}
+
+/** Whether a person has said that this member's server must not run. */
+export function isFenced(record: ClusterRecord, member: string): boolean {
+  return record.fenced.includes(member);
+}
+
+/** Null when it is fenced already, and when there is no such member. */
+export function fenceMember(record: ClusterRecord, name: string): ClusterRecord | null {
+  if (!(name in record.members) || isFenced(record, name)) return null;
+  return { ...record, fenced: [...record.fenced, name] };
+}
+
+/**
+ * Who led last, and was not succeeded, is named to lead again: without that nobody would be. Null
+ * when it is not fenced.
+ */
+export function unfenceMember(record: ClusterRecord, name: string): ClusterRecord | null {
+  if (!isFenced(record, name)) return null;
+  const isNobodys = record.leader === null && record.heir === null && !record.electing;
+  const heir = isNobodys && lastLeader(record) === name ? name : record.heir;
+  return { ...record, heir, fenced: record.fenced.filter((each) => each !== name) };
 }
 
 /** The first member has made the data: from now on every data directory must be of this system. */
@@ -202,26 +245,33 @@ export function setPaused(record: ClusterRecord, paused: boolean): ClusterRecord
 
 /**
  * What synchronous replication promises from now on. Null when the lease is no longer this
- * member's, in this term, or when another guarantee is in force than the next one was made from.
+ * member's, in this term, or when the record is not the one any more that it was made from.
  */
 export function setGuarantee(
   record: ClusterRecord,
-  of: { member: string; term: number; before: Guarantee | null; next: Guarantee | null },
+  of: {
+    member: string;
+    term: number;
+    before: Pick<ClusterRecord["sync"], "guarantee" | "copies">;
+    next: Guarantee | null;
+  },
 ): ClusterRecord | null {
   if (!holdsLease(record, of)) return null;
-  if (!isSameGuarantee(record.sync.guarantee, of.before)) return null;
+  const { guarantee, copies } = record.sync;
+  // A member that copies the leader anew may have been among those that were seen to have all.
+  if (!isSameGuarantee(guarantee, of.before.guarantee) || copies !== of.before.copies) return null;
   return { ...record, sync: { ...record.sync, guarantee: of.next } };
 }
 
 /**
  * A member begins to copy the leader, so what it has confirmed before may not be on it any more.
- * Null when nobody counts on it.
+ * Null where nobody counts on members.
  */
 export function beginCopy(record: ClusterRecord, member: string): ClusterRecord | null {
-  const { guarantee } = record.sync;
+  const { mode, guarantee, copies } = record.sync;
+  if (mode === "off" && guarantee === null) return null;
   const renewed = withRenewed(guarantee, member);
-  if (renewed === guarantee) return null;
-  return { ...record, sync: { ...record.sync, guarantee: renewed } };
+  return { ...record, sync: { ...record.sync, guarantee: renewed, copies: copies + 1 } };
 }
 
 /** The specification has changed. */
@@ -261,7 +311,8 @@ export function removeMember(record: ClusterRecord, name: string): ClusterRecord
       .filter(([member]) => member !== name)
       .map(([member, entry]) => [member, withoutUpstream(entry, name)]),
   );
-  return { ...record, members, generation: record.generation + 1 };
+  const fenced = record.fenced.filter((each) => each !== name);
+  return { ...record, members, fenced, generation: record.generation + 1 };
 }
 
 function withoutUpstream(member: RecordMember, gone: string): RecordMember {

@@ -78,7 +78,7 @@ describe("a stored record", () => {
 
   it("loses no field without being noticed", () => {
     // Of records that an older Understudy wrote.
-    const added = new Set(["policy"]);
+    const added = new Set(["fenced", "policy"]);
     for (const field of Object.keys(fresh).filter((each) => !added.has(each))) {
       const { [field]: _, ...rest } = fresh as Record<string, unknown>;
       assert.throws(() => parseRecord(JSON.stringify(rest)), { code: "RECORD_CORRUPT" }, field);
@@ -92,6 +92,7 @@ describe("a stored record", () => {
       required: 0,
       whenUnavailable: "block",
       guarantee: null,
+      copies: 0,
     });
   });
 

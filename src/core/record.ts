@@ -80,9 +80,13 @@ const recordSchema = v.object({
       ),
       null,
     ),
+    /** Rises whenever a member begins to copy the leader: what was seen of it before is void. */
+    copies: v.optional(v.number(), 0),
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   paused: v.boolean(),
+  /** Members whose servers stay stopped, whatever happens, until a person unfences them. */
+  fenced: v.optional(v.array(v.string()), []),
   /** What a person has set for the whole cluster: see core/config. */
   policy: v.optional(
     v.object({
@@ -112,7 +116,9 @@ const recordSchema = v.object({
 
 export type ClusterRecord = v.InferOutput<typeof recordSchema>;
 /** What a person wants of synchronous replication. */
-export type SyncPolicy = Readonly<Omit<ClusterRecord["sync"], "guarantee">>;
+export type SyncPolicy = Readonly<
+  Pick<ClusterRecord["sync"], "mode" | "required" | "whenUnavailable">
+>;
 export type RecordMember = v.InferOutput<typeof memberSchema>;
 
 /** A cluster that has never run: `founder` will make the data. */
@@ -135,9 +141,10 @@ export function newRecord(from: {
     forks: [],
     ttlMs: from.ttlMs,
     members: from.members,
-    sync: { ...(from.sync ?? SYNC_OFF), guarantee: null },
+    sync: { ...(from.sync ?? SYNC_OFF), guarantee: null, copies: 0 },
     switchover: null,
     paused: false,
+    fenced: [],
     policy: { maximumLagBytes: null },
     generation: 1,
     history: [],

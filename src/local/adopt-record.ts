@@ -1,9 +1,9 @@
 // Makes the record of a stopped cluster anew, from what its members have on disk, when the old one
 // is lost or damaged: the same members at the same places, a term that no member has known, and the
 // member with the newest WAL named to lead. The damaged file is kept.
-import { readFile, readdir, rename } from "node:fs/promises";
-import * as v from "valibot";
+import { readdir, rename } from "node:fs/promises";
 import { MemberMemory } from "../agent/memory.ts";
+import { readLastAddress } from "../agent/own-address.ts";
 import { agentRuns } from "../agent/witness.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { compareReach, termOfTimeline, type Reach } from "../core/protocol/election.ts";
@@ -20,8 +20,6 @@ import { openStore, readRecord, type LocalCluster } from "./cluster.ts";
 import { LEASE_TTL_MS } from "./create-cluster.ts";
 import { giveTo, type Owner } from "./owner.ts";
 import { entriesOf } from "./entries-of.ts";
-
-const addressSchema = v.object({ host: v.string(), port: v.number(), apiPort: v.number() });
 
 /** What a member has on disk. */
 interface Holding extends Reach, WalPath {
@@ -46,11 +44,8 @@ export interface Adoption {
 export async function lastAddresses(cluster: LocalCluster): Promise<Record<string, RecordMember>> {
   const members: Record<string, RecordMember> = {};
   for (const name of (await readdir(cluster.paths.members).catch(() => [])).sort()) {
-    const text = await readFile(memberPaths(cluster.paths.root, name).address, "utf8").catch(
-      () => "",
-    );
-    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), addressSchema), text);
-    if (parsed.success) members[name] = { ...parsed.output, tags: {} };
+    const address = await readLastAddress(memberPaths(cluster.paths.root, name).address);
+    if (address !== null) members[name] = { ...address, tags: {} };
   }
   return members;
 }

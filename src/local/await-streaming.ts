@@ -66,7 +66,9 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
     });
     const status = summarize({ record, statuses: answers, extraWarnings: [] });
     refuseLostPrimary(status, { record, hasWaited: performance.now() - begun > FAILED_FOR_MS });
-    const watched = status.members.filter(({ name }) => (watch.only ?? name) === name);
+    const watched = status.members.filter(
+      ({ name, fenced }) => (watch.only ?? name) === name && !fenced,
+    );
     for (const member of watched) {
       const answer = answers.get(member.name);
       await refuseDeadAgent(cluster, { member, watch });

@@ -8,6 +8,7 @@ import type { Fork } from "../core/fork.ts";
 import { greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import { compareCandidates, termOfTimeline, type Reach } from "../core/protocol/election.ts";
+import { isFenced } from "../core/record-changes.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
@@ -50,6 +51,10 @@ export async function chooseCandidate(
       { hint: `Its members: ${[...answers.keys()].join(", ")}.` },
     );
   const chosen = candidates.find(({ name }) => name === wanted);
+  if (isFenced(of.record, wanted))
+    throw new UnderstudyError("FAILOVER_REFUSED", `${wanted} is fenced and cannot lead`, {
+      hint: `Unfence it first: understudy unfence ${wanted}`,
+    });
   if (chosen === undefined)
     throw new UnderstudyError("FAILOVER_REFUSED", `${wanted} is not a standby that is up`);
   refuseWorse(chosen, best);
@@ -70,7 +75,8 @@ async function candidatesAmong(
     const tags = of.record.members[name]?.tags;
     // A person who names it means it.
     const barred = tags?.nofailover === true && name !== of.wanted;
-    if (name === of.from || barred || "unreachable" in answer) continue;
+    if (name === of.from || barred || isFenced(of.record, name) || "unreachable" in answer)
+      continue;
     const { data, memory } = memberPaths(cluster.paths.root, name);
     const position = answer.role === "standby" ? positionOf(answer) : await positionOnDisk(data);
     if (position === null) continue;

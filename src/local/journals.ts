@@ -6,6 +6,7 @@ import { readJournal, type Entry } from "../agent/journal.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { codeOf } from "../core/errors.ts";
 import { readRecord, recordMember, type LocalCluster } from "./cluster.ts";
+import { mergeJournals } from "./merge-journals.ts";
 
 export interface LogLine {
   readonly member: string;
@@ -15,13 +16,13 @@ export interface LogLine {
 const FOLLOW_MS = 250;
 const TAIL_BYTES = 256 * 1024;
 
-/** Of all members, oldest first. */
+/** Of all members, in the order in which things happened. */
 export async function readEvents(cluster: LocalCluster): Promise<Entry[]> {
   const names = await readdir(cluster.paths.members).catch(() => []);
   const journals = await Promise.all(
     names.map((name) => readJournal(memberPaths(cluster.paths.root, name).events)),
   );
-  return journals.flat().sort((one, other) => one.at.localeCompare(other.at));
+  return mergeJournals(journals);
 }
 
 /** The last lines of each log, then, when following, each new one until the signal. */

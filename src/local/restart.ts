@@ -36,6 +36,7 @@ export async function restart(
     await requireSameLibraries(cluster, request.member);
   }
   const status = requireRunning(await readClusterStatus(cluster, operation.signal));
+  refuseFenced(status, request.member);
   const order = request.member === null ? restartOrder(status) : [request.member];
   for (const name of order) await restartMember(cluster, { name, operation });
   return {
@@ -44,9 +45,16 @@ export async function restart(
   };
 }
 
+function refuseFenced(status: ClusterStatus, name: string | null): void {
+  if (status.members.find((each) => each.name === name)?.fenced === true)
+    throw new UnderstudyError("REFUSED", `${name} is fenced: its PostgreSQL is to stay stopped`, {
+      hint: `Unfence it first: understudy unfence ${name}`,
+    });
+}
+
 /** Standbys first. */
 function restartOrder(status: ClusterStatus): string[] {
-  const standbys = status.members.filter(({ name }) => name !== status.primary);
+  const standbys = status.members.filter(({ name, fenced }) => name !== status.primary && !fenced);
   const primary = status.members.filter(({ name }) => name === status.primary);
   return [...standbys, ...primary].map(({ name }) => name);
 }
@@ -162,7 +170,7 @@ export async function reclone(
   using _lock = lockCluster(cluster);
   const { member: name } = request;
   const member = recordMember(await readRecord(cluster), name);
-  requireRunning(await readClusterStatus(cluster, operation.signal));
+  refuseFenced(requireRunning(await readClusterStatus(cluster, operation.signal)), name);
   await askAgent(cluster, { member, path: "/reclone", operation });
   operation.onStep(`${name} is stopped, its data is set aside`);
   if (operation.wait)

@@ -60,6 +60,15 @@ export async function switchover(
   operation: Operation,
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
+  return await switchoverUnderLock(cluster, request, operation);
+}
+
+/** For a command that holds the cluster's lock already. */
+export async function switchoverUnderLock(
+  cluster: LocalCluster,
+  request: SwitchoverRequest,
+  operation: Operation,
+): Promise<Outcome> {
   const { from, to } = await choose(cluster, request);
   const begun = performance.now();
   await askAgent(cluster, {

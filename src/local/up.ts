@@ -206,6 +206,10 @@ async function adoptAndTell(
     kind: "note",
     text: `the record was made anew: ${heir} has the newest WAL (timeline ${timeline}, ${endLsn}) and leads in term ${term}${kept.length === 0 ? "" : `; the damaged one is kept as ${kept[0]}`}`,
   });
+  around.onStep({
+    kind: "note",
+    text: "what config, member, pause and fence had set was in the lost record: set it again",
+  });
   if (diverged.length > 0)
     around.onStep({
       kind: "note",

@@ -1,14 +1,14 @@
 // Has every member read the specification again, and waits until each has given it to its server.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
-import { bumpGeneration } from "../core/record-changes.ts";
+import { bumpGeneration, isFenced } from "../core/record-changes.ts";
 import { changeClusterRecord, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
 import { askMembers } from "./read-status.ts";
 
 const POLL_MS = 50;
 
 /**
- * Members whose agents do not answer take it up when they are back.
+ * Members whose agents do not answer, and those that are fenced, take it up when they are back.
  * @throws UnderstudyError TIMED_OUT, naming the members that are late.
  */
 export async function announceAndAwaitUptake(
@@ -19,9 +19,13 @@ export async function announceAndAwaitUptake(
   const deadline = performance.now() + operation.timeoutMs;
   for (;;) {
     operation.signal.throwIfAborted();
-    const answers = await askMembers(cluster, { record: await readRecord(cluster) });
+    const record = await readRecord(cluster);
+    const answers = await askMembers(cluster, { record });
     const late = [...answers].filter(
-      ([, answer]) => !("unreachable" in answer) && (answer.generation ?? 0) < generation,
+      ([name, answer]) =>
+        !("unreachable" in answer) &&
+        !isFenced(record, name) &&
+        (answer.generation ?? 0) < generation,
     );
     if (late.length === 0) return;
     if (performance.now() > deadline)

@@ -32,11 +32,13 @@ export async function waitFor(
   }
 }
 
-/** It is the primary, or streams from it. */
+/** It is the primary, or streams from it, or is not to run at all. */
 export function isSettled(status: ClusterStatus, name: string): boolean {
   const member = status.members.find((each) => each.name === name);
   return (
     member !== undefined &&
-    (member.state === "streaming" || (status.primary === name && member.state === "running"))
+    (member.fenced ||
+      member.state === "streaming" ||
+      (status.primary === name && member.state === "running"))
   );
 }

@@ -1,6 +1,6 @@
 // The record in a SQLite file, for a cluster on one machine. SQLite's own locks make the
 // compare-and-set; a write is seen by the others through the file system's change events.
-import { watch, type FSWatcher } from "node:fs";
+import { statSync, watch, type FSWatcher } from "node:fs";
 import { dirname, basename } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
@@ -35,6 +35,8 @@ export class SqliteStore implements Store {
   readonly #cluster: string;
   #database: DatabaseSync | null = null;
   #statements: Statements | null = null;
+  /** Of the file that is open. */
+  #identity: string | null = null;
   readonly #watchers = new Set<{ close(): void }>();
 
   /** Opens nothing yet: a damaged file is reported by the first read. */
@@ -45,6 +47,11 @@ export class SqliteStore implements Store {
 
   read(): Promise<Versioned | null> {
     return this.#attempt("read", () => {
+      // Reading makes no file: whoever brings a lost one back is to find nothing in its place.
+      if (identityOf(this.#path) === null) {
+        this.#close();
+        return null;
+      }
       const row = this.#open().read.get(this.#cluster);
       if (row === undefined) return null;
       return { record: parseRecord(String(row["body"])), revision: String(row["revision"]) };
@@ -53,6 +60,7 @@ export class SqliteStore implements Store {
 
   write(request: WriteRequest): Promise<Versioned | null> {
     return this.#attempt("write", () => {
+      if (request.expected !== null && identityOf(this.#path) === null) return null;
       const statements = this.#open();
       // In WAL mode FULL syncs the log before the commit is acknowledged; NORMAL leaves it to the
       // next checkpoint.
@@ -132,14 +140,20 @@ export class SqliteStore implements Store {
     }
   }
 
+  /**
+   * A file that was moved away is left at once: whoever went on with it would agree with nobody who
+   * opens the one that is there now.
+   */
   #open(): Statements {
-    if (this.#statements) return this.#statements;
+    if (this.#statements && identityOf(this.#path) === this.#identity) return this.#statements;
+    this.#close();
     const database = new DatabaseSync(this.#path, { timeout: 0 });
     this.#database = database;
     database.exec("PRAGMA journal_mode = WAL");
     database.exec(
       "CREATE TABLE IF NOT EXISTS record (cluster TEXT PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL) STRICT",
     );
+    this.#identity = identityOf(this.#path);
     this.#statements = {
       read: database.prepare("SELECT revision, body FROM record WHERE cluster = ?"),
       insert: database.prepare(
@@ -156,6 +170,7 @@ export class SqliteStore implements Store {
   /** Rises with each commit of another connection; far cheaper than reading the record. */
   #dataVersion(): number | null {
     try {
+      if (identityOf(this.#path) === null) return null;
       return Number(this.#open().dataVersion.get()?.["data_version"]);
     } catch {
       return null;
@@ -188,6 +203,12 @@ export class SqliteStore implements Store {
       { cause: thrown },
     );
   }
+}
+
+/** Device and inode; null when there is no file. */
+function identityOf(path: string): string | null {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
 }
 
 /** SQLite's primary result code (the extended one carries it in its low byte). */

@@ -1,6 +1,6 @@
 // The shape of `status --json` as it was promised (issue 2, item 6): every key, and the type of its
 // value. `reason`, `progress`,
-// `takesReads` and `settings` of a member came on top.
+// `takesReads`, `fenced` and `settings` of a member and `sync` came on top.
 import assert from "node:assert/strict";
 import * as v from "valibot";
 
@@ -18,6 +18,7 @@ const memberSchema = v.strictObject({
     "cloning",
     "rewinding",
     "stopped",
+    "fenced",
     "failed",
     "unreachable",
   ]),
@@ -36,6 +37,7 @@ const memberSchema = v.strictObject({
   slot: v.nullable(v.string()),
   progress: v.nullable(v.unknown()),
   takesReads: v.boolean(),
+  fenced: v.boolean(),
   settings: v.record(v.string(), v.string()),
   warnings: v.array(v.string()),
 });
@@ -52,6 +54,12 @@ const statusSchema = v.strictObject({
   postgresVersion: v.nullable(v.string()),
   members: v.array(memberSchema),
   endpoints: v.strictObject({ write: v.string(), read: v.string() }),
+  sync: v.strictObject({
+    mode: v.picklist(["off", "on"]),
+    required: v.number(),
+    whenUnavailable: v.picklist(["block", "degrade"]),
+    guarantee: v.nullable(v.strictObject({ required: v.number(), members: v.array(v.string()) })),
+  }),
   warnings: v.array(v.string()),
 });
 

@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import { codeOf } from "../../core/errors.ts";
 import { slotNameOf } from "../../core/name.ts";
+import { beginCopy } from "../../core/record-changes.ts";
 import { cloneDataDirectory } from "../../postgres/base-backup/clone.ts";
 import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
@@ -15,6 +16,8 @@ export async function clone(context: EffectContext): Promise<void> {
   const leader = writableLeader(record);
   // Nothing to copy yet; the record changes when there is.
   if (leader === null || record.systemId === null) return;
+  // What this member had confirmed is not certain to be on it from now on.
+  await member.keeper.change((current) => beginCopy(current, member.name));
   if (await isHalfMade(member)) await clearHalfMade(member, signal);
   const copied = await cloneDataDirectory({
     source: {

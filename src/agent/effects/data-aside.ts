@@ -9,6 +9,7 @@ import { syncDirectory } from "../../postgres/sync-directory.ts";
 import { writeWhole } from "../cluster-file.ts";
 import type { Member } from "../member.ts";
 import type { DivergenceReport } from "./divergence-report.ts";
+import { keptName } from "./kept-name.ts";
 
 /** Newest first; older ones give way, and an event says so. */
 const KEPT_LIMIT = 3;
@@ -23,8 +24,9 @@ const REPORT = "report.json";
  */
 export async function keepData(member: Member): Promise<string> {
   const { kept, data, tablespaces } = member.paths;
-  const place = join(kept, stamp());
-  await mkdir(place, { recursive: true, mode: 0o700 });
+  await mkdir(kept, { recursive: true, mode: 0o700 });
+  const place = join(kept, keptName(new Date(), await readdir(kept)));
+  await mkdir(place, { mode: 0o700 });
   // The tablespaces first: a copy that begins between the two would clear them.
   await renameIfThere(tablespaces, join(place, "tablespaces"));
   await rename(data, join(place, "data"));
@@ -46,7 +48,7 @@ export async function keepWal(
   const { kept } = member.paths;
   await mkdir(kept, { recursive: true, mode: 0o700 });
   await removePartial(kept);
-  const place = join(kept, stamp());
+  const place = join(kept, keptName(new Date(), await readdir(kept)));
   const partial = `${place}${PARTIAL_SUFFIX}`;
   const wal = join(partial, "wal");
   await mkdir(partial, { mode: 0o700 });
@@ -111,7 +113,7 @@ async function removePartial(kept: string): Promise<void> {
  */
 export async function setCopyAside(member: Member): Promise<void> {
   const { root, data } = member.paths;
-  await renameIfThere(data, join(root, `${REMOVED_PREFIX}${stamp()}`));
+  await renameIfThere(data, join(root, `${REMOVED_PREFIX}${keptName(new Date())}`));
 }
 
 /** Once this member streams again. */
@@ -142,9 +144,4 @@ async function removeOldest(member: Member): Promise<void> {
       message: `${join(kept, name)} was removed: ${member.name} keeps the ${KEPT_LIMIT} newest of what was set aside.`,
     });
   }
-}
-
-/** Names sort as their times do. */
-function stamp(): string {
-  return new Date().toISOString().replaceAll(/[:.]/g, "-");
 }

@@ -9,13 +9,15 @@ import {
   termOfTimeline,
   type Ballot,
 } from "../../core/protocol/election.ts";
+import { aheadOnDisk, describeDoubt, doubtOf } from "../../core/protocol/quorum.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
-import { openElection, takeElectedLease } from "../../core/record-changes.ts";
+import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
+import { reachOnDisk } from "../reach-on-disk.ts";
 import { reachOf, type WalReach } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
 import { saveAll, type SavedWal } from "./save-wal.ts";
@@ -76,7 +78,9 @@ export async function stand(context: EffectContext): Promise<void> {
   const own = await ownBallot(member, record);
   const ballots = [own, ...(await askOthers(member, record))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
-  const { winner, reason } = electLeader(ballots, patient);
+  const { winner, reason } = mayReturn(context, ballots)
+    ? { winner: member.name, reason: "of no other member it is certain what it has" }
+    : electLeader(ballots, patient);
   if (winner !== member.name) {
     member.log.write({
       event: "not-elected",
@@ -87,7 +91,8 @@ export async function stand(context: EffectContext): Promise<void> {
   }
   const old = formerLeaders(record).filter((name) => name !== member.name);
   const saved = old.length === 0 ? null : await saveAll(member, { from: old, signal });
-  const obstacle = await whyNotTake({ context, own, old, saved });
+  const doubt = await doubtAfter({ context, saved, ballots });
+  const obstacle = doubt ?? (await whyNotTake({ context, own, old, saved }));
   if (obstacle !== null) {
     await clearSpool(member.paths.spool);
     member.log.write({
@@ -130,6 +135,56 @@ export async function stand(context: EffectContext): Promise<void> {
 }
 
 /**
+ * One that led has all that it acknowledged. It does not go before the others, which are up; but
+ * where none of these is certain to have as much, and none can fetch it, it takes its lease back.
+ */
+function mayReturn({ member, record }: EffectContext, ballots: readonly Ballot[]): boolean {
+  const { guarantee } = record.sync;
+  if (guarantee === null || !formerLeaders(record).includes(member.name)) return false;
+  if (member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS) return false;
+  return ballots.every((ballot) => {
+    if (ballot.kind !== "up" || ballot.barred) return true;
+    return doubtOf(guarantee, { candidate: ballot, ballots }) !== null;
+  });
+}
+
+/**
+ * Why this member may lack acknowledged commits, after all was fetched that can be; null where it
+ * is certain that it has them. No time that passes makes it certain: a person may decide.
+ */
+async function doubtAfter(of: {
+  context: EffectContext;
+  saved: SavedWal | null;
+  ballots: readonly Ballot[];
+}): Promise<string | null> {
+  const { saved, ballots, context } = of;
+  const { member, record, decision, signal } = context;
+  const { guarantee } = record.sync;
+  member.sync.doubt = null;
+  if (guarantee === null || saved === null || saved.lostBytes === 0) return null;
+  const before = await ownBallot(member, record);
+  if (!("lsn" in before)) return `it is not known what ${member.name} has`;
+  const ahead = aheadOnDisk(guarantee, { candidate: before, ballots });
+  if (ahead.length > 0) await saveAll(member, { from: ahead, signal });
+  const candidate = ahead.length > 0 ? await ownBallot(member, record) : before;
+  const others = ballots.filter(({ name }) => name !== member.name);
+  const doubt = "lsn" in candidate ? doubtOf(guarantee, { candidate, ballots: others }) : null;
+  if (doubt === null) return null;
+  const why = describeDoubt(doubt, guarantee);
+  member.sync.doubt = `${why}; it leads when that is seen, or by a person's word: understudy failover --accept-loss`;
+  if (member.sync.toldDoubt !== member.sync.doubt)
+    member.event({
+      event: "election-waits",
+      rule: decision.rule,
+      level: "warning",
+      message: `${member.name} does not take the free lease, it may lack acknowledged commits: ${member.sync.doubt}.`,
+      details: { term: record.term, guarantee, ...doubt, ballots: ballots.map(describeBallot) },
+    });
+  member.sync.toldDoubt = member.sync.doubt;
+  return why;
+}
+
+/**
  * Asked last of all. Between the proof that it was gone and this moment its agent may have come
  * back, and one that cannot read the record does not know that its lease is free.
  */
@@ -141,7 +196,7 @@ async function isHarmless(
   const address = record.members[name];
   if (name === member.name || address === undefined) return true;
   if (member.witness.hasNoServer(name)) return true;
-  return (await ballotOf(member, { name, address })).kind === "up";
+  return (await ballotOf(member, { record, name, address })).kind === "up";
 }
 
 /** What only a person may decide, and what is to be waited for. */
@@ -156,7 +211,9 @@ async function whyNotTake(of: {
   const sharing = old.length === 0 ? null : await sharingOf(member, record);
   if (sharing !== null) return sharing;
   const lostBytes = saved === null ? 0 : saved.lostBytes;
-  if (lostBytes !== 0 && "timelineTerm" in own && lacksNewestFork(record.forks, own))
+  const lacksAll = "timelineTerm" in own && lacksNewestFork(record.forks, own);
+  // Where synchronous replication was in force what is lost was never acknowledged.
+  if (lostBytes !== 0 && lacksAll && record.sync.guarantee === null)
     return `it has nothing of what ${old[0] ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
   // The disk is there, and what keeps its WAL from being had may pass: a full disk, a busy replay.
   if (lostBytes !== null && lostBytes > 0 && member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS)
@@ -182,7 +239,7 @@ async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot>
   const { kind, lsn, timeline } = await ownReach(member);
   if (lsn === null) return { kind: "gone", name };
   const timelineTerm = termOfTimeline(timeline, memory.forks);
-  return { kind, name, ...tagsOf(record.members[name]), timeline, lsn, timelineTerm };
+  return { kind, name, ...tagsOf(record, name), timeline, lsn, timelineTerm };
 }
 
 /** Asked of its server; where that is not up, its disk tells. */
@@ -195,32 +252,45 @@ async function ownReach(member: Member): Promise<WalReach & { readonly kind: "up
 
 function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {
   const others = Object.entries(record.members).filter(([name]) => name !== member.name);
-  return Promise.all(others.map(([name, address]) => ballotOf(member, { name, address })));
+  return Promise.all(others.map(([name, address]) => ballotOf(member, { record, name, address })));
 }
 
 async function ballotOf(
   member: Member,
-  of: { name: string; address: RecordMember },
+  of: { record: ClusterRecord; name: string; address: RecordMember },
 ): Promise<Ballot> {
-  const { name, address } = of;
+  const { record, name, address } = of;
   try {
     const status = await askStatus(address, { timeoutMs: ANSWER_LIMIT_MS });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
     // It may come up with more than everybody else.
-    if (status.state === "starting") return { kind: "silent", name };
+    if (status.state === "starting") return absent(member, { kind: "silent", name });
     const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
-    if (status.role !== "standby" || lsn === null) return { kind: "gone", name };
+    if (status.role !== "standby" || lsn === null) return absent(member, { kind: "gone", name });
     const { timeline, timelineTerm } = status;
-    return { kind: "up", name, ...tagsOf(address), timeline, timelineTerm, lsn };
+    return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
   } catch {
     const isGone = member.witness.isGone(name, { leaseHasRunOut: false });
-    return { kind: isGone ? "gone" : "silent", name };
+    return absent(member, { kind: isGone ? "gone" : "silent", name });
   }
 }
 
-function tagsOf(address: RecordMember | undefined): { priority: number; barred: boolean } {
-  const { priority = 0, nofailover = false } = address?.tags ?? {};
-  return { priority, barred: nofailover };
+/** With what its disk tells, where commits may be on it that are on nobody else. */
+async function absent(
+  member: Member,
+  of: { kind: "gone" | "silent"; name: string },
+): Promise<Ballot> {
+  const { name } = of;
+  const { record } = member.keeper;
+  const disk = member.witness.diskOf(name);
+  if (disk === null || record?.sync.guarantee?.members.includes(name) !== true) return of;
+  const onDisk = await reachOnDisk(disk, { name, systemId: record.systemId });
+  return onDisk === null ? of : { ...of, onDisk };
+}
+
+function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {
+  const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
+  return { priority, barred: nofailover || isFenced(record, name) };
 }
 
 function describeSaved(saved: SavedWal | null, old: string): string {
@@ -236,6 +306,9 @@ function describeSaved(saved: SavedWal | null, old: string): string {
 }
 
 function describeBallot(ballot: Ballot): Readonly<Record<string, unknown>> {
-  if (ballot.kind === "gone" || ballot.kind === "silent") return { ...ballot };
+  if (ballot.kind === "gone" || ballot.kind === "silent") {
+    const { kind, name, onDisk } = ballot;
+    return { kind, name, onDisk: onDisk === undefined ? null : formatLsn(onDisk.lsn) };
+  }
   return { ...ballot, lsn: formatLsn(ballot.lsn) };
 }

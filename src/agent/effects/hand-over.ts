@@ -5,7 +5,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
 import { MAX_HAND_OVER_LAG_BYTES } from "../../core/protocol/successor.ts";
-import { beginSwitchover, releaseLease, withdrawSwitchover } from "../../core/record-changes.ts";
+import {
+  beginSwitchover,
+  isFenced,
+  releaseLease,
+  withdrawSwitchover,
+} from "../../core/record-changes.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import type { Member } from "../member.ts";
 import { askStatus, postToAgent } from "../peer.ts";
@@ -27,6 +32,7 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
   if (to === member.name) return `${to} is the primary already`;
   if (record.switchover !== null)
     return `a switchover from ${record.switchover.from} to ${record.switchover.to} is under way`;
+  if (isFenced(record, to)) return `${to} is fenced`;
   const status = await askStatus(address, { timeoutMs: 2_000, signal }).catch((thrown: unknown) =>
     messageOf(thrown),
   );

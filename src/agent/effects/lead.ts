@@ -13,6 +13,7 @@ import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
 import { keepRewindRole } from "./rewind-role.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
+import { synchronize } from "./synchronize.ts";
 
 const CREATE_DATABASE_LIMIT_MS = 120_000;
 
@@ -33,6 +34,7 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   await announce({ member, record, position: await member.positions.read() });
   await keepRewindRole(member);
   await makeApplicationDatabase(member);
+  await synchronize({ member, signal });
 }
 
 /**

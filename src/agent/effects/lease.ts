@@ -1,7 +1,7 @@
 // Taking the lease that is free for this member, and giving it up when there is no data to lead
 // with.
 import { UnderstudyError } from "../../core/errors.ts";
-import { openElection, releaseLease, takeLease } from "../../core/record-changes.ts";
+import { isElecting, resignLease, takeLease } from "../../core/record-changes.ts";
 import type { Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 
@@ -37,13 +37,11 @@ export async function takeNamedLease({
 export async function giveUpLease({ member, record }: EffectContext<Leaseholder>): Promise<void> {
   const { name } = member;
   const { term } = record;
-  const released = await member.keeper.change(
-    (current) =>
-      openElection(current, { member: name, term }) ??
-      releaseLease(current, { member: name, term, heir: null }),
+  const released = await member.keeper.change((current) =>
+    resignLease(current, { member: name, term }),
   );
   if (released === null) return;
-  const next = released.electing ? "for the best standby" : "and nobody was named to take it";
+  const next = isElecting(released) ? "for the best standby" : "and nobody was named to take it";
   const message = `${name} led term ${term} but its data directory is gone, half made or of another cluster; the lease is free ${next}`;
   member.event({
     event: "lease-given-up",

@@ -5,12 +5,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
 import { readControlData } from "../../postgres/control-data.ts";
+import { firstService } from "../../core/protocol/service.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
 import type { EffectContext } from "./effect.ts";
 import { announce, keepInOrder } from "./lead.ts";
+import { awaitShown, cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 
 const POLL_MS = 2;
@@ -28,6 +30,7 @@ export async function promote(context: EffectContext): Promise<void> {
   // the store does not say whose it is.
   if (!(await member.keeper.confirmLease(record.term))) return;
   const from = await member.positions.read().catch(() => null);
+  const isClosed = await closeDoor(context, { isAccepting: from !== null });
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
   await becomeWritable(member, signal);
   // What was rescued is replayed; left there, it would replace newer WAL one day.
@@ -36,6 +39,8 @@ export async function promote(context: EffectContext): Promise<void> {
   member.progress(null);
   await keepInOrder({ member, record });
   await announce({ member, record, position });
+  member.sync.begin({ term: record.term, timeline: position.timeline });
+  member.sync.isSettled = isClosed;
   member.event({
     event: "promoted",
     rule: decision.rule,
@@ -51,6 +56,25 @@ export async function promote(context: EffectContext): Promise<void> {
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await member.server.reload();
   void checkpointLater(member);
+}
+
+/**
+ * Before it is writable: nobody may see commits that no standby has, nor is any acknowledged until
+ * it waits for standbys. The postmaster reads its settings before it acts on a later request, so
+ * where it takes no connections yet there is nothing to wait for.
+ * @returns whether it was seen to be closed
+ */
+async function closeDoor(context: EffectContext, of: { isAccepting: boolean }): Promise<boolean> {
+  const { member, record, signal } = context;
+  const { guarantee } = record.sync;
+  if (guarantee === null) return false;
+  const change = { member, record, signal, service: firstService(guarantee) };
+  member.sync.isOpen = false;
+  await writeService(change);
+  if (!of.isAccepting) return false;
+  await awaitShown(change);
+  await cutApplications(member);
+  return true;
 }
 
 /**

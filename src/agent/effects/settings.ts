@@ -2,6 +2,9 @@
 // part.
 import { mkdir, readFile, statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { codeOf } from "../../core/errors.ts";
+import { NOBODY } from "../../core/protocol/quorum.ts";
+import { OPEN, type Service } from "../../core/protocol/service.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
@@ -14,11 +17,12 @@ import {
 } from "../../postgres/settings/context.ts";
 import { effectiveSettings } from "../../postgres/settings/managed.ts";
 import { renderPrimaryConninfo } from "../../postgres/settings/primary-conninfo.ts";
-import { renderHba } from "../../postgres/settings/render-hba.ts";
+import { isClosedHba, renderHba } from "../../postgres/settings/render-hba.ts";
 import {
   renderIdent,
   renderPassfile,
   renderPostgresqlConf,
+  readSetting,
   renderRecoveryFile,
 } from "../../postgres/settings/render.ts";
 import {
@@ -28,6 +32,7 @@ import {
   passfileOf,
   recoveryFileOf,
 } from "../../postgres/settings/settings-files.ts";
+import { formatStandbyNames, parseStandbyNames } from "../../postgres/settings/standby-names.ts";
 import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-settings.ts";
 import { REPLICATION_ROLE, REWIND_ROLE, SUPERUSER, type Member } from "../member.ts";
 
@@ -43,6 +48,11 @@ export interface SettingsRequest {
    * pg_control (lesson 30).
    */
   readonly asPrimary: boolean;
+  /**
+   * Of a primary: whom its commits wait for, and whether applications may connect. Where it is left
+   * out both stay as they are on disk.
+   */
+  readonly service?: Service;
 }
 
 /**
@@ -56,7 +66,11 @@ export async function writeMemberSettings(
   const { paths, secrets } = member;
   for (const dir of [paths.settings, paths.logs])
     await mkdir(dir, { recursive: true, mode: 0o700 });
-  const context = await settingsContext(member, request);
+  const service = await serviceOf(member, request);
+  const context = {
+    ...(await settingsContext(member, request)),
+    synchronousStandbyNames: formatStandbyNames(service.waitsFor),
+  };
   const members = Object.values(request.record.members);
   const parameters = member.file().specification.spec.postgres.parameters;
   const passfile = renderPassfile({
@@ -70,6 +84,7 @@ export async function writeMemberSettings(
     replicationUser: REPLICATION_ROLE,
     rewindUser: REWIND_ROLE,
     adminUser: SUPERUSER,
+    isClosed: !service.isOpen,
   });
   const changed = await writeSettings(
     new Map([
@@ -80,6 +95,29 @@ export async function writeMemberSettings(
     ]),
   );
   return changed.length > 0;
+}
+
+async function serviceOf(member: Member, request: SettingsRequest): Promise<Service> {
+  // A standby acknowledges nothing, and lets readers in.
+  if (!request.asPrimary) return OPEN;
+  return request.service ?? (await serviceOnDisk(member));
+}
+
+/**
+ * As the files have it that were written last. The server runs with it once it has read them, which
+ * it may not have when an agent died in between.
+ */
+export async function serviceOnDisk({ paths }: Pick<Member, "paths">): Promise<Service> {
+  const [conf, hba] = await Promise.all(
+    [paths.configFile, hbaFileOf({ settingsDir: paths.settings })].map((path) =>
+      readFile(path, "utf8").catch((thrown: unknown) => {
+        if (codeOf(thrown) === "ENOENT") return "";
+        throw thrown;
+      }),
+    ),
+  );
+  const names = readSetting(conf ?? "", "synchronous_standby_names") ?? "";
+  return { waitsFor: parseStandbyNames(names) ?? NOBODY, isOpen: !isClosedHba(hba ?? "") };
 }
 
 /**

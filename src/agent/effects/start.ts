@@ -1,5 +1,6 @@
 // Starts and stops the server. Every start is one as a standby: a member becomes writable by
 // promotion alone, whatever its disk says (lesson 3).
+import { firstService } from "../../core/protocol/service.ts";
 import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
 import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
@@ -24,7 +25,8 @@ export async function startAsStandby(
 ): Promise<void> {
   await endOrphans(member, signal);
   const asPrimary = record.leader?.member === member.name;
-  const request = { record, upstream, asPrimary };
+  const service = firstService(record.sync.guarantee);
+  const request = { record, upstream, asPrimary, service };
   await clearSpool(member.paths.spool);
   await tidyBeforeStart(member);
   await writeMemberSettings(member, request);

@@ -3,6 +3,7 @@ import { bootstrap } from "./bootstrap.ts";
 import { clone } from "./clone.ts";
 import type { Effects } from "./effect.ts";
 import { freeLease, stand, stepDown } from "./election.ts";
+import { fenceServer, resign } from "./fence.ts";
 import { follow } from "./follow.ts";
 import { lead } from "./lead.ts";
 import { giveUpLease, takeNamedLease } from "./lease.ts";
@@ -24,5 +25,7 @@ export const EFFECTS: Effects = {
   rejoin,
   follow,
   stop: fence,
+  fence: fenceServer,
+  resign,
   retire: stopServer,
 };

@@ -26,6 +26,7 @@ function memberOf(name: string, change: Partial<ClusterMember> = {}): ClusterMem
     slot: `understudy_${name.replace("-", "_")}`,
     progress: null,
     takesReads: true,
+    fenced: false,
     settings: {},
     warnings: [],
     ...change,
@@ -59,6 +60,7 @@ function statusOf(change: Partial<ClusterStatus> = {}): ClusterStatus {
       write: `postgresql://app@${hosts}/app?target_session_attrs=read-write`,
       read: `postgresql://app@${hosts}/app?target_session_attrs=prefer-standby`,
     },
+    sync: { mode: "off", required: 1, whenUnavailable: "block", guarantee: null },
     warnings: [],
     ...change,
   };
@@ -185,4 +187,11 @@ demo-3  standby  ◐ cloning    127.0.0.1:6433         -   unknown     unknown  
     assert.match(text, /WRITE LSN\s+FLUSH LSN\s+REPLAY LSN\s+SLOT\s+PID$/m);
     assert.match(text, /0\/5000000 {2}0\/5000000 {2}0\/5000000 {3}understudy_demo_3 {2}4242$/m);
   });
+});
+
+it("what is promised of commits is said, where something is", () => {
+  const guarantee = { required: 1, members: ["demo-2", "demo-3"] };
+  const sync = { mode: "on", required: 1, whenUnavailable: "block", guarantee } as const;
+  assert.match(screen(statusOf({ sync }), null), /commits on 1 of demo-2, demo-3/);
+  assert.doesNotMatch(screen(statusOf(), null), /commits on/);
 });

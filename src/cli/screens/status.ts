@@ -1,6 +1,7 @@
 // `understudy status`: one page of truth. A sentence that says how the cluster is, its facts, its
 // members, what is wrong with the remedy, and where to connect. Pure: data and a look in, text out.
 import type { ClusterMember, ClusterStatus } from "../../core/cluster-status.ts";
+import { describeQuorum } from "../../core/protocol/quorum.ts";
 import { dot, mark, paint, type Look, type Mark, type Tone } from "../output/look.ts";
 import { renderTable, type Column } from "../output/table.ts";
 import { wrap } from "../output/text.ts";
@@ -54,6 +55,7 @@ const MEMBER_SIGNS: Readonly<Record<ClusterMember["state"], { symbol: Mark; tone
   cloning: { symbol: "half", tone: "warn" },
   rewinding: { symbol: "half", tone: "warn" },
   stopped: { symbol: "empty", tone: "warn" },
+  fenced: { symbol: "empty", tone: "warn" },
   failed: { symbol: "cross", tone: "bad" },
   unreachable: { symbol: "cross", tone: "bad" },
 };
@@ -97,6 +99,7 @@ function factsLine(status: ClusterStatus, look: Look): string {
     `term ${status.term}`,
     status.timeline === null ? null : `timeline ${status.timeline}`,
     status.systemId === null ? null : `system ${status.systemId}`,
+    status.sync.guarantee === null ? null : `commits on ${describeQuorum(status.sync.guarantee)}`,
   ];
   const text = facts.filter((fact) => fact !== null).join(` ${dot(look)} `);
   return `  ${paint(look, "dim", text)}`;

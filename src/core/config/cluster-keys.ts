@@ -3,6 +3,7 @@
 import { formatByteSize, parseByteSize } from "../byte-size.ts";
 import type { ClusterRecord } from "../record.ts";
 import { defineKey, type ConfigKey, type ConfigScope } from "./key.ts";
+import { SYNC_KEYS, syncObjection } from "./sync-keys.ts";
 
 const NO_LIMIT = "none";
 
@@ -23,11 +24,11 @@ const maximumLag = defineKey<ClusterRecord, number | null>({
   put: (record, maximumLagBytes) => ({ ...record, policy: { ...record.policy, maximumLagBytes } }),
 });
 
-export const CLUSTER_KEYS: readonly ConfigKey<ClusterRecord>[] = [maximumLag];
+export const CLUSTER_KEYS: readonly ConfigKey<ClusterRecord>[] = [...SYNC_KEYS, maximumLag];
 
 export const CLUSTER_SCOPE: ConfigScope<ClusterRecord> = {
   keys: CLUSTER_KEYS,
   get: (record) => record,
   put: (_, changed) => changed,
-  objection: () => null,
+  objection: syncObjection,
 };

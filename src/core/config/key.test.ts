@@ -96,3 +96,32 @@ test("every key offers values that it takes, and shows the value that was set", 
   for (const key of CLUSTER_KEYS)
     for (const word of key.words) assert.equal(key.show(key.set(fresh(), word)).text, word);
 });
+
+function setCluster(record: ClusterRecord, ...settings: readonly string[]): ClusterRecord | null {
+  const assignments = settings.map((setting) => {
+    const [key = "", text = ""] = setting.split("=");
+    return { key, text };
+  });
+  return assignKeys(record, { scope: CLUSTER_SCOPE, assignments });
+}
+
+test("commits may be told to wait for as many standbys as there are, and no more", () => {
+  const one = setCluster(fresh(), "sync=on");
+  assert.deepEqual(one?.sync, { ...fresh().sync, mode: "on", required: 1 });
+  const both = setCluster(fresh(), "sync=yes", "required=1", "whenUnavailable=degrade");
+  assert.equal(both?.sync.whenUnavailable, "degrade");
+  assert.equal(
+    refusal(() => setCluster(fresh(), "sync=on", "required=2")).message,
+    "commits cannot wait for 2 standbys: they may only wait for demo-2; nothing was changed",
+  );
+  // It is only looked at where it matters.
+  assert.equal(setCluster(fresh(), "required=2")?.sync.required, 2);
+});
+
+test("the last standby that commits may wait for stays one", () => {
+  const on = setCluster(fresh(), "sync=on");
+  assert(on);
+  const { code, message } = refusal(() => setMember(on, [{ key: "nofailover", text: "on" }]));
+  assert.equal(code, "REFUSED");
+  assert.match(message, /there is none that they may wait for; nothing was changed$/);
+});

@@ -1,6 +1,7 @@
 // What may be set for one member, `understudy member`: its tags in the record.
 import type { ClusterRecord, RecordMember } from "../record.ts";
 import { defineKey, type ConfigKey, type ConfigScope } from "./key.ts";
+import { syncObjection } from "./sync-keys.ts";
 import { parseBoolean, parseWhole, TRUE_OR_FALSE } from "./values.ts";
 
 const PRIORITIES = { from: -1000, to: 1000 } as const;
@@ -59,7 +60,8 @@ export function memberScope(name: string, member: RecordMember): ConfigScope<Rec
 }
 
 function memberObjection(record: ClusterRecord, name: string): string | null {
-  return name in record.members ? null : `the cluster has no member ${JSON.stringify(name)}`;
+  if (!(name in record.members)) return `the cluster has no member ${JSON.stringify(name)}`;
+  return syncObjection(record);
 }
 
 function withTags(member: RecordMember, tags: Partial<RecordMember["tags"]>): RecordMember {

@@ -33,6 +33,8 @@ const AS: Readonly<Record<Part, ClusterRecord | null>> = {
   bereaved: record({ leader: leaderOf("demo-2") }),
   candidate: record({ electing: true }),
   waiting: record({ heir: "demo-2" }),
+  fenced: record({ leader: leaderOf("demo-2"), fenced: [SELF] }),
+  "fenced-leader": record({ leader: leaderOf(SELF), fenced: [SELF] }),
   removed: record({ members: { "demo-2": { host: "127.0.0.1", port: 1, apiPort: 2, tags: {} } } }),
 };
 
@@ -82,7 +84,7 @@ test("nothing is started, copied or stopped while the record is unknown", () => 
 test("data of another cluster is never started, copied over or removed", () => {
   for (const part of PARTS) {
     const { effect } = RULES[TABLE[part].foreign];
-    assert(["wait", "give-up-lease", "retire"].includes(effect), `${part}: ${effect}`);
+    assert(["wait", "give-up-lease", "resign", "retire"].includes(effect), `${part}: ${effect}`);
   }
 });
 
@@ -119,6 +121,8 @@ const OUTCOME: Readonly<Record<string, Outcome>> = {
   "open-election": ({ ground }) => ({ part: "candidate", ground }),
   // A leader that has not been writable in its term starts what has crashed.
   stand: ({ ground }) => ({ part: "leader", ground: ground === "crashed" ? "stopped" : ground }),
+  fence: ({ part }) => ({ part, ground: "stopped" }),
+  resign: ({ ground }) => ({ part: "fenced", ground }),
   retire: () => null,
 };
 
@@ -137,6 +141,7 @@ test("from every part and ground, effects that succeed lead to a state that stay
     "let-it-start",
     "let-it-stop",
     "let-it-be-held",
+    "stay-fenced",
   ] as const);
   for (const start of cells) {
     let at: { part: Part; ground: Ground } | null = start;
@@ -201,4 +206,21 @@ test("a primary that cannot start frees its lease, but not while it is paused or
     const alone = { ...led, members: { [SELF]: own } };
     assert.equal(decided({ ...seen, record: alone }).effect, "start");
   }
+});
+
+test("a member that is fenced is never started nor promoted, and one that runs is stopped", () => {
+  for (const part of ["fenced", "fenced-leader"] as const)
+    for (const ground of GROUNDS) {
+      const { effect } = decided({ record: AS[part], ground });
+      assert(["wait", "fence", "resign"].includes(effect), `${part}, ${ground}: ${effect}`);
+      const isDown = ["nothing", "half-made", "foreign", "stopped", "crashed"].includes(ground);
+      assert.equal(effect === "fence", !isDown, `${part}, ${ground}: ${effect}`);
+    }
+});
+
+test("a pause keeps nobody from being fenced, and a fenced heir does not take the lease", () => {
+  const paused = record({ leader: leaderOf(SELF), fenced: [SELF], paused: true });
+  assert.equal(decided({ record: paused, ground: "held" }).rule, "fence-member");
+  const named = record({ heir: SELF, fenced: [SELF] });
+  assert.equal(decided({ record: named, ground: "stopped" }).rule, "resign-when-fenced");
 });

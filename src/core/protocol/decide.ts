@@ -37,7 +37,8 @@ function ruleFor(observation: Observation): RuleName {
     return record.leader === null ? "take-named-lease" : "found-the-cluster";
   const part = partOf(record, { self, leaderIsGone });
   // While it is paused somebody may be looking at the server with a debugger.
-  if (ground === "held" && record?.paused === true) return "let-it-be-held";
+  if (ground === "held" && record?.paused === true && !part.startsWith("fenced"))
+    return "let-it-be-held";
   if (part === "leader" && (ground === "stopped" || ground === "crashed")) {
     if (observation.cannotStart && mayBeSucceeded(observation)) return "cannot-lead";
     if (ground === "crashed" && !mayStepDown(observation)) return TABLE.leader.stopped;

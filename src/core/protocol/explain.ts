@@ -33,6 +33,9 @@ export const PART_MEANINGS: Readonly<Record<Part, string>> = {
   bereaved: "the one that leads, or is named to, is proven unable to take writes",
   candidate: "nobody leads, and the best standby may take the lease",
   waiting: "nobody leads, and it is for another to take the lease",
+  fenced: "a person has fenced it",
+  "fenced-leader":
+    "a person has fenced it, and the lease is still its own, or it is named to take it",
   removed: "the record has no such member",
 };
 
@@ -70,6 +73,10 @@ export const PART_CHANGES: readonly {
   { from: "waiting", to: "heir", by: "it is named" },
   { from: "waiting", to: "follower", by: "the one named takes the lease" },
   { from: "follower", to: "waiting", by: "the leader hands over or stops" },
+  { from: "follower", to: "fenced", by: "a person fences it" },
+  { from: "leader", to: "fenced-leader", by: "a person fences it" },
+  { from: "fenced-leader", to: "fenced", by: "its server is stopped and it frees the lease" },
+  { from: "fenced", to: "follower", by: "a person unfences it" },
   { from: "follower", to: "removed", by: "a person removes it" },
 ];
 

@@ -7,6 +7,7 @@ import {
   CLOSED,
   NOBODY,
   afterTakeover,
+  aheadOnDisk,
   describeDoubt,
   doubtOf,
   implies,
@@ -99,6 +100,21 @@ test("a member that is down is seen by its disk", () => {
   const one = promise(1, ["b", "c"]);
   assert.equal(doubtOf(one, { candidate, ballots: [disk(100)] }), null);
   assert.equal(doubtOf(one, { candidate, ballots: [disk(200)] })?.ahead, "c");
+});
+
+test("what can be fetched is on disks of the set that have more, the furthest first", () => {
+  const disk = (name: string, lsn: number): Ballot => ({
+    kind: "gone",
+    name,
+    onDisk: reach(name, lsn),
+  });
+  const ballots = [disk("c", 150), disk("d", 200), disk("e", 50), disk("x", 999), up("f", 300)];
+  const guarantee = promise(1, ["b", "c", "d", "e", "f"], []);
+  const candidate = reach("b", 100);
+  assert.deepEqual(aheadOnDisk(guarantee, { candidate, ballots }), ["d", "c"]);
+  const renewed = { ...guarantee, renewed: ["d"] };
+  assert.deepEqual(aheadOnDisk(renewed, { candidate, ballots }), ["c"]);
+  assert.deepEqual(aheadOnDisk(null, { candidate, ballots }), []);
 });
 
 test("who is a newer copy counts as unseen, the candidate too", () => {

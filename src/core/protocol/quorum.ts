@@ -102,14 +102,34 @@ export function doubtOf(
 ): Doubt | null {
   if (guarantee === null || guarantee.required === 0) return null;
   const { candidate, ballots } = of;
-  const { required, members, renewed } = guarantee;
-  const seen = [candidate, ...ballots.flatMap(seenIn)].filter(
-    ({ name }) => members.includes(name) && !renewed.includes(name),
+  const { required, members } = guarantee;
+  const seen = [candidate, ...ballots.flatMap(seenIn)].filter(({ name }) =>
+    isVouchedFor(guarantee, name),
   );
   const unseen = members.filter((member) => !seen.some(({ name }) => name === member));
   const ahead = seen.toSorted(compareReach).find((each) => hasMore(each, candidate)) ?? null;
   if (unseen.length < required && ahead === null) return null;
   return { unseen: unseen.length < required ? [] : unseen, ahead: ahead?.name ?? null };
+}
+
+/**
+ * Members that are not up and whose disks have more than the candidate: it can fetch that from
+ * there before it leads. The furthest first.
+ */
+export function aheadOnDisk(
+  guarantee: Guarantee | null,
+  of: { candidate: Reach; ballots: readonly Ballot[] },
+): readonly string[] {
+  return of.ballots
+    .flatMap((ballot) => ("onDisk" in ballot && ballot.onDisk ? [ballot.onDisk] : []))
+    .filter(({ name }) => guarantee !== null && isVouchedFor(guarantee, name))
+    .filter((each) => hasMore(each, of.candidate))
+    .sort(compareReach)
+    .map(({ name }) => name);
+}
+
+function isVouchedFor({ members, renewed }: Guarantee, name: string): boolean {
+  return members.includes(name) && !renewed.includes(name);
 }
 
 function seenIn(ballot: Ballot): readonly Reach[] {
@@ -121,12 +141,21 @@ function hasMore(one: Reach, other: Reach): boolean {
   return compareReach({ ...one, name: "" }, { ...other, name: "" }) < 0;
 }
 
+/** "demo-2", "demo-2 and demo-3", "1 of demo-2, demo-3"; for people. */
+export function describeQuorum(quorum: Quorum | null | undefined): string {
+  if (quorum === null || quorum === undefined || quorum.required === 0) return "no standby";
+  const { required, members } = quorum;
+  if (members.length === 0) return "a standby";
+  if (required === members.length) return members.join(" and ");
+  return `${required} of ${members.join(", ")}`;
+}
+
 /** One clause for people: "demo-3 is not seen and may have acknowledged commits". */
 export function describeDoubt({ unseen, ahead }: Doubt, guarantee: Quorum): string {
   const parts: string[] = [];
   if (unseen.length > 0)
     parts.push(
-      `each acknowledged commit is on ${guarantee.required} of ${guarantee.members.join(", ")}, and ${unseen.join(", ")} cannot be seen`,
+      `each acknowledged commit is on ${describeQuorum(guarantee)}, and ${unseen.join(", ")} cannot be seen`,
     );
   if (ahead !== null) parts.push(`${ahead} has more and cannot lead now`);
   return parts.join("; ");

@@ -19,6 +19,8 @@ export type EffectKind =
   | "rejoin"
   | "follow"
   | "stop"
+  | "fence"
+  | "resign"
   | "retire";
 
 export interface Rule {
@@ -137,6 +139,20 @@ export const RULES = {
     effect: "wait",
     sentence: "This member has no data and there is no primary to copy.",
   },
+  "fence-member": {
+    effect: "fence",
+    sentence:
+      "A person has fenced this member: its PostgreSQL is stopped, by force where it does not stop.",
+  },
+  "stay-fenced": {
+    effect: "wait",
+    sentence: "A person has fenced this member: its PostgreSQL stays stopped until it is unfenced.",
+  },
+  "resign-when-fenced": {
+    effect: "resign",
+    sentence:
+      "A person has fenced this primary and its PostgreSQL is stopped: its lease is free for the best standby.",
+  },
   retire: {
     effect: "retire",
     sentence: "This member was removed from the cluster: it stops and keeps its data.",
@@ -236,6 +252,32 @@ export const TABLE: Readonly<Record<Part, Readonly<Record<Ground, RuleName>>>> =
     primary: "fence-old-primary",
     held: "let-it-be-held",
     stopping: "let-it-stop",
+  },
+  fenced: {
+    nothing: "stay-fenced",
+    "half-made": "stay-fenced",
+    foreign: "stay-fenced",
+    stopped: "stay-fenced",
+    crashed: "stay-fenced",
+    starting: "fence-member",
+    closed: "fence-member",
+    standby: "fence-member",
+    primary: "fence-member",
+    held: "fence-member",
+    stopping: "fence-member",
+  },
+  "fenced-leader": {
+    nothing: "resign-when-fenced",
+    "half-made": "resign-when-fenced",
+    foreign: "resign-when-fenced",
+    stopped: "resign-when-fenced",
+    crashed: "resign-when-fenced",
+    starting: "fence-member",
+    closed: "fence-member",
+    standby: "fence-member",
+    primary: "fence-member",
+    held: "fence-member",
+    stopping: "fence-member",
   },
   removed: {
     nothing: "retire",

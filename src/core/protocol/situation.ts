@@ -1,6 +1,6 @@
 // What a member sees, boiled down to the two words that the rules are written in: its part in the
 // cluster and the ground it stands on. Pure: plain data in, plain data out.
-import { isElecting, mayTakeLease } from "../record-changes.ts";
+import { isElecting, isFenced, mayTakeLease } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 
 /** What the record makes of this member. */
@@ -19,6 +19,10 @@ export type Part =
   | "candidate"
   /** Nobody leads, and it is for another to take the lease. */
   | "waiting"
+  /** A person has fenced it. */
+  | "fenced"
+  /** A person has fenced it, and the lease is still its own, or it is named to take it. */
+  | "fenced-leader"
   /** The record has no such member: it was removed. */
   | "removed";
 
@@ -56,6 +60,8 @@ export const PARTS = [
   "bereaved",
   "candidate",
   "waiting",
+  "fenced",
+  "fenced-leader",
   "removed",
 ] as const satisfies readonly Part[];
 export const GROUNDS = [
@@ -83,6 +89,8 @@ export function partOf(
   const { self, leaderIsGone } = of;
   if (record === null) return "unknown";
   if (!(self in record.members)) return "removed";
+  if (isFenced(record, self))
+    return (record.leader?.member ?? record.heir) === self ? "fenced-leader" : "fenced";
   if (record.leader?.member === self) return "leader";
   if (mayTakeLease(record, self)) return "heir";
   if (isElecting(record)) return "candidate";

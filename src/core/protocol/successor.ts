@@ -1,6 +1,7 @@
 // Whom a planned change of the primary is handed to where nobody was named: pure arithmetic over
 // the standbys as the primary sees them. Everybody who is near enough will have everything by then,
 // so that the priority goes before a lag that passes.
+import { isFenced } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 
 /** More than this and its replay would keep writers waiting. */
@@ -33,6 +34,7 @@ export function chooseSuccessor(
 }
 
 function whyNot(record: ClusterRecord, standby: Standby): string | null {
+  if (isFenced(record, standby.name)) return "is fenced";
   if (record.members[standby.name]?.tags.nofailover === true) return "is set nofailover";
   if (!standby.isStreaming) return "does not stream";
   if (standby.replayLagBytes === null) return "is behind by an unknown amount";

@@ -103,8 +103,8 @@ class ModelCluster {
       this.settings = [setting];
       return;
     }
-    const before = this.record.sync.guarantee;
-    const step = nextSyncStep({ setting, guarantee: before, wanted });
+    const before = this.record.sync;
+    const step = nextSyncStep({ setting, guarantee: before.guarantee, wanted });
     if (step === null) return;
     if (step.kind === "setting") {
       this.settings = [setting, step.quorum];

@@ -1,7 +1,9 @@
 // The one next step from the synchronous members that there are to those that there should be, in
 // the order in which a death at any moment breaks no promise: whatever PostgreSQL may still
 // acknowledge by implies what the record promises. Pure.
-import type { SyncPolicy } from "../record.ts";
+import { maySynchronize } from "../cascade.ts";
+import type { ClusterRecord, SyncPolicy } from "../record.ts";
+import { isFenced } from "../record-changes.ts";
 import { NOBODY, implies, isSameQuorum, quorumOf, type Guarantee, type Quorum } from "./quorum.ts";
 
 export interface SyncSituation {
@@ -81,4 +83,13 @@ export function wantedQuorum(view: SyncView): Quorum | null {
   const possible = Math.min(required, Math.max(ready.length, Math.min(kept, live.length)));
   if (possible < kept && !isShort) return null;
   return quorumOf(possible, live);
+}
+
+/**
+ * Whether commits may wait for this member: what it confirms must count at once, and it must be
+ * able to lead, as whoever has the commits is to be the next primary.
+ */
+export function mayConfirm(record: ClusterRecord, member: string): boolean {
+  if (record.members[member]?.tags.nofailover === true || isFenced(record, member)) return false;
+  return maySynchronize(record, member);
 }

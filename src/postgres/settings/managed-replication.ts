@@ -145,7 +145,15 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
     name: "synchronous_standby_names",
     value: (context) => context.synchronousStandbyNames ?? "",
     user: "refused",
-    why: "the members that a commit waits for are part of the cluster's record",
+    why: "the members that a commit waits for are part of the cluster's record: use understudy config set sync=on",
+  },
+  {
+    // By itself it would take clients again before standbys have confirmed what it had (lesson 16):
+    // so it ends instead, and is succeeded or started anew.
+    name: "restart_after_crash",
+    value: (context) => ((context.synchronousStandbyNames ?? "") === "" ? null : "off"),
+    user: "refused",
+    why: "with synchronous replication a primary that has crashed must not take clients before its standbys have confirmed what it has",
   },
   {
     name: "primary_conninfo",

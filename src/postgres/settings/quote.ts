@@ -12,6 +12,11 @@ export function quoteSetting(value: string): string {
   return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
 
+/** What quoteSetting has made, back. */
+export function unquoteSetting(quoted: string): string {
+  return quoted.slice(1, -1).replaceAll("''", "'").replaceAll("\\\\", "\\");
+}
+
 /** @returns the value as libpq reads it in `key='value'` (manual, 32.1.1.1). */
 export function quoteConninfo(value: string): string {
   refuseLineBreaks(value, "a connection string");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderHba } from "./render-hba.ts";
+import { isClosedHba, renderHba } from "./render-hba.ts";
 
 const OPTIONS = {
   memberHosts: ["10.0.0.1", "10.0.0.2", "10.0.0.2", "fd00::3", "db-4.example"],
@@ -90,4 +90,17 @@ test("applications come from the networks that are named, and no network is the 
 test("a host that is a word of pg_hba.conf or no host at all is refused", () => {
   for (const host of ["all", "samenet", "a b", "", "10.0.0.1/0", "-x"])
     assert.throws(() => renderHba({ ...OPTIONS, memberHosts: [host] }), { code: "INTERNAL" });
+});
+
+test("closed, it lets the cluster's own roles in and nobody else", () => {
+  const closed = { ...OPTIONS, rewindUser: "rewind", isClosed: true };
+  const open = { ...closed, isClosed: false };
+  const own = (options: typeof closed) => rules(options).filter(([, , user]) => user !== "all");
+  assert.deepEqual(own(closed), own(open));
+  assert.deepEqual(
+    rules(closed).filter(([, , user]) => user === "all"),
+    [["host", "all", "all", "all", "reject"]],
+  );
+  assert.equal(isClosedHba(renderHba(closed)), true);
+  assert.equal(isClosedHba(renderHba(open)), false);
 });

@@ -16,7 +16,11 @@ export interface HbaOptions {
   readonly adminUser: string;
   /** From where applications come, as "192.0.2.0/24"; loopback where left out. */
   readonly applicationNetworks?: readonly string[];
+  /** Whether applications are kept out for now; the cluster's own roles always come in. */
+  readonly isClosed?: boolean;
 }
+
+const CLOSED_LINE = "# Closed: applications are kept out until standbys have confirmed.";
 
 const LOOPBACK = ["127.0.0.1/32", "::1/128"];
 
@@ -46,10 +50,19 @@ export function renderHba(options: HbaOptions): string {
     "# The administrator comes from this machine only.",
     ...own.map((address) => line("all", admin, address)),
     ...reject(admin),
-    '# Applications; "all" does not include replication.',
-    ...applications.map((address) => line("all", "all", address)),
+    ...(options.isClosed === true
+      ? [CLOSED_LINE, "host all all all reject"]
+      : [
+          '# Applications; "all" does not include replication.',
+          ...applications.map((address) => line("all", "all", address)),
+        ]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Whether that pg_hba.conf keeps applications out. */
+export function isClosedHba(text: string): boolean {
+  return text.split("\n").includes(CLOSED_LINE);
 }
 
 function line(database: string, user: string, address: string): string {

@@ -6,7 +6,7 @@ import { factsOf } from "../majors.ts";
 import type { SettingsContext, Upstream } from "./context.ts";
 import { effectiveSettings } from "./managed.ts";
 import { renderPrimaryConninfo } from "./primary-conninfo.ts";
-import { escapePassfileField, quoteSetting } from "./quote.ts";
+import { escapePassfileField, quoteSetting, unquoteSetting } from "./quote.ts";
 import { renderRestoreCommand } from "./restore-command.ts";
 
 const HEADER = "# Written by Understudy; changes made here are lost. Use: understudy param set\n";
@@ -31,6 +31,13 @@ export function renderSettings(settings: ReadonlyMap<string, string>): string {
   let text = "";
   for (const [name, value] of settings) text += `${name} = ${quoteSetting(value)}\n`;
   return text;
+}
+
+/** A setting's value in a file that renderSettings has made; null where it is not in there. */
+export function readSetting(text: string, name: string): string | null {
+  const begin = `${name} = `;
+  const line = text.split("\n").find((each) => each.startsWith(begin));
+  return line === undefined ? null : unquoteSetting(line.slice(begin.length));
 }
 
 /**

@@ -11,7 +11,7 @@ export function configFileOf(places: Places): string {
   return join(places.settingsDir, "postgresql.conf");
 }
 
-export function hbaFileOf(places: Places): string {
+export function hbaFileOf(places: Pick<Places, "settingsDir">): string {
   return join(places.settingsDir, "pg_hba.conf");
 }
 

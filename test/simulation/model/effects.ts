@@ -1,6 +1,7 @@
 // The protocol's effects, carried out on models: the same order of steps as in src/agent/effects,
 // each taking virtual time, each cut off by its signal.
 import type { Effects } from "../../../src/agent/effects/effect.ts";
+import { freeOwnLease } from "../../../src/agent/effects/fence.ts";
 import { announce } from "../../../src/agent/effects/lead.ts";
 import { giveUpLease, takeNamedLease } from "../../../src/agent/effects/lease.ts";
 import { rememberFollowing } from "../../../src/agent/effects/rejoin.ts";
@@ -69,6 +70,11 @@ export function modelEffects(steps: Steps): Effects<ModelMember> {
       // As endHeld: it would not hear a request to shut down.
       if (context.decision.rule === "end-held-server") context.member.model.crash();
       else await stopModel(context);
+    },
+    fence: stopModel,
+    resign: async (context) => {
+      steps.killOrphans(context.member);
+      await freeOwnLease(context);
     },
     retire: stopModel,
   };

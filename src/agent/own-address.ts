@@ -1,0 +1,48 @@
+// Where a member listens: as the record says, and where that cannot be read, as it last was.
+import { readFile } from "node:fs/promises";
+import * as v from "valibot";
+import { UnderstudyError } from "../core/errors.ts";
+import type { RecordMember } from "../core/record.ts";
+import type { Store } from "../store/store.ts";
+
+export type MemberAddress = Pick<RecordMember, "host" | "port" | "apiPort">;
+
+const addressSchema = v.object({ host: v.string(), port: v.number(), apiPort: v.number() });
+
+/** As an agent of it has written it down; null where none has. */
+export async function readLastAddress(path: string): Promise<MemberAddress | null> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), addressSchema), text);
+  return parsed.success ? parsed.output : null;
+}
+
+/**
+ * An agent that begins while the store is away must not end for that: the server that its
+ * predecessor has left would then be without an agent, and its deadman would kill it.
+ * @throws UnderstudyError MEMBER_NOT_FOUND when the record has no such member; and where no agent
+ * of it has ever run, whatever reading the record throws.
+ */
+export async function ownAddress(
+  store: Pick<Store, "read">,
+  of: { member: string; lastAddress: string },
+): Promise<MemberAddress> {
+  try {
+    const address = await addressInRecord(store, of.member);
+    if (address !== null) return address;
+  } catch (thrown) {
+    const last = await readLastAddress(of.lastAddress);
+    if (last === null) throw thrown;
+    return last;
+  }
+  throw new UnderstudyError("MEMBER_NOT_FOUND", `the cluster's record has no member ${of.member}`);
+}
+
+async function addressInRecord(
+  store: Pick<Store, "read">,
+  member: string,
+): Promise<MemberAddress | null> {
+  const read = await store.read();
+  if (read === null)
+    throw new UnderstudyError("RECORD_CORRUPT", "the store holds no record of this cluster");
+  return read.record.members[member] ?? null;
+}
