@@ -267,7 +267,7 @@ export class Agent<M extends LoopMember = Member> {
     effect: Exclude<EffectKind, "wait">;
     record: ClusterRecord;
   }): void {
-    const { decision, key, effect } = what;
+    const { decision, key, effect, record } = what;
     // Why something else failed before is history now.
     if (this.#failure?.rule !== decision.rule) this.#failure = null;
     const steady = effect === "lead" || effect === "follow";
@@ -276,7 +276,9 @@ export class Agent<M extends LoopMember = Member> {
     this.#begin(
       { name: effect, key, controller },
       {
-        run: ({ member, record, signal }) =>
+        // Not a newer record: what was decided of one that leads must not be done to one that has
+        // meanwhile stopped on request and named itself.
+        run: ({ member, signal }) =>
           this.#options.effects[effect]({ member, record, decision, signal }),
         resolve: () => {
           this.#failure = null;

@@ -148,10 +148,10 @@ test("whatever is asked in whatever order: terms never fall, rise only with a ch
         (record: ClusterRecord) =>
           changes.appointHeir(record, { member: who, deadLeader, term: of }),
     ),
-    fc.tuple(fc.option(member), term).map(
-      ([who, of]) =>
+    fc.tuple(fc.option(member), fc.option(member), term).map(
+      ([leader, heir, of]) =>
         (record: ClusterRecord) =>
-          changes.openElection(record, { member: who, term: of }),
+          changes.openElection(record, { leader, heir, term: of }),
     ),
     fc.tuple(member, term).map(
       ([who, of]) =>
@@ -198,8 +198,8 @@ test("a revoked lease is nobody's until an heir is named, and only the looked-at
 
 test("an election is opened for the one that was seen to be gone, in its term, and not while paused", () => {
   const record = led();
-  const gone = { member: "demo-1", term: record.term };
-  assert.equal(changes.openElection(record, { ...gone, member: "demo-2" }), null);
+  const gone = { leader: "demo-1", heir: null, term: record.term };
+  assert.equal(changes.openElection(record, { ...gone, leader: "demo-2" }), null);
   assert.equal(changes.openElection(record, { ...gone, term: record.term - 1 }), null);
   assert.equal(changes.openElection({ ...record, paused: true }, gone), null);
   const open = changes.openElection({ ...record, systemId: "7" }, gone);
@@ -208,14 +208,14 @@ test("an election is opened for the one that was seen to be gone, in its term, a
     [open.leader, open.heir, open.electing, open.term],
     [null, null, true, record.term],
   );
-  assert.equal(changes.openElection(open, { ...gone, member: null }), null, "it is open already");
+  assert.equal(changes.openElection(open, { ...gone, leader: null }), null, "it is open already");
   assert.equal(changes.takeLease(open, taker("demo-2")), null, "nobody is named");
 });
 
 test("an election ends with the first who takes the lease, and never with one that is barred", () => {
   const record = changes.openElection(
     { ...led(), systemId: "7" },
-    { member: "demo-1", term: led().term },
+    { leader: "demo-1", heir: null, term: led().term },
   );
   assert(record);
   const winner = { ...taker("demo-2"), term: record.term };
@@ -236,7 +236,7 @@ test("an election ends with the first who takes the lease, and never with one th
 test("a person's pause and a person's choice end an election", () => {
   const record = changes.openElection(
     { ...led(), systemId: "7" },
-    { member: "demo-1", term: led().term },
+    { leader: "demo-1", heir: null, term: led().term },
   );
   assert(record);
   const winner = { ...taker("demo-2"), term: record.term };
@@ -301,7 +301,7 @@ function promised(record: ClusterRecord, members: readonly string[]): ClusterRec
 
 test("who takes the lease leaves the synchronous set, and who had it comes in, in one change", () => {
   const before = promised(led(), ["demo-2", "demo-3"]);
-  const gone = { member: "demo-1", term: 1 };
+  const gone = { leader: "demo-1", heir: null, term: 1 };
   const open = changes.openElection({ ...before, systemId: "1" }, gone);
   assert(open);
   const taken = changes.takeElectedLease(open, { ...taker("demo-3"), term: 1 });
@@ -337,4 +337,13 @@ test("a member that copies the leader anew takes back what was seen of it", () =
   assert.deepEqual(other?.sync.guarantee, before.sync.guarantee);
   const change = { member: "demo-1", term: 1, before: before.sync, next: null };
   assert.equal(changes.setGuarantee(other, change), null);
+});
+
+test("who saw a leader that is gone opens no election once that has stopped and named itself", () => {
+  const record = { ...led(), systemId: "7" };
+  const seen = { leader: "demo-1", heir: null, term: record.term };
+  const stopped = changes.releaseLease(record, { member: "demo-1", term: 1, heir: "demo-1" });
+  assert(stopped);
+  assert.equal(changes.openElection(stopped, seen), null);
+  assert(changes.openElection(record, seen));
 });

@@ -44,14 +44,15 @@ export function isElecting(record: ClusterRecord): boolean {
 /**
  * The one that leads, or is named to, is proven unable to take writes: its lease is free, and the
  * standbys choose among themselves. Null when the record is another by now, or a person has paused
- * the cluster.
+ * the cluster. A leader that was stopped on request has named itself meanwhile, and is gone as
+ * well: so who saw it lead and who sees it named are not the same.
  */
 export function openElection(
   record: ClusterRecord,
-  gone: { member: string | null; term: number },
+  gone: { leader: string | null; heir: string | null; term: number },
 ): ClusterRecord | null {
   if (record.paused || record.systemId === null || record.term !== gone.term) return null;
-  if ((record.leader?.member ?? record.heir) !== gone.member) return null;
+  if ((record.leader?.member ?? null) !== gone.leader || record.heir !== gone.heir) return null;
   if (isElecting(record)) return null;
   return { ...record, leader: null, heir: null, electing: true, switchover: null };
 }

@@ -37,7 +37,7 @@ export async function stepDown(context: EffectContext): Promise<void> {
   const ballots = await askOthers(member, record);
   const hasSuccessor = ballots.some((ballot) => ballot.kind === "up" && !ballot.barred);
   if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
-  const gone = { member: member.name, term: record.term };
+  const gone = { leader: member.name, heir: null, term: record.term };
   const opened = await member.keeper.change((current) => openElection(current, gone));
   if (opened === null) return;
   member.event({
@@ -51,7 +51,9 @@ export async function stepDown(context: EffectContext): Promise<void> {
 
 /** Another member is proven to be gone: its lease is free. */
 export async function freeLease({ member, record, decision }: EffectContext): Promise<void> {
-  const gone = record.leader?.member ?? record.heir;
+  const { term, heir } = record;
+  const leader = record.leader?.member ?? null;
+  const gone = leader ?? heir;
   const sharing = await sharingOf(member, record);
   if (sharing !== null)
     throw new UnderstudyError(
@@ -59,15 +61,15 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
       `${gone ?? "the primary"} is gone, and no standby may take over: ${sharing}`,
     );
   const opened = await member.keeper.change((current) =>
-    openElection(current, { member: gone, term: record.term }),
+    openElection(current, { leader, heir, term }),
   );
   if (opened === null) return;
   member.event({
     event: "leader-gone",
     rule: decision.rule,
     level: "warning",
-    message: `${gone ?? "The primary"} is gone, as ${member.name} has proven; the lease of term ${record.term} is free for the best standby.`,
-    details: { term: record.term, leader: gone },
+    message: `${gone ?? "The primary"} is gone, as ${member.name} has proven; the lease of term ${term} is free for the best standby.`,
+    details: { term, leader: gone },
   });
 }
 

@@ -34,18 +34,19 @@ export async function stepDown(
   steps.killOrphans(member);
   const ballots = await askOthers(context);
   if (!ballots.some((ballot) => ballot.kind === "up" && !ballot.barred)) return start();
-  const gone = { member: member.name, term: record.term };
+  const gone = { leader: member.name, heir: null, term: record.term };
   const opened = await member.keeper.change((current) => openElection(current, gone));
   if (opened !== null) member.event({ event: "stepped-down", message: "" });
 }
 
 /** As freeLease. */
 export async function freeLease({ member, record }: Context): Promise<void> {
-  const gone = record.leader?.member ?? record.heir;
+  const { term, heir } = record;
+  const leader = record.leader?.member ?? null;
   const opened = await member.keeper.change((current) =>
-    openElection(current, { member: gone, term: record.term }),
+    openElection(current, { leader, heir, term }),
   );
-  if (opened !== null) member.event({ event: "leader-gone", message: gone ?? "" });
+  if (opened !== null) member.event({ event: "leader-gone", message: leader ?? heir ?? "" });
 }
 
 /** As stand. */
