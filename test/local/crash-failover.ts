@@ -1,13 +1,14 @@
 // Failover by hand: when it is refused, when it is done, what it says of the loss, and how the old
 // primary comes back. For crash-failover-*.test.ts.
 import assert from "node:assert/strict";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Major } from "../../src/core/spec.ts";
 import { AppWriter, compareRows, connectAsLibpq, withClient } from "../support/app-writer.ts";
 import { signal } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
+import { HeldDirectory } from "../support/held-directory.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { assertAllRows, hasNoLag, memberUrl, writeUrl } from "./cluster-facts.ts";
 
@@ -97,7 +98,8 @@ async function withoutLoss(cluster: TestCluster): Promise<void> {
   const acknowledged = await writer.stop();
   const earlier = await cluster.until("the standbys have everything", hasNoLag);
   await cluster.ok(["pause"]);
-  const inode = (await stat(cluster.paths("t-1").data)).ino;
+  const { data } = cluster.paths("t-1");
+  await using directory = await HeldDirectory.at(data);
   await cluster.killMember("t-1");
   const dead = await cluster.status();
   assert.equal(dead.state, "no-primary");
@@ -110,7 +112,7 @@ async function withoutLoss(cluster: TestCluster): Promise<void> {
   const status = await cluster.untilHealthy();
   assert.equal(status.term, earlier.term + 1);
   assert.equal(memberOf(status, "t-1").state, "streaming");
-  assert.equal((await stat(cluster.paths("t-1").data)).ino, inode, "it was not copied anew");
+  assert.ok(await directory.isAt(data), "it was not copied anew");
   await assertAllRows(cluster, acknowledged);
 }
 

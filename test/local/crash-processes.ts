@@ -9,6 +9,7 @@ import { markerPath } from "../../src/postgres/base-backup/marker.ts";
 import { AppWriter, connectAsLibpq, withClient } from "../support/app-writer.ts";
 import { isAlive } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
+import { HeldDirectory } from "../support/held-directory.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
 
@@ -172,11 +173,11 @@ async function halfMade(cluster: TestCluster): Promise<void> {
   const { data, events } = cluster.paths("t-3");
   const marker = { operation: "clone", pid: 1, startedAt: new Date().toISOString(), source: null };
   await writeFile(markerPath(data), JSON.stringify(marker));
-  const inode = (await stat(data)).ino;
+  await using directory = await HeldDirectory.at(data);
   const copies = await countCopies(events);
   await cluster.ok(["up"]);
   await cluster.untilHealthy();
-  assert.notEqual((await stat(data)).ino, inode, "the half-made directory was replaced");
+  assert.equal(await directory.isAt(data), false, "the half-made directory was replaced");
   assert.equal(await countCopies(events), copies + 1);
   assert.equal(
     await stat(markerPath(data)).then(

@@ -1,18 +1,20 @@
 // A former primary that acknowledged rows which no standby ever got, and a standby that leads now.
 // For rejoin-rewind.test.ts.
 import assert from "node:assert/strict";
-import { readFile, readdir, rename, stat } from "node:fs/promises";
+import { readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { DivergenceReport } from "../../src/agent/effects/divergence-report.ts";
 import { AppWriter, compareRows } from "../support/app-writer.ts";
 import { signal } from "../support/cluster-processes.ts";
+import { HeldDirectory } from "../support/held-directory.ts";
 import { memberOf, type TestCluster } from "../support/local-cluster.ts";
 import { assertAllRows, hasNoLag, memberUrl, writeUrl } from "./cluster-facts.ts";
 import { cutOff } from "./crash-failover.ts";
 
-export interface DivergedPrimary {
+export interface DivergedPrimary extends AsyncDisposable {
   readonly old: string;
-  readonly inode: number;
+  /** Its data as it was when it led. */
+  readonly directory: HeldDirectory;
   readonly acknowledged: readonly number[];
   /** Those of them that the new primary does not have. */
   readonly lost: readonly number[];
@@ -33,7 +35,7 @@ export async function divergedPrimary(
   const standbys = ["t-1", "t-2"].filter((name) => name !== old);
   const { data } = cluster.paths(old);
   const keptBefore = await keptOf(cluster, old);
-  const { ino } = await stat(data);
+  const directory = await HeldDirectory.at(data);
   const writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   const release = await cutOff(cluster, standbys);
@@ -58,7 +60,14 @@ export async function divergedPrimary(
   // One row may have arrived before its answer did, and so before the cut.
   assert.ok(missing.length >= 79, `${missing.length} lost rows are too few`);
   await rename(elsewhere, data);
-  return { old, inode: ino, acknowledged, lost: missing, keptBefore };
+  return {
+    old,
+    directory,
+    acknowledged,
+    lost: missing,
+    keptBefore,
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
 }
 
 /**

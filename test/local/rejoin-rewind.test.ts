@@ -1,7 +1,7 @@
 // A former primary that diverged is rewound in place where that is possible, and copied anew where
 // it is not or where the rewind does not come to its end (lessons 26 and 27).
 import assert from "node:assert/strict";
-import { readFile, readdir, rm, stat } from "node:fs/promises";
+import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { markerPath } from "../../src/postgres/base-backup/marker.ts";
@@ -38,13 +38,13 @@ describe("PostgreSQL 15, a former primary that has diverged", () => {
 
 async function isRewound(cluster: TestCluster, wrapper: RewindWrapper): Promise<void> {
   await wrapper.set("real");
-  const diverged = await divergedPrimary(cluster);
-  const { old, lost, inode } = diverged;
+  await using diverged = await divergedPrimary(cluster);
+  const { old, lost, directory } = diverged;
   const earlier = (await eventsOf(cluster, old)).length;
   await cluster.ok(["up"]);
   await assertRejoined(cluster, diverged);
   const { data, settings } = cluster.paths(old);
-  assert.equal((await stat(data)).ino, inode, "it was not copied anew");
+  assert.ok(await directory.isAt(data), "it was not copied anew");
   const events = (await eventsOf(cluster, old)).slice(earlier);
   assert.ok(events.includes("diverged-wal-kept") && events.includes("rewound"), events.join());
   assert.ok(!events.includes("cloned") && !events.includes("data-set-aside"), events.join());
@@ -69,12 +69,12 @@ async function isRewound(cluster: TestCluster, wrapper: RewindWrapper): Promise<
 
 async function isCopiedAfterFailure(cluster: TestCluster, wrapper: RewindWrapper): Promise<void> {
   await wrapper.set("fail");
-  const diverged = await divergedPrimary(cluster);
-  const { old, lost, inode } = diverged;
+  await using diverged = await divergedPrimary(cluster);
+  const { old, lost, directory } = diverged;
   const earlier = (await eventsOf(cluster, old)).length;
   await cluster.ok(["up"]);
   await assertRejoined(cluster, diverged);
-  assert.notEqual((await stat(cluster.paths(old).data)).ino, inode, "it was copied anew");
+  assert.equal(await directory.isAt(cluster.paths(old).data), false, "it was copied anew");
   const events = (await eventsOf(cluster, old)).slice(earlier);
   assert.ok(events.includes("rewind-failed") && events.includes("cloned"), events.join());
   assert.match(
@@ -87,12 +87,12 @@ async function isCopiedAfterFailure(cluster: TestCluster, wrapper: RewindWrapper
 
 async function isCopiedWhenSpoiled(cluster: TestCluster, wrapper: RewindWrapper): Promise<void> {
   await wrapper.set("spoil");
-  const diverged = await divergedPrimary(cluster);
-  const { old, inode } = diverged;
+  await using diverged = await divergedPrimary(cluster);
+  const { old, directory } = diverged;
   const earlier = (await eventsOf(cluster, old)).length;
   await cluster.ok(["up"]);
   await assertRejoined(cluster, diverged);
-  assert.notEqual((await stat(cluster.paths(old).data)).ino, inode, "it was copied anew");
+  assert.equal(await directory.isAt(cluster.paths(old).data), false, "it was copied anew");
   const events = (await eventsOf(cluster, old)).slice(earlier);
   const expected = ["diverged-wal-kept", "rewound", "rewind-failed", "rewind-unfinished", "cloned"];
   assert.deepEqual(
@@ -106,15 +106,15 @@ async function isCopiedWithoutWal(cluster: TestCluster, wrapper: RewindWrapper):
   await wrapper.set("real");
   // The end of its WAL lies in another segment, which can be read without the one that is lost.
   const beforeDeath = ["SELECT pg_switch_wal()", "CHECKPOINT"];
-  const diverged = await divergedPrimary(cluster, { beforeDeath });
-  const { old, inode } = diverged;
+  await using diverged = await divergedPrimary(cluster, { beforeDeath });
+  const { old, directory } = diverged;
   const { data } = cluster.paths(old);
   const { segment } = await switchPointOf(cluster);
   await rm(join(data, "pg_wal", segment));
   const earlier = (await eventsOf(cluster, old)).length;
   await cluster.ok(["up"]);
   await assertRejoined(cluster, diverged);
-  assert.notEqual((await stat(data)).ino, inode, "it was copied anew");
+  assert.equal(await directory.isAt(data), false, "it was copied anew");
   const events = (await eventsOf(cluster, old)).slice(earlier);
   assert.ok(events.includes("data-set-aside") && !events.includes("rewound"), events.join());
   assert.match(await cluster.ok(["events"]), new RegExp(`${segment} is not there any more`));
@@ -122,8 +122,8 @@ async function isCopiedWithoutWal(cluster: TestCluster, wrapper: RewindWrapper):
 
 async function isCopiedAfterKill(cluster: TestCluster, wrapper: RewindWrapper): Promise<void> {
   await wrapper.set("wait");
-  const diverged = await divergedPrimary(cluster);
-  const { old, inode } = diverged;
+  await using diverged = await divergedPrimary(cluster);
+  const { old, directory } = diverged;
   const { data } = cluster.paths(old);
   const earlier = (await eventsOf(cluster, old)).length;
   const up = cluster.begin(["up"]);
@@ -138,7 +138,7 @@ async function isCopiedAfterKill(cluster: TestCluster, wrapper: RewindWrapper): 
   await eventually("the orphaned pg_rewind is ended", () => !isAlive(running.pid));
   await wrapper.set("real");
   await assertRejoined(cluster, diverged);
-  assert.notEqual((await stat(data)).ino, inode, "it was copied anew");
+  assert.equal(await directory.isAt(data), false, "it was copied anew");
   const events = (await eventsOf(cluster, old)).slice(earlier);
   assert.ok(events.includes("rewind-unfinished") && events.includes("cloned"), events.join());
   assert.ok(!events.includes("rewound"), events.join());
