@@ -149,6 +149,8 @@ async function downAndUp(cluster: TestCluster): Promise<void> {
   await cluster.ok(["down"]);
   assert.deepEqual(cluster.processes(), []);
   await assertBack(cluster, earlier);
+  // Nobody takes the part of a primary that was stopped on request.
+  assert.equal((await cluster.status()).primary, earlier.primary);
 }
 
 async function survivesPowerFailure(cluster: TestCluster): Promise<void> {
@@ -160,6 +162,7 @@ async function survivesPowerFailure(cluster: TestCluster): Promise<void> {
   assert.deepEqual(cluster.processes(), []);
   // What a reboot does to /tmp and /run must not matter either.
   await rm(`/tmp/.s.PGSQL.${cluster.port}.lock`, { force: true });
+  // Which of them leads is not promised: a primary that crashed gives way to a standby that is up.
   await assertBack(cluster, earlier);
   await assertAllRows(cluster, acknowledged);
 }
@@ -170,7 +173,6 @@ async function assertBack(cluster: TestCluster, earlier: ClusterStatus): Promise
   const status = await cluster.untilHealthy();
   assertStatusShape(status);
   assert.equal(status.systemId, earlier.systemId);
-  assert.equal(status.primary, earlier.primary);
   assert.deepEqual(
     status.members.map(({ name, port }) => ({ name, port })),
     earlier.members.map(({ name, port }) => ({ name, port })),

@@ -8,6 +8,8 @@ export interface FoundProcess {
   readonly parent: number;
   /** The command line, or the kernel's name for it. */
   readonly command: string;
+  /** It was stopped by a signal. */
+  readonly isHeld: boolean;
 }
 
 /** Dead ones that nobody has waited for are not counted. */
@@ -47,7 +49,8 @@ function look(pid: number): FoundProcess | null {
     if (state === "Z" || state === "X") return null;
     const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
     const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
-    return { pid, parent: Number(parent), command: words === "" ? name : words };
+    const isHeld = state === "T" || state === "t";
+    return { pid, parent: Number(parent), command: words === "" ? name : words, isHeld };
   } catch {
     return null; // it has ended, or is another user's
   }

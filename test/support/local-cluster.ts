@@ -243,8 +243,16 @@ export class TestCluster implements AsyncDisposable {
     await this.kill(...this.serverPids(member));
   }
 
-  /** Everything of the cluster at once, as a power failure does. */
+  /**
+   * Everything of the cluster at once, as a power failure does. It is brought to a stand first, as
+   * killing takes its time: whoever saw the primary go would begin to take its part.
+   */
   async killAll(): Promise<void> {
+    await eventually("every process of the cluster stands still", () => {
+      const moving = this.processes().filter(({ isHeld }) => !isHeld);
+      for (const { pid } of moving) signal(pid, "SIGSTOP");
+      return moving.length === 0;
+    });
     await eventually("every process of the cluster is killed", () => {
       const left = this.processes();
       for (const { pid } of left) signal(pid, "SIGKILL");
