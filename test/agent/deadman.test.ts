@@ -285,6 +285,8 @@ describe("the deadman", () => {
     await using guarded = await Guarded.start();
     const { deadman, parent } = guarded;
     signal(deadman, "SIGKILL");
+    // Until it is gone it is found as if it still watched.
+    await eventually("the deadman is gone", () => !isAlive(deadman));
     await guarded.untilWatchedBy(parent);
     assert.notEqual(guarded.deadman, deadman);
     const silentAt = performance.now();
