@@ -6,12 +6,8 @@ import { readJournal, type Entry } from "../agent/journal.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { codeOf } from "../core/errors.ts";
 import { readRecord, recordMember, type LocalCluster } from "./cluster.ts";
+import { inOrderOfTime, type LogLine } from "./log-order.ts";
 import { mergeJournals } from "./merge-journals.ts";
-
-export interface LogLine {
-  readonly member: string;
-  readonly text: string;
-}
 
 const FOLLOW_MS = 250;
 const TAIL_BYTES = 256 * 1024;
@@ -25,7 +21,15 @@ export async function readEvents(cluster: LocalCluster): Promise<Entry[]> {
   return mergeJournals(journals);
 }
 
-/** The last lines of each log, then, when following, each new one until the signal. */
+interface Tail {
+  offset: number;
+  rest: string;
+}
+
+/**
+ * The last lines of each member, then, when following, each new one until the signal; in the order
+ * of their time.
+ */
 export async function* readLogs(
   cluster: LocalCluster,
   request: { member: string | null; follow: boolean; lines: number; signal: AbortSignal },
@@ -33,22 +37,34 @@ export async function* readLogs(
   const record = await readRecord(cluster);
   if (request.member !== null) recordMember(record, request.member);
   const members = request.member === null ? Object.keys(record.members) : [request.member];
-  const tails = new Map<string, { member: string; offset: number; rest: string }>();
-  for (const member of members)
+  const timeZone = cluster.file.specification.spec.postgres.parameters["log_timezone"] ?? "UTC";
+  const tails = new Map<string, Tail>();
+  const last: (readonly LogLine[])[] = [];
+  for (const member of members) {
+    const logs: LogLine[][] = [];
     for (const path of await logFiles(cluster, member)) {
       const { lines, offset } = await lastLines(path, request.lines);
-      tails.set(path, { member, offset, rest: "" });
-      for (const text of lines) yield { member, text };
+      tails.set(path, { offset, rest: "" });
+      logs.push(lines.map((text) => ({ member, text })));
     }
+    last.push(newest(inOrderOfTime(logs, timeZone), request.lines));
+  }
+  yield* inOrderOfTime(last, timeZone);
   while (request.follow && !request.signal.aborted) {
     await delay(FOLLOW_MS, undefined, { signal: request.signal }).catch(() => {});
+    const logs: LogLine[][] = [];
     for (const member of members)
       for (const path of await logFiles(cluster, member)) {
-        const tail = tails.get(path) ?? { member, offset: 0, rest: "" };
+        const tail = tails.get(path) ?? { offset: 0, rest: "" };
         tails.set(path, tail);
-        for (const text of await newLines(path, tail)) yield { member, text };
+        logs.push((await newLines(path, tail)).map((text) => ({ member, text })));
       }
+    yield* inOrderOfTime(logs, timeZone);
   }
+}
+
+function newest<T>(lines: readonly T[], count: number): readonly T[] {
+  return count === 0 ? [] : lines.slice(-count);
 }
 
 async function logFiles(cluster: LocalCluster, member: string): Promise<string[]> {
@@ -66,11 +82,11 @@ async function lastLines(
 ): Promise<{ lines: readonly string[]; offset: number }> {
   const { text, size } = await readFrom(path, (bytes) => Math.max(0, bytes - TAIL_BYTES));
   const lines = text.split("\n").filter((line) => line !== "");
-  return { lines: count === 0 ? [] : lines.slice(-count), offset: size };
+  return { lines: newest(lines, count), offset: size };
 }
 
 /** A file that became shorter was begun anew. */
-async function newLines(path: string, tail: { offset: number; rest: string }): Promise<string[]> {
+async function newLines(path: string, tail: Tail): Promise<string[]> {
   const { text, size } = await readFrom(path, (bytes) => (bytes < tail.offset ? 0 : tail.offset));
   tail.offset = size;
   const lines = (tail.rest + text).split("\n");
