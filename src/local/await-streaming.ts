@@ -72,11 +72,10 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
     for (const member of watched) {
       const answer = answers.get(member.name);
       await refuseDeadAgent(cluster, { member, watch });
-      refuseLastingFailure(member, { failedSince, watch });
+      refuseLastingFailure(member, { failedSince, record, watch });
       const caughtUp = hasCaughtUp(member, { status, goals });
       const seconds = watch.started.has(member.name) ? (performance.now() - begun) / 1000 : null;
-      const { generation } = record;
-      report(member, { answer, ready, caughtUp, seconds, generation, watch });
+      report(member, { answer, ready, caughtUp, seconds, record, watch });
     }
     if (watched.every(({ name }) => ready.has(name)))
       return describeCluster(cluster, { record, statuses: answers });
@@ -100,22 +99,23 @@ function report(
     ready: Set<string>;
     caughtUp: boolean;
     seconds: number | null;
-    generation: number;
+    record: ClusterRecord;
     watch: Watch;
   },
 ): void {
-  const { answer, ready, caughtUp, seconds, generation, watch } = seen;
+  const { answer, ready, caughtUp, seconds, record, watch } = seen;
+  const { generation } = record;
   const { name, host, port } = member;
   if (ready.has(name) || answer === undefined || "unreachable" in answer) return;
-  const role = member.role === "primary" || makesTheData(answer) ? "primary" : "standby";
-  const named = { name, role, host, port } as const;
   if (isReady(member, { answer, generation }) && caughtUp) {
     ready.add(name);
+    const role = member.role === "primary" ? "primary" : "standby";
+    const named = { name, role, host, port } as const;
     watch.onStep({ kind: "member-ready", member: named, seconds, lagBytes: member.replayLagBytes });
   } else
     watch.onStep({
       kind: "member-working",
-      member: named,
+      member: { name, role: partOf(member, record), host, port },
       progress: answer.progress ?? {
         step: member.state,
         bytesDone: null,
@@ -160,8 +160,10 @@ function hasCaughtUp(
   return replayed >= goal;
 }
 
-function makesTheData(answer: MemberStatus): boolean {
-  return answer.progress?.step === "initdb";
+/** The one that has the lease, or is named to, is the primary that is coming up. */
+function partOf(member: ClusterMember, { leader, heir }: ClusterRecord): "primary" | "standby" {
+  const named = leader?.member ?? heir;
+  return member.role === "primary" || member.name === named ? "primary" : "standby";
 }
 
 /** An agent that was started now and has ended will not come back by itself. */
@@ -201,7 +203,7 @@ function refuseLostPrimary(
 
 function refuseLastingFailure(
   member: ClusterMember,
-  of: { failedSince: Map<string, number>; watch: Watch },
+  of: { failedSince: Map<string, number>; record: ClusterRecord; watch: Watch },
 ): void {
   if (member.state !== "failed") {
     of.failedSince.delete(member.name);
@@ -211,7 +213,7 @@ function refuseLastingFailure(
   of.failedSince.set(member.name, since);
   if (performance.now() - since < FAILED_FOR_MS) return;
   const { name, host, port } = member;
-  const role = member.role === "primary" ? "primary" : "standby";
+  const role = partOf(member, of.record);
   const reason = member.reason ?? "it did not say why";
   of.watch.onStep({ kind: "member-failed", member: { name, role, host, port }, reason });
   throw new UnderstudyError("START_FAILED", `${name} does not come up: ${reason}`, {
