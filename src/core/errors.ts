@@ -163,6 +163,11 @@ export const ERRORS = {
     meaning: "The server does not accept the value for this parameter.",
     remedy: "See its type and range: understudy param show NAME",
   },
+  LOCALE_UNUSABLE: {
+    exit: 3,
+    meaning: "The system has no locale of that name, or none in UTF-8.",
+    remedy: "See those that there are: locale -a; or leave --locale away, for C.UTF-8.",
+  },
   PRELOAD_MISSING: {
     exit: 3,
     meaning: "A library to be preloaded is not installed beside the PostgreSQL binaries.",

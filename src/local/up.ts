@@ -13,6 +13,7 @@ import {
   findInstallation,
   type FoundInstallation,
 } from "../postgres/binaries/find-installation.ts";
+import { checkLocale } from "../postgres/check-locale.ts";
 import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import { checkPreload } from "../postgres/settings/check-preload.ts";
 import { adoptRecord } from "./adopt-record.ts";
@@ -105,6 +106,7 @@ async function planNew(
   // One installation serves every member here, so what is checked once, before anything is started,
   // holds for all of them.
   const libraries = await checkPreload(found.installation, options.preload);
+  if (options.locale !== null) await requireLocale(options.locale, { found, options, ...around });
   const specification = await checkedSpecification(options, {
     found,
     count,
@@ -126,6 +128,16 @@ async function planNew(
       preloadVersions: preloadVersionsOf(libraries),
     },
   };
+}
+
+async function requireLocale(
+  locale: string,
+  of: { found: FoundInstallation; options: UpOptions; owner: Owner | null },
+): Promise<void> {
+  const { signal } = of.options;
+  const { installation } = of.found;
+  const user = of.owner === null ? {} : { uid: of.owner.uid, gid: of.owner.gid };
+  await checkLocale({ installation, locale, signal, ...user });
 }
 
 async function upNew(

@@ -130,7 +130,9 @@ function initdbArguments(
  * libc's C.UTF-8 has the same order, where the system has it; else C, which orders the same and
  * knows only ASCII letters.
  */
-function localeChoices(options: InitDataOptions): readonly LocaleChoice[] {
+export function localeChoices(
+  options: Pick<InitDataOptions, "installation" | "locale">,
+): readonly LocaleChoice[] {
   const { locale } = options;
   if (!/^C\.utf-?8$/i.test(locale))
     return [{ args: [`--locale=${locale}`], name: `${locale} (libc)`, warning: null }];

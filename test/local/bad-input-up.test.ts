@@ -1,6 +1,6 @@
 // Wishes for a new cluster that cannot be fulfilled: each is refused before anything is made.
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,12 +153,17 @@ describe("up refuses, and makes nothing, when", () => {
     await refuses(["too", "many"], { code: "USAGE", says: /too many arguments/ });
   });
 
-  it("the locale is unknown: the beginnings are taken away again", async () => {
-    const dir = join(root, "locale");
-    const wish = ["up", "--dir", dir, "--pg-bin", pgBin, "--port", String(ports.first)];
-    const args = [...wish, "--standbys", "0", "--locale", "xx_YY"];
-    const says = /invalid locale name.*"?xx_YY"?.*nothing is left of it/;
-    await assertRefused({ args, code: "INITDB_FAILED", says }, root);
+  it("the system has no such locale", async () => {
+    const says = /cannot make data with the locale "xx_YY": invalid locale name "xx_YY"/;
+    await refusesWish(["--locale", "xx_YY"], { code: "LOCALE_UNUSABLE", says });
+  });
+
+  it("the data cannot be made: the beginnings are taken away again", async () => {
+    const dir = join(root, "stillborn");
+    const broken = await withoutInitdb(join(root, "broken"), pgBin);
+    const wish = ["up", "--dir", dir, "--pg-bin", broken, "--port", String(ports.first)];
+    const says = /initdb ended with status 1: .*as asked.*nothing is left of it/;
+    await assertRefused({ args: [...wish, "--standbys", "0"], code: "INITDB_FAILED", says }, root);
     assert.deepEqual(await treeOf(dir), ["absent"]);
   });
 
@@ -297,3 +302,18 @@ describe("up refuses, and makes nothing, when", () => {
     assert.deepEqual(await readdir(root), []);
   });
 });
+
+/** An installation that is sound but for its initdb, which makes nothing. */
+async function withoutInitdb(dir: string, pgBin: string): Promise<string> {
+  await mkdir(dir);
+  for (const name of await readdir(pgBin))
+    if (name !== "initdb") await symlink(join(pgBin, name), join(dir, name));
+  const script = [
+    "#!/bin/sh",
+    `[ "$1" = --version ] && exec ${join(pgBin, "initdb")} --version`,
+    'echo "initdb: error: as asked" >&2',
+    "exit 1",
+  ];
+  await writeFile(join(dir, "initdb"), `${script.join("\n")}\n`, { mode: 0o755 });
+  return dir;
+}
