@@ -141,7 +141,7 @@ class ModelCluster {
   }
 
   kill(): void {
-    const gone = { member: this.leader, term: this.record.term };
+    const gone = { leader: this.leader, heir: null, term: this.record.term };
     this.record = openElection(this.record, gone) ?? this.record;
     this.settings = [];
   }
