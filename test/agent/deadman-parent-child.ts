@@ -4,7 +4,7 @@ import { appendFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { AgentCommand } from "../../src/agent/deadman/guardian.ts";
 import { DeadmanGuard } from "../../src/agent/deadman/guard.ts";
-import type { DeadlinePolicy } from "../../src/agent/deadman/policy.ts";
+import { nowMs, type DeadlinePolicy } from "../../src/agent/deadman/policy.ts";
 import { Journal } from "../../src/agent/journal.ts";
 
 export interface ParentSetup {
@@ -37,6 +37,10 @@ function guard(setup: ParentSetup): void {
     setup.successor === "this"
       ? { file: process.execPath, args: again, output }
       : { file: "/bin/false", args: [], output };
+  // Whoever asks whether the deadman waited long enough reads what it was told last, on the clock
+  // that all processes share. Written after it was told: what is read is never too late.
+  const heard = (atMs: number) =>
+    setImmediate(() => appendFileSync(`${directory}/heard`, `${atMs}\n`));
   const guarding = new DeadmanGuard({
     member: "demo-1",
     paths: {
@@ -48,14 +52,20 @@ function guard(setup: ParentSetup): void {
     policy,
     program: { file: process.execPath, argsPrefix: [LAUNCHER] },
     restart,
-    standing: () => ({ holdsLease, mayBeWritable: holdsLease, term: TERM, ttlMs }),
+    standing: () => {
+      if (policy === "own-liveness") heard(nowMs("own-liveness"));
+      return { holdsLease, mayBeWritable: holdsLease, term: TERM, ttlMs };
+    },
     log: new Journal({ path: `${directory}/agent.log`, member: "demo-1" }),
   });
   guarding.begin();
   const begun = performance.now();
   const renew = () => {
+    const atMs = nowMs("own-liveness");
     const confirmed = guarding.sending();
-    if (holdsLease && performance.now() - begun < confirmsForMs) confirmed({ term: TERM, ttlMs });
+    if (!holdsLease || performance.now() - begun >= confirmsForMs) return;
+    confirmed({ term: TERM, ttlMs });
+    heard(atMs);
   };
   renew();
   setInterval(renew, ttlMs / 5);
