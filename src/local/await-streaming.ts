@@ -211,10 +211,12 @@ function refuseLastingFailure(
   }
   const since = of.failedSince.get(member.name) ?? performance.now();
   of.failedSince.set(member.name, since);
-  if (performance.now() - since < FAILED_FOR_MS) return;
+  const reason = member.reason ?? "it did not say why";
+  // What initdb refuses once it refuses again.
+  const isFinal = of.record.systemId === null && /initdb ended with status/.test(reason);
+  if (!isFinal && performance.now() - since < FAILED_FOR_MS) return;
   const { name, host, port } = member;
   const role = partOf(member, of.record);
-  const reason = member.reason ?? "it did not say why";
   of.watch.onStep({ kind: "member-failed", member: { name, role, host, port }, reason });
   throw new UnderstudyError("START_FAILED", `${name} does not come up: ${reason}`, {
     hint: `See its log: understudy logs ${name}`,

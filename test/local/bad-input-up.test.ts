@@ -165,6 +165,7 @@ describe("up refuses, and makes nothing, when", () => {
     const says = /initdb ended with status 1: .*as asked.*nothing is left of it/;
     await assertRefused({ args: [...wish, "--standbys", "0"], code: "INITDB_FAILED", says }, root);
     assert.deepEqual(await treeOf(dir), ["absent"]);
+    await rm(broken, { recursive: true });
   });
 
   describe("the directory", () => {
