@@ -16,7 +16,12 @@ const BUSY_STEP_MS = 5;
  * is seen.
  */
 const POLL_MS = 1_000;
-const SETTLE_MS = 2;
+/**
+ * The event comes when the log is written, and the change can be seen when that has been synced,
+ * which gives no event any more: on a busy disk that takes a while. So one looks again, later and
+ * later.
+ */
+const LOOK_AGAIN_MS = [2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
@@ -37,12 +42,17 @@ export class SqliteStore implements Store {
   #statements: Statements | null = null;
   /** Of the file that is open. */
   #identity: string | null = null;
+  readonly #pollMs: number;
   readonly #watchers = new Set<{ close(): void }>();
 
-  /** Opens nothing yet: a damaged file is reported by the first read. */
-  constructor(options: { path: string; cluster: string }) {
+  /**
+   * Opens nothing yet: a damaged file is reported by the first read.
+   * @param options.pollMs how late a change is seen of which no event tells
+   */
+  constructor(options: { path: string; cluster: string; pollMs?: number }) {
     this.#path = options.path;
     this.#cluster = options.cluster;
+    this.#pollMs = options.pollMs ?? POLL_MS;
   }
 
   read(): Promise<Versioned | null> {
@@ -78,18 +88,33 @@ export class SqliteStore implements Store {
 
   watch(onChange: () => void): Disposable {
     let pending: NodeJS.Timeout | null = null;
+    let looks = 0;
     let version = this.#dataVersion();
-    const look = () => {
-      pending = null;
+    const hasChanged = () => {
       const now = this.#dataVersion();
       // What cannot be told counts as a change: the reader then finds out why.
-      if (now === version && now !== null) return;
+      if (now === version && now !== null) return false;
       version = now;
       onChange();
+      return true;
     };
-    // One commit makes several events.
-    const watcher = this.#watchFile(() => (pending ??= setTimeout(look, SETTLE_MS)));
-    const poll = setInterval(look, POLL_MS);
+    const lookLater = () => {
+      const pause = LOOK_AGAIN_MS[looks];
+      looks += 1;
+      pending = pause === undefined ? null : setTimeout(look, pause);
+    };
+    const look = () => {
+      pending = null;
+      if (!hasChanged()) lookLater();
+    };
+    const watcher = this.#watchFile(() => {
+      // One commit makes several events: the first look is not put off by the next of them.
+      if (pending !== null && looks === 1) return;
+      if (pending !== null) clearTimeout(pending);
+      looks = 0;
+      lookLater();
+    });
+    const poll = setInterval(hasChanged, this.#pollMs);
     const subscription = {
       close: () => {
         watcher?.close();

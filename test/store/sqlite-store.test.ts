@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { link, mkdtemp, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { UnderstudyError } from "../../src/core/errors.ts";
 import { newRecord } from "../../src/core/record.ts";
@@ -127,4 +128,28 @@ test("a process lock is held by one, and free again once its holder is killed", 
   using lock = tryLock(at.path);
   assert(lock);
   assert.equal(tryLock(at.path), null);
+});
+
+test("a change that can be seen only some time after its event is seen without the poll", async () => {
+  await using at = await place();
+  await using store = new SqliteStore({ path: at.path, cluster: "demo", pollMs: 3_600_000 });
+  await store.write({ record: sample("demo"), expected: null, durable: true });
+  // The same files under other names: what is written there makes no event here, as when the log
+  // was written before, and has only now been synced.
+  const elsewhere = await mkdtemp(join(tmpdir(), "understudy-store-"));
+  await using _elsewhere = {
+    [Symbol.asyncDispose]: () => rm(elsewhere, { recursive: true, force: true }),
+  };
+  for (const suffix of ["", "-wal", "-shm"])
+    await link(`${at.path}${suffix}`, join(elsewhere, `record.db${suffix}`));
+  await using other = new SqliteStore({ path: join(elsewhere, "record.db"), cluster: "demo" });
+  await other.read();
+  const changed = Promise.withResolvers<void>();
+  using _watch = store.watch(() => changed.resolve());
+  const now = new Date();
+  await utimes(`${at.path}-wal`, now, now);
+  await delay(20);
+  await other.write({ record: { ...sample("demo"), term: 7 }, expected: "1", durable: false });
+  await Promise.race([changed.promise, delay(30_000).then(() => assert.fail("it was not seen"))]);
+  assert.equal((await store.read())?.record.term, 7);
 });
