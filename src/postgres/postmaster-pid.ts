@@ -6,7 +6,7 @@ import { join } from "node:path";
 /**
  * The lock file of a server (manual, 68.1; src/include/utils/pidfile.h has the order of its lines).
  * Read only: removing it would let a second server start beside orphans of the first
- * (postgres-facts, 5).
+ * (postgres-facts, 5). The one exception, with its proof, is in stale-pid-file.ts.
  */
 export interface PostmasterPid {
   readonly pid: number;

@@ -18,6 +18,7 @@ import {
 } from "./processes.ts";
 import { isStopped, type ProcessStat } from "./proc.ts";
 import { serverEnvironment } from "./server-environment.ts";
+import { removeStalePidFile } from "./stale-pid-file.ts";
 
 export interface ServerOptions {
   readonly installation: Installation;
@@ -128,6 +129,7 @@ export class PostgresServer {
     signal: AbortSignal;
   }): Promise<void> {
     await this.killOrphans(options.signal);
+    await removeStalePidFile(this.#options.dataDir);
     const exited = this.#spawn(options.arguments ?? []);
     const deadline = performance.now() + START_WAIT_MS;
     while (performance.now() < deadline) {

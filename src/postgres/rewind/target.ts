@@ -2,13 +2,12 @@
 // pg_rewind asks for, in one way on all majors.
 import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
 import { readControlData } from "../control-data.ts";
 import type { Installation } from "../installation.ts";
-import { readPostmasterPid } from "../postmaster-pid.ts";
 import { runProgram } from "../run-program.ts";
 import { serverEnvironment } from "../server-environment.ts";
+import { removeStalePidFile } from "../stale-pid-file.ts";
 
 export interface RewindTarget {
   readonly installation: Installation;
@@ -19,8 +18,6 @@ export interface RewindTarget {
 
 /** As long as the rewind itself: what needs longer is copied anew. */
 const RECOVERY_LIMIT_MS = 15 * 60_000;
-const ZOMBIE_LIMIT_MS = 10_000;
-const ZOMBIE_POLL_MS = 10;
 /** What would make a start one in standby mode, which a single-user server refuses. */
 const RECOVERY_FILES = ["standby.signal", "recovery.signal", "recovery.conf"];
 
@@ -48,7 +45,7 @@ export async function measureTarget(
 export async function recoverTarget(target: RewindTarget, signal: AbortSignal): Promise<boolean> {
   const { installation, dataDir, configFile } = target;
   if (await isShutDown(dataDir)) return false;
-  await awaitPostmasterGone(dataDir, signal);
+  await removeStalePidFile(dataDir);
   for (const name of RECOVERY_FILES) await rm(join(dataDir, name), { force: true });
   const result = await runProgram({
     program: join(installation.binDir, "postgres"),
@@ -64,27 +61,6 @@ export async function recoverTarget(target: RewindTarget, signal: AbortSignal): 
     "REWIND_FAILED",
     `its own recovery ended with ${result.signal ?? result.status}: ${lastWords(result.stderr)}`,
   );
-}
-
-/**
- * PostgreSQL takes a postmaster that has died, but whose number is not free yet (a zombie, until
- * its parent has taken note), for a living one, and refuses the directory for good.
- */
-async function awaitPostmasterGone(dataDir: string, signal: AbortSignal): Promise<void> {
-  const file = await readPostmasterPid(dataDir);
-  if (file === null) return;
-  const { pid } = file;
-  const deadline = performance.now() + ZOMBIE_LIMIT_MS;
-  while (isTaken(pid) && performance.now() < deadline)
-    await delay(ZOMBIE_POLL_MS, undefined, { signal });
-}
-
-function isTaken(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 /** The line in which a program of PostgreSQL says why it failed, else its last one. */
