@@ -9,8 +9,9 @@ import { formatLsn, formatLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { relationTo, type Relation } from "../../core/timeline.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { inspectDataDirectory } from "../../postgres/data-directory.ts";
+import { haveSameWal } from "../../postgres/shared-wal.ts";
 import { fetchUpstreamHistory, type UpstreamHistory } from "../../postgres/upstream-history.ts";
-import { findWalEnd } from "../../postgres/wal-end.ts";
+import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
 import { REPLICATION_ROLE, writableLeader, type Leader, type Member } from "../member.ts";
 import { keepData, keepReport } from "./data-aside.ts";
 import { reportOnDivergence } from "./divergence-report.ts";
@@ -111,11 +112,10 @@ export async function compareWith(
   const upstream = await historyOf(member, primary.leader);
   try {
     const end = await endOfData(member, upstream);
-    return {
-      standing: standingOf(member, { end, upstream, record: primary.record }),
-      end,
-      upstream,
-    };
+    const told = { end, upstream, ...primary };
+    const standing = standingOf(member, told);
+    const isProven = standing.kind === "unrelated" && (await isOnItsTimeline(member, told));
+    return { standing: isProven ? relationTo(upstream, end) : standing, end, upstream };
   } catch (thrown) {
     if (!(thrown instanceof UnderstudyError) || thrown.code !== "DATA_UNREADABLE") throw thrown;
     return { standing: { kind: "unreadable", why: thrown.message }, end: null, upstream };
@@ -135,6 +135,31 @@ export function standingOf(
   return isSameFork(of.end.timeline, forks)
     ? relationTo(of.upstream, of.end)
     : { kind: "unrelated" };
+}
+
+/**
+ * A standby can come onto the primary's timeline before its agent learns whose that is: over another
+ * member that is quicker to follow. Where the primary's disk can be read, the WAL itself tells.
+ */
+async function isOnItsTimeline(
+  member: Member,
+  of: { end: WalPosition; upstream: UpstreamHistory; leader: Leader; record: ClusterRecord },
+): Promise<boolean> {
+  const { end, upstream, leader, record } = of;
+  const { timeline, endLsn, isFreshCopy } = end;
+  const { forks } = member.memory;
+  const parent = upstream.history.ancestors.at(-1);
+  const disk = member.witness.diskOf(leader.name);
+  if (isFreshCopy || disk === null || parent === undefined) return false;
+  if (timeline !== upstream.history.timeline || endLsn > upstream.writeLsn) return false;
+  // What is known to be another fork stays one.
+  if (forks.some((fork) => fork.timeline === timeline)) return false;
+  if (!isSameFork(parent.timeline, { member: forks, primary: record.forks })) return false;
+  const own = (await readTimelineHistory(member.paths.data, timeline)).ancestors.at(-1);
+  if (own?.timeline !== parent.timeline || own.switchPoint !== parent.switchPoint) return false;
+  const { walSegmentBytes: segmentBytes } = await readControlData(member.paths.data);
+  const dataDirs = { one: member.paths.data, other: disk.data };
+  return haveSameWal(dataDirs, { timeline, from: parent.switchPoint, to: endLsn, segmentBytes });
 }
 
 interface WalPosition {
