@@ -11,7 +11,7 @@ import { Secret } from "../src/core/secret.ts";
 import { cloneDataDirectory } from "../src/postgres/base-backup/clone.ts";
 import { connect } from "../src/postgres/connect.ts";
 import { type TestUser, testUser } from "../test/support/test-user.ts";
-import { median } from "./median.ts";
+import { median } from "../src/local/drill/statistics.ts";
 
 const { values } = parseArgs({
   options: {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { testUser, type TestUser } from "../test/support/test-user.ts";
-import { median } from "./median.ts";
+import { median } from "../src/local/drill/statistics.ts";
 
 const { values } = parseArgs({
   options: {

@@ -25,6 +25,11 @@ export function parseLines(text: string): number {
   return wholeNumber(text, { what: "--lines", from: 0, to: 1_000_000 });
 }
 
+/** @throws UnderstudyError USAGE. */
+export function parseRounds(text: string): number {
+  return wholeNumber(text, { what: "--rounds", from: 1, to: 1_000 });
+}
+
 /** "15", and "15.18" for people who paste a version. @throws UnderstudyError MAJOR_UNKNOWN. */
 export function parseMajor(text: string): Major {
   const major = /^(\d{1,3})(\.\d+)?$/.exec(text)?.[1];

@@ -130,6 +130,9 @@ describe("the command line", () => {
       [["config", "set", "maximumLag=1MB", "--reset", "maximumLag"], "USAGE"],
       [["member", "set", "demo-2", "priority=high"], "USAGE"],
       [["member", "set", "nofailover=true"], "NAME_INVALID"],
+      [["drill", "meteor"], "USAGE"],
+      [["drill", "--rounds", "0"], "USAGE"],
+      [["drill", "freeze", "--for", "soon"], "USAGE"],
       [["down", "now"], "USAGE"],
       [["completion", "tcsh"], "USAGE"],
     ];

@@ -8,6 +8,7 @@ import type { CliContext } from "./session.ts";
 import { register as completion } from "./commands/completion.ts";
 import { register as config } from "./commands/config.ts";
 import { register as doctor } from "./commands/doctor.ts";
+import { register as drill } from "./commands/drill.ts";
 import { register as down } from "./commands/down.ts";
 import { register as explain } from "./commands/explain.ts";
 import { register as failover } from "./commands/failover.ts";
@@ -45,6 +46,7 @@ const GROUPS = [
       member,
     ],
   },
+  { title: "Rehearse:", commands: [drill] },
   { title: "Shell:", commands: [completion] },
 ] as const;
 

@@ -3,6 +3,7 @@
 import { SUPERUSER } from "../agent/member.ts";
 import type { AgentProgram } from "./agents.ts";
 import type { UpStep } from "./await-streaming.ts";
+import type { DrillRequest, DrillResult } from "./drill/drill.ts";
 import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
 import { listClusters, resolveClusterPlace, type Environment } from "./place.ts";
 import type { UpOptions, UpSurroundings } from "./up.ts";
@@ -42,6 +43,14 @@ export function localCommands(around: {
     switchover: onceAsked(async () => (await import("./switchover.ts")).switchover),
     planFailover: onceAsked(async () => (await import("./failover.ts")).planFailover),
     failover: onceAsked(async () => (await import("./failover.ts")).failover),
+    planDrill: onceAsked(async () => (await import("./drill/drill.ts")).planDrill),
+    drill: async (cluster: LocalCluster, request: DrillRequest, operation: Operation) => {
+      const { drill } = await import("./drill/drill.ts");
+      return drill(cluster, { ...request, program: around.program }, operation);
+    },
+    cleanUpAfterDrill: onceAsked(async () => (await import("./drill/drill.ts")).cleanUpAfterDrill),
+    drawDrill: async (result: DrillResult) =>
+      (await import("./drill/picture/drill-picture.ts")).drawDrill(result),
     pause: onceAsked(async () => (await import("./pause.ts")).pause),
     planFence: onceAsked(async () => (await import("./fence.ts")).planFence),
     fence: onceAsked(async () => (await import("./fence.ts")).fence),

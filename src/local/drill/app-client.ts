@@ -1,0 +1,129 @@
+// A connection as an application makes it: as role app, with the server's own settings, so that a
+// commit waits for synchronous standbys where it has to. Can be let go at once, whatever it waits
+// for.
+import { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client } from "pg";
+import { APPLICATION_DATABASE, APPLICATION_ROLE } from "../../core/connection-url.ts";
+import type { Secret } from "../../core/secret.ts";
+
+/** A member as applications reach it. */
+export interface AppHost {
+  readonly member: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface AppConnection extends Disposable {
+  readonly member: string;
+  readonly client: Client;
+}
+
+export interface ConnectOptions {
+  readonly password: Secret;
+  readonly limitMs: number;
+}
+
+/** A host that does not answer keeps nobody waiting: after this the next one is tried beside it. */
+const HEAD_START_MS = 50;
+
+/** @throws whatever the server or the network says, after `limitMs` at the latest. */
+export async function connectTo(host: AppHost, options: ConnectOptions): Promise<AppConnection> {
+  const socket = new Socket();
+  const client = new Client({
+    host: host.host,
+    port: host.port,
+    user: APPLICATION_ROLE,
+    database: APPLICATION_DATABASE,
+    password: options.password.reveal(),
+    application_name: "understudy drill",
+    connectionTimeoutMillis: options.limitMs,
+    ssl: false,
+    stream: () => socket,
+  });
+  client.on("error", () => {});
+  const connection = {
+    member: host.member,
+    client,
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
+  try {
+    await client.connect();
+    return connection;
+  } catch (thrown) {
+    connection[Symbol.dispose]();
+    throw thrown;
+  }
+}
+
+/**
+ * Looks for a member that is what is wished for, as libpq does: one after the other. But none holds
+ * up the next for long, and one that hangs is asked by nobody else meanwhile.
+ */
+export class HostSearch {
+  readonly #options: ConnectOptions;
+  readonly #underWay = new Set<string>();
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+  }
+
+  /** The first that suits, tried once each; null when none does. */
+  async find(
+    hosts: readonly AppHost[],
+    suits: (connection: AppConnection) => Promise<boolean>,
+  ): Promise<AppConnection | null> {
+    const search = { found: null as AppConnection | null, isOver: false };
+    for (const host of hosts) {
+      if (this.#underWay.has(host.member)) continue;
+      const attempt = this.#try(host, suits).then((connection) => {
+        if (search.isOver) connection?.[Symbol.dispose]();
+        else search.found ??= connection;
+      });
+      await Promise.race([attempt, delay(HEAD_START_MS)]);
+      if (search.found !== null) break;
+    }
+    search.isOver = true;
+    return search.found;
+  }
+
+  async #try(
+    host: AppHost,
+    suits: (connection: AppConnection) => Promise<boolean>,
+  ): Promise<AppConnection | null> {
+    this.#underWay.add(host.member);
+    let connection: AppConnection | null = null;
+    try {
+      connection = await connectTo(host, this.#options);
+      const limit = AbortSignal.timeout(this.#options.limitMs);
+      if (await within(suits(connection), limit)) return connection;
+    } catch {
+      // It refuses, or does not answer: another one may.
+    } finally {
+      this.#underWay.delete(host.member);
+    }
+    connection?.[Symbol.dispose]();
+    return null;
+  }
+}
+
+export async function isPrimary({ client }: AppConnection): Promise<boolean> {
+  const { rows } = await client.query<{ recovers: boolean }>(
+    "SELECT pg_is_in_recovery() AS recovers",
+  );
+  return rows[0]?.recovers === false;
+}
+
+/** The promise's outcome, or the signal's reason as soon as that comes; the promise goes on. */
+export function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {});
+  return new Promise<T>((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", onAbort))
+      .catch(() => {});
+  });
+}
