@@ -1,5 +1,5 @@
-// The floor beside which failovers are measured: two bare servers, the primary killed and the standby
-// promoted at that moment, by a script that knows it beforehand.
+// The floor beside which failovers are measured: two bare servers, the primary killed and the
+// standby promoted at that moment, by a script that knows it beforehand.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import { signalPostmaster } from "../src/postgres/processes.ts";

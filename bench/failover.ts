@@ -1,6 +1,6 @@
 // How long writes stand still when a primary fails or hands over, and how soon the old primary
-// streams again, as the drill's clients see it: node bench/failover.ts [--rounds 10] [--postgres 15].
-// Beside it, in the same run, the floor: a bare promotion.
+// streams again, as the drill's clients see it: node bench/failover.ts [--rounds 10] [--postgres
+// 15]. Beside it, in the same run, the floor: a bare promotion.
 import { setMaxListeners } from "node:events";
 import { parseArgs } from "node:util";
 import { SMALL_PROCESS_FLAGS, ownProgram } from "../src/cli/entry.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isSameFork, withFork, type Fork } from "./fork.ts";
+import { isKnownToDiffer, isSameFork, withFork, type Fork } from "./fork.ts";
 
 const PRIMARY: readonly Fork[] = [
   { timeline: 2, term: 1 },
@@ -19,6 +19,17 @@ test("a timeline of the same number that another term began is another one (less
 test("what either side does not know is another one", () => {
   assert.equal(isSameFork(3, { member: [], primary: PRIMARY }), false);
   assert.equal(isSameFork(4, { member: [{ timeline: 4, term: 5 }], primary: PRIMARY }), false);
+});
+
+test("it is known to be another one only where both sides know who began it", () => {
+  const member = [
+    { timeline: 2, term: 1 },
+    { timeline: 3, term: 3 },
+  ];
+  assert.equal(isKnownToDiffer(2, { member, primary: PRIMARY }), false);
+  assert.equal(isKnownToDiffer(3, { member, primary: PRIMARY }), true);
+  assert.equal(isKnownToDiffer(3, { member: [], primary: PRIMARY }), false);
+  assert.equal(isKnownToDiffer(3, { member, primary: [] }), false);
 });
 
 test("the first timeline is always the same: initdb makes it once", () => {

@@ -40,3 +40,14 @@ export function isSameFork(
   }
   return own?.term === theirs.term;
 }
+
+/** Both know who began it, and it was not the same. */
+export function isKnownToDiffer(
+  timeline: number,
+  of: { readonly member: readonly Fork[]; readonly primary: readonly Fork[] },
+): boolean {
+  const [own, theirs] = [of.member, of.primary].map((forks) =>
+    forks.find((fork) => fork.timeline === timeline),
+  );
+  return own !== undefined && theirs !== undefined && own.term !== theirs.term;
+}

@@ -1,7 +1,7 @@
-// A postmaster.pid that keeps a server from starting though nobody runs. PostgreSQL takes any process
-// that has the number in it for a server: another program that got the number since, or a postmaster
-// that has died and whose parent has not taken note (a zombie; in a container without an init, for
-// ever), and refuses the directory for as long as that is so.
+// A postmaster.pid that keeps a server from starting though nobody runs. PostgreSQL takes any
+// process that has the number in it for a server: another program that got the number since, or a
+// postmaster that has died and whose parent has not taken note (a zombie; in a container without an
+// init, for ever), and refuses the directory for as long as that is so.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readPostmasterPid } from "./postmaster-pid.ts";

@@ -1,8 +1,11 @@
 // Asks a server over the replication protocol who it is and how its timelines went (manual, 55.4).
 import { FIRST_TIMELINE, parseTimelineHistory, type TimelineHistory } from "../core/timeline.ts";
 import { parseLsn, type Lsn } from "../core/lsn.ts";
-import { UnderstudyError } from "../core/errors.ts";
+import { UnderstudyError, codeOf } from "../core/errors.ts";
 import { connect, type ConnectOptions } from "./connect.ts";
+
+/** SQLSTATE. */
+const UNDEFINED_FILE = "58P01";
 
 export interface UpstreamHistory {
   readonly systemId: string;
@@ -28,6 +31,28 @@ export async function fetchUpstreamHistory(
       history: timeline === 1 ? FIRST_TIMELINE : await fetchTimeline(client, timeline),
       writeLsn: parseLsn(String(row["xlogpos"])),
     };
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * Whether it still has the history of a timeline: a standby asks for each that it has not got.
+ * @throws UnderstudyError CONNECTION_FAILED.
+ */
+export async function hasTimelineHistory(
+  target: Omit<ConnectOptions, "replication">,
+  timeline: number,
+): Promise<boolean> {
+  const client = await connect({ ...target, replication: true });
+  try {
+    return await fetchTimeline(client, timeline).then(
+      () => true,
+      (thrown: unknown) => {
+        if (codeOf(thrown) === UNDEFINED_FILE) return false;
+        throw thrown;
+      },
+    );
   } finally {
     await client.end().catch(() => {});
   }

@@ -1,5 +1,6 @@
-// A standby that comes onto the new primary's timeline over the old primary, before its own agent has
-// learned whose timeline that is: its WAL is all in the primary's history, and it is not copied anew.
+// A standby that comes onto the new primary's timeline over the old primary, before its own agent
+// has learned whose timeline that is: its WAL is all in the primary's history, and it is not copied
+// anew.
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { test } from "node:test";

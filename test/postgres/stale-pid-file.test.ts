@@ -1,5 +1,5 @@
-// A lock file whose number somebody else has: PostgreSQL refuses to start, and we remove it where no
-// process of the server lives, and nowhere else.
+// A lock file whose number somebody else has: PostgreSQL refuses to start, and we remove it where
+// no process of the server lives, and nowhere else.
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";

@@ -9,6 +9,7 @@ import type { Position } from "../probe.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { dropUnusedSlots } from "./lead.ts";
+import { pruneHistories } from "./prune-histories.ts";
 import { historyOf, rememberFollowing, standingOf } from "./rejoin.ts";
 import {
   followsAnother,
@@ -46,6 +47,7 @@ export async function follow(context: EffectContext): Promise<void> {
     if (changed || another) await reloadSettings(member, context.signal);
   }
   await dropUnusedSlots(member);
+  await pruneHistories(member);
 }
 
 /** It was proven for this very timeline, which is of the term that the record says. */

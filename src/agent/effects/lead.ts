@@ -11,6 +11,7 @@ import { scramVerifier } from "../../postgres/scram-verifier.ts";
 import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
+import { pruneHistories } from "./prune-histories.ts";
 import { keepRewindRole } from "./rewind-role.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
 import { synchronize } from "./synchronize.ts";
@@ -34,6 +35,7 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   await announce({ member, record, position: await member.positions.read() });
   await keepRewindRole(member);
   await makeApplicationDatabase(member);
+  await pruneHistories(member);
   await synchronize({ member, signal });
 }
 

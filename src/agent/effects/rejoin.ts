@@ -3,14 +3,19 @@
 // primary's history (postgres-facts, "rejoin without rewind, and telling divergence").
 import { join } from "node:path";
 import { UnderstudyError } from "../../core/errors.ts";
-import { isSameFork } from "../../core/fork.ts";
+import { isKnownToDiffer, isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { formatLsn, formatLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { relationTo, type Relation } from "../../core/timeline.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { inspectDataDirectory } from "../../postgres/data-directory.ts";
 import { haveSameWal } from "../../postgres/shared-wal.ts";
-import { fetchUpstreamHistory, type UpstreamHistory } from "../../postgres/upstream-history.ts";
+import { KEPT_HISTORIES } from "../../postgres/timeline-histories.ts";
+import {
+  fetchUpstreamHistory,
+  hasTimelineHistory,
+  type UpstreamHistory,
+} from "../../postgres/upstream-history.ts";
 import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
 import { REPLICATION_ROLE, writableLeader, type Leader, type Member } from "../member.ts";
 import { keepData, keepReport } from "./data-aside.ts";
@@ -115,7 +120,8 @@ export async function compareWith(
     const told = { end, upstream, ...primary };
     const standing = standingOf(member, told);
     const isProven = standing.kind === "unrelated" && (await isOnItsTimeline(member, told));
-    return { standing: isProven ? relationTo(upstream, end) : standing, end, upstream };
+    const proven = isProven ? relationTo(upstream, end) : standing;
+    return { standing: (await whyTooOld(member, told)) ?? proven, end, upstream };
   } catch (thrown) {
     if (!(thrown instanceof UnderstudyError) || thrown.code !== "DATA_UNREADABLE") throw thrown;
     return { standing: { kind: "unreadable", why: thrown.message }, end: null, upstream };
@@ -138,28 +144,52 @@ export function standingOf(
 }
 
 /**
- * A standby can come onto the primary's timeline before its agent learns whose that is: over another
- * member that is quicker to follow. Where the primary's disk can be read, the WAL itself tells.
+ * A standby asks its primary for the history of each timeline in between, and gets nowhere where
+ * one is gone.
+ */
+async function whyTooOld(
+  member: Member,
+  of: { end: WalPosition; upstream: UpstreamHistory; leader: Leader },
+): Promise<Standing | null> {
+  const { end, upstream, leader } = of;
+  const next = end.timeline + 1;
+  if (upstream.history.timeline - next < KEPT_HISTORIES / 2) return null;
+  if (await hasTimelineHistory(loginAt(member, leader), next)) return null;
+  const why = `${leader.name} is on timeline ${upstream.history.timeline}, and has the history of timeline ${next} no more`;
+  return { kind: "unreadable", why };
+}
+
+/**
+ * Who began the timeline on which its WAL ends, it or the leader does not know: a standby can come
+ * onto it over another member that is quicker to follow, and a leader can have taken it from a dead
+ * one's disk. Where the leader's disk can be read, the WAL itself tells whether it is the same.
  */
 async function isOnItsTimeline(
   member: Member,
   of: { end: WalPosition; upstream: UpstreamHistory; leader: Leader; record: ClusterRecord },
 ): Promise<boolean> {
   const { end, upstream, leader, record } = of;
-  const { timeline, endLsn, isFreshCopy } = end;
-  const { forks } = member.memory;
-  const parent = upstream.history.ancestors.at(-1);
+  const forks = { member: member.memory.forks, primary: record.forks };
   const disk = member.witness.diskOf(leader.name);
-  if (isFreshCopy || disk === null || parent === undefined) return false;
-  if (timeline !== upstream.history.timeline || endLsn > upstream.writeLsn) return false;
-  // What is known to be another fork stays one.
-  if (forks.some((fork) => fork.timeline === timeline)) return false;
-  if (!isSameFork(parent.timeline, { member: forks, primary: record.forks })) return false;
-  const own = (await readTimelineHistory(member.paths.data, timeline)).ancestors.at(-1);
+  if (end.isFreshCopy || disk === null || isKnownToDiffer(end.timeline, forks)) return false;
+  const { history, writeLsn } = upstream;
+  const path = [...history.ancestors, { timeline: history.timeline, switchPoint: writeLsn }];
+  const at = path.findIndex(({ timeline }) => timeline === end.timeline);
+  const [parent, { switchPoint: left } = {}] = [path[at - 1], path[at]];
+  if (parent === undefined || left === undefined || !isSameFork(parent.timeline, forks))
+    return false;
+  const own = (await readTimelineHistory(member.paths.data, end.timeline)).ancestors.at(-1);
   if (own?.timeline !== parent.timeline || own.switchPoint !== parent.switchPoint) return false;
   const { walSegmentBytes: segmentBytes } = await readControlData(member.paths.data);
-  const dataDirs = { one: member.paths.data, other: disk.data };
-  return haveSameWal(dataDirs, { timeline, from: parent.switchPoint, to: endLsn, segmentBytes });
+  return haveSameWal(
+    { one: member.paths.data, other: disk.data },
+    {
+      timeline: end.timeline,
+      from: parent.switchPoint,
+      to: end.endLsn < left ? end.endLsn : left,
+      segmentBytes,
+    },
+  );
 }
 
 interface WalPosition {
@@ -173,18 +203,22 @@ interface WalPosition {
  * @throws UnderstudyError CONNECTION_FAILED, also while it is not on the timeline that it leads.
  */
 export async function historyOf(member: Member, leader: Leader): Promise<UpstreamHistory> {
-  const upstream = await fetchUpstreamHistory({
-    host: leader.address.host,
-    port: leader.address.port,
-    user: REPLICATION_ROLE,
-    password: member.secrets.replication,
-    applicationName: `${member.name} history`,
-  });
+  const upstream = await fetchUpstreamHistory(loginAt(member, leader));
   if (upstream.history.timeline === leader.timeline) return upstream;
   throw new UnderstudyError(
     "CONNECTION_FAILED",
     `${leader.name} is on timeline ${upstream.history.timeline} and not yet on ${leader.timeline}`,
   );
+}
+
+function loginAt(member: Member, leader: Leader): Parameters<typeof fetchUpstreamHistory>[0] {
+  return {
+    host: leader.address.host,
+    port: leader.address.port,
+    user: REPLICATION_ROLE,
+    password: member.secrets.replication,
+    applicationName: `${member.name} history`,
+  };
 }
 
 /** From now on its WAL leads into the primary's timeline, wherever it left the one it was on. */

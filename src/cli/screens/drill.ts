@@ -1,5 +1,5 @@
-// `understudy drill`: what a rehearsal came to, so that one look is enough: what stood still, for how
-// long, and whether anything was lost. Pure.
+// `understudy drill`: what a rehearsal came to, so that one look is enough: what stood still, for
+// how long, and whether anything was lost. Pure.
 import type { DrillReport, DrillRound } from "../../local/drill/report.ts";
 import type { Spread } from "../../local/drill/statistics.ts";
 import { dot, mark, paint, type Look } from "../output/look.ts";

@@ -77,8 +77,9 @@ export class HostSearch {
     for (const host of hosts) {
       if (this.#underWay.has(host.member)) continue;
       const attempt = this.#try(host, suits).then((connection) => {
-        if (search.isOver) connection?.[Symbol.dispose]();
-        else search.found ??= connection;
+        // Two may come at one moment.
+        if (search.isOver || search.found !== null) connection?.[Symbol.dispose]();
+        else search.found = connection;
       });
       await Promise.race([attempt, delay(HEAD_START_MS)]);
       if (search.found !== null) break;

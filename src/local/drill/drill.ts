@@ -1,6 +1,7 @@
-// `understudy drill`: rehearses a fault on a healthy cluster, with clients of its own, and tells what
-// they went through. Whatever becomes of it, what it froze or locked is let go, what it killed comes
-// back, and its table goes.
+// `understudy drill`: rehearses a fault on a healthy cluster, with clients of its own, and tells
+// what they went through. Whatever becomes of it, what it froze or locked is let go, what it killed
+// comes back, and its table goes.
+import type { Client } from "pg";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import type { ClusterMember, ClusterStatus } from "../../core/cluster-status.ts";
 import type { AgentProgram } from "../agents.ts";
@@ -15,10 +16,10 @@ import {
 import { readClusterStatus, requireRunning } from "../read-status.ts";
 import { refuseSharedTablespaces } from "../shared-tablespaces.ts";
 import { HostSearch, isPrimary } from "./app-client.ts";
-import { faultOf, type DrillFault } from "./fault.ts";
+import { faultOf, type DrillFault, type Fault } from "./fault.ts";
 import { readLeftovers, thawLeftovers } from "./freeze.ts";
 import { hostsOf } from "./load.ts";
-import { reportOf, type DrillReport, type DrillSeries } from "./report.ts";
+import { reportOf, type DrillReport, type DrillRound, type DrillSeries } from "./report.ts";
 import { runRound } from "./round.ts";
 import { DRILL_SCHEMA, dropTable, makeTable } from "./table.ts";
 
@@ -66,32 +67,56 @@ export async function drill(
   request: DrillRequest & { readonly program: AgentProgram },
   operation: Operation,
 ): Promise<DrillResult> {
+  const fault = faultOf(request.fault, request.lastsMs);
+  return rehearse(cluster, { ...request, name: request.fault, fault }, operation);
+}
+
+export interface Rehearsal {
+  readonly name: string;
+  readonly fault: Fault;
+  readonly rounds: number;
+  readonly program: AgentProgram;
+}
+
+/** A drill with any fault: the programs behind our figures know more of them. Throws as `drill`. */
+export async function rehearse(
+  cluster: LocalCluster,
+  rehearsal: Rehearsal,
+  operation: Operation,
+): Promise<DrillResult> {
   using _lock = lockCluster(cluster);
   const status = await requireFit(cluster, await readClusterStatus(cluster, operation.signal));
   const { sync } = await readRecord(cluster);
-  const { signal, timeoutMs, onStep } = operation;
-  const series: DrillSeries[] = [];
-  const rounds: DrillReport["rounds"][number][] = [];
+  const { onStep } = operation;
+  const told: { round: DrillRound; series: DrillSeries }[] = [];
   const left: string[] = [];
   try {
-    await onPrimary(cluster, makeTable);
-    for (let round = 1; round <= request.rounds; round += 1) {
-      const fault = faultOf(request.fault, request.lastsMs);
-      const { program } = request;
-      const told = await runRound(cluster, { round, fault, program, timeoutMs, signal, onStep });
-      rounds.push(told.round);
-      series.push(told.series);
+    await makeDrillTable(cluster);
+    for (let round = 1; round <= rehearsal.rounds; round += 1) {
+      const one = await runRound(cluster, { ...rehearsal, ...operation, round });
+      told.push(one);
       // Nothing is rehearsed on a cluster that has not come through the last time.
-      if (!told.round.cameBack) break;
+      if (!one.round.cameBack) break;
     }
   } finally {
     left.push(...(await tidy(cluster)));
-    if (rounds.length === 0) for (const text of left) onStep(text);
+    if (told.length === 0) for (const text of left) onStep(text);
   }
-  const { postgresVersion } = status;
-  const members = status.members.map(({ name }) => name);
-  const facts = { cluster: cluster.place.name, fault: request.fault, postgresVersion, members };
-  return { report: reportOf({ ...facts, sync: sync.mode, rounds, left }), series };
+  const report = reportOf({
+    cluster: cluster.place.name,
+    fault: rehearsal.name,
+    postgresVersion: status.postgresVersion,
+    members: status.members.map(({ name }) => name),
+    sync: sync.mode,
+    rounds: told.map(({ round }) => round),
+    left,
+  });
+  return { report, series: told.map(({ series }) => series) };
+}
+
+/** What clients need before they begin. @throws UnderstudyError as makeTable, and NO_PRIMARY. */
+export async function makeDrillTable(cluster: LocalCluster): Promise<void> {
+  await onPrimary(cluster, makeTable);
 }
 
 /** Wakes and removes what a drill that was killed has left. */
@@ -154,7 +179,7 @@ async function tidy(cluster: LocalCluster): Promise<string[]> {
 /** @throws UnderstudyError NO_PRIMARY when none is found in time. */
 async function onPrimary<T>(
   cluster: LocalCluster,
-  work: (client: import("pg").Client) => Promise<T>,
+  work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const search = new HostSearch({
     password: cluster.secrets.application,

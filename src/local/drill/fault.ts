@@ -1,10 +1,11 @@
-// The faults that a drill can make: what each does to the primary, how it is told, and what is to be
-// undone. All of them are things that happen by themselves one day.
+// The faults that a drill can make: what each does to the primary, how it is told, and what is to
+// be undone. All of them are things that happen by themselves one day.
 import { DatabaseSync } from "node:sqlite";
+import { findAgentsOf } from "../../agent/agent-processes.ts";
 import { findDeadmen } from "../../agent/deadman/deadmen.ts";
 import { memberPaths } from "../../agent/member-paths.ts";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
-import { identityOf, isAlive, killServer } from "../../postgres/processes.ts";
+import { killServer } from "../../postgres/processes.ts";
 import { isWithoutAgent, startAgent, type AgentProgram } from "../agents.ts";
 import { askAgent, readRecord, recordMember, type LocalCluster } from "../cluster.ts";
 import { findOwner } from "../owner.ts";
@@ -23,7 +24,6 @@ export type DrillFault = (typeof DRILL_FAULTS)[number];
 export interface Target {
   readonly cluster: LocalCluster;
   readonly member: string;
-  readonly agentPid: number;
   /** The best standby. */
   readonly successor: string;
   readonly program: AgentProgram;
@@ -85,17 +85,18 @@ const MEMBER_DEATH: Fault = {
   lastsMs: null,
   comesBackAfter: "undoing",
   inflict: async (target, undoing) => {
-    const { cluster, member, agentPid, signal } = target;
-    const { data: dataDir } = memberPaths(cluster.paths.root, member);
-    const agent = identityOf(agentPid);
+    const { cluster, member, signal } = target;
+    const { root } = cluster.paths;
+    const { data: dataDir } = memberPaths(root, member);
+    const agents = findAgentsOf(root, member).map(({ stat }) => stat.pid);
     undoing.defer(async () => {
-      if (agent !== null && isAlive(agent)) process.kill(agent.pid, "SIGCONT");
+      for (const pid of agents) send(pid, "SIGCONT");
       await bringAgentBack(target);
     });
     // While it stands still it starts no deadman in the place of the one that dies.
-    if (agent !== null) process.kill(agent.pid, "SIGSTOP");
-    for (const { pid } of findDeadmen(dataDir)) killOne(pid);
-    if (agent !== null && isAlive(agent)) killOne(agent.pid);
+    for (const pid of agents) send(pid, "SIGSTOP");
+    for (const { pid } of findDeadmen(dataDir)) send(pid, "SIGKILL");
+    for (const pid of agents) send(pid, "SIGKILL");
     await killServer({ dataDir, timeoutMs: KILL_LIMIT_MS, signal });
   },
 };
@@ -108,8 +109,8 @@ function freezeFor(lastsMs: number): Fault {
     describeUndo: (member) => `${member} goes on`,
     lastsMs,
     comesBackAfter: "undoing",
-    inflict: async ({ cluster, member, agentPid }, undoing) => {
-      const frozen = await freezeMember(cluster, { member, agentPid });
+    inflict: async ({ cluster, member }, undoing) => {
+      const frozen = await freezeMember(cluster, member);
       undoing.defer(() => frozen.thaw());
     },
   };
@@ -172,9 +173,10 @@ export async function bringAgentBack(
   await startAgent({ root, member, program, owner: await findOwner(cluster.file.osUser) });
 }
 
-function killOne(pid: number): void {
+/** A process that has ended meanwhile is no failure. */
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (thrown) {
     if (codeOf(thrown) !== "ESRCH") throw thrown;
   }

@@ -1,10 +1,11 @@
 // Stops all processes of a member by a signal, as a paused machine or container does, and lets them
-// go on. Whatever becomes of the drill, they go on: a shell of its own waits for the drill's end and
-// wakes them, and should that be killed as well, a file tells `drill --clean` which they are.
+// go on. Whatever becomes of the drill, they go on: a shell of its own waits for the drill's end
+// and wakes them, and should that be killed as well, a file tells `drill --clean` which they are.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { findAgentsOf } from "../../agent/agent-processes.ts";
 import { findDeadmen } from "../../agent/deadman/deadmen.ts";
 import { writeWhole } from "../../agent/cluster-file.ts";
 import { memberPaths } from "../../agent/member-paths.ts";
@@ -22,11 +23,9 @@ export interface Frozen {
 const GUARD = 'pids=; while read -r pid; do pids="$pids $pid"; done; kill -CONT $pids';
 
 /** @throws UnderstudyError REFUSED when one of them may not be signalled: all go on again then. */
-export async function freezeMember(
-  cluster: LocalCluster,
-  of: { member: string; agentPid: number },
-): Promise<Frozen> {
-  const { data } = memberPaths(cluster.paths.root, of.member);
+export async function freezeMember(cluster: LocalCluster, member: string): Promise<Frozen> {
+  const { root } = cluster.paths;
+  const { data } = memberPaths(root, member);
   const frozen: ProcessIdentity[] = [];
   const guard = startGuard();
   const stop = async (pids: readonly number[]) => {
@@ -43,7 +42,9 @@ export async function freezeMember(
     await endGuard(guard);
   };
   try {
-    await stop([of.agentPid, ...findDeadmen(data).map(({ pid }) => pid)]);
+    // The deadman before all: it ends a server whose agent stands still.
+    await stop(findDeadmen(data).map(({ pid }) => pid));
+    await stop(findAgentsOf(root, member).map(({ stat }) => stat.pid));
     const { postmaster } = surveyServer(data);
     // Only the postmaster forks: with it stopped, the list of the others is complete.
     if (postmaster !== null) await stop([postmaster.pid]);
@@ -99,7 +100,8 @@ async function endGuard(guard: ChildProcess): Promise<void> {
 }
 
 function wake(processes: readonly ProcessIdentity[]): void {
-  // The server first: an agent that finds its own server standing still would draw conclusions.
+  // The server first, the deadman last: each would draw conclusions from the others' standing
+  // still.
   for (const each of processes.toReversed()) sendTo(each, "SIGCONT");
 }
 

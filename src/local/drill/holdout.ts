@@ -1,6 +1,6 @@
-// A client that never lets go of one member: whatever the others do, it writes there as soon as, and
-// for as long as, that member takes writes. Two primaries at once are seen by this and by nothing
-// else: an application that moves on never asks the old one again.
+// A client that never lets go of one member: whatever the others do, it writes there as soon as,
+// and for as long as, that member takes writes. Two primaries at once are seen by this and by
+// nothing else: an application that moves on never asks the old one again.
 import { setTimeout as delay } from "node:timers/promises";
 import { connectTo, isPrimary, type AppConnection, type ConnectOptions } from "./app-client.ts";
 import type { AppHost } from "./app-client.ts";

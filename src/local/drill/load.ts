@@ -1,5 +1,5 @@
-// The drill's clients, all at once: one application that writes, one holdout for each member, and as
-// many readers as there are standbys.
+// The drill's clients, all at once: one application that writes, one holdout for each member, and
+// as many readers as there are standbys.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../../core/errors.ts";
 import type { RecordMember } from "../../core/record.ts";
@@ -21,7 +21,10 @@ export interface LoadOptions {
   /** Whom a reader begins with: standbys first. */
   readonly primary: string;
   readonly password: Secret;
-  /** The first number that a writer of this load may have; they take as many as there are members, and one more. */
+  /**
+   * The first number that a writer of this load may have; they take as many as there are members,
+   * and one more.
+   */
   readonly firstWriter: number;
 }
 
@@ -50,14 +53,19 @@ export class Load implements AsyncDisposable {
     ];
   }
 
-  /** The moments at which the application was answered, which alone says whether writes stand still. */
+  /**
+   * The moments at which the application was answered, which alone says whether writes stand still.
+   */
   get writtenMs(): readonly number[] {
     return this.ledger.acknowledged
       .filter(({ writer }) => writer === this.#application)
       .map(({ atMs }) => atMs);
   }
 
-  /** @throws UnderstudyError TIMED_OUT when the clients find nobody to work with; the signal's reason. */
+  /**
+   * @throws UnderstudyError TIMED_OUT when the clients find nobody to work with; the signal's
+   * reason.
+   */
   async warmUp(signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + WARM_UP.limitMs;
     const isWarm = () =>

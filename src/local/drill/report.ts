@@ -1,6 +1,5 @@
 // What a drill found, as data: for the table, for --json and for the picture.
 import { API_VERSION } from "../../core/spec.ts";
-import type { DrillFault } from "./fault.ts";
 import type { MemberChange, RecordLook } from "./cluster-watch.ts";
 import { spreadOf, type Acknowledgement, type Gap, type Spread } from "./statistics.ts";
 
@@ -9,7 +8,10 @@ export interface DrillEvent {
   readonly atMs: number;
   /** Null: of the drill itself. */
   readonly member: string | null;
-  /** Of the members' own: as in `understudy events`. The drill's are "fault", "undone" and "streams-again". */
+  /**
+   * Of the members' own: as in `understudy events`. The drill's are "fault", "undone" and
+   * "streams-again".
+   */
   readonly event: string;
   readonly message: string;
 }
@@ -35,12 +37,18 @@ export interface DrillRound {
   readonly reads: { readonly answered: number; readonly gap: Gap | null };
   /** Acknowledged rows that the present primary has not; null when they could not be counted. */
   readonly lost: number | null;
-  /** Rows that the old primary accepted when the new one already did; and how many of those are lost. */
+  /**
+   * Rows that the old primary accepted when the new one already did; and how many of those are
+   * lost.
+   */
   readonly doubled: number;
   readonly doubledAndLost: number | null;
   /** Rows that are there more than once. */
   readonly repeated: number;
-  /** How long until the old primary streamed again, and after what; null where it does not, or need not. */
+  /**
+   * How long until the old primary streamed again, and after what; null where it does not, or need
+   * not.
+   */
   readonly rejoin: {
     readonly ms: number;
     readonly after: string;
@@ -67,7 +75,8 @@ export interface DrillReport {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: "DrillReport";
   readonly cluster: string;
-  readonly fault: DrillFault;
+  /** One of the drill's faults, or what a benchmark calls its own. */
+  readonly fault: string;
   readonly postgresVersion: string | null;
   readonly members: readonly string[];
   readonly sync: "off" | "on";

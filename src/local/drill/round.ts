@@ -1,4 +1,5 @@
-// One round of a drill: clients at work, one fault, and what the clients and the members made of it.
+// One round of a drill: clients at work, one fault, and what the clients and the members made of
+// it.
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../../core/errors.ts";
 import type { ClusterRecord } from "../../core/record.ts";
@@ -28,7 +29,9 @@ const ROWS_LIMIT_MS = 10_000;
 /** A successor that has not come by then does not come by itself. */
 const TAKEOVER_LIMIT_MS = 60_000;
 const POLL_MS = 5;
-/** A cluster that is whole is looked at once more after this: it may have been for a moment only. */
+/**
+ * A cluster that is whole is looked at once more after this: it may have been for a moment only.
+ */
 const STEADY_MS = 300;
 
 /**
@@ -77,7 +80,7 @@ async function chooseTarget(
   const [successor] = standbys;
   if (primary === undefined || "unreachable" in primary || successor === undefined)
     throw new UnderstudyError("REFUSED", `${cluster.place.name} is not healthy any more`);
-  return { cluster, member: leader, agentPid: primary.agentPid, successor, program, signal };
+  return { cluster, member: leader, successor, program, signal };
 }
 
 /** The fault, its end, and the way back. */

@@ -1,4 +1,5 @@
-// What a drill's measurements say: gaps, medians, lost rows, rows that two primaries accepted. Pure.
+// What a drill's measurements say: gaps, medians, lost rows, rows that two primaries accepted.
+// Pure.
 
 /** One row for which a client got its answer. */
 export interface Acknowledgement {
@@ -61,7 +62,9 @@ export function spreadOf(numbers: readonly number[]): Spread | null {
   return { median: median(numbers), min: Math.min(...numbers), max: Math.max(...numbers) };
 }
 
-/** Acknowledged rows that are in none of the ranges, in the order in which they were acknowledged. */
+/**
+ * Acknowledged rows that are in none of the ranges, in the order in which they were acknowledged.
+ */
 export function missingRows<Row extends Pick<Acknowledgement, "writer" | "n">>(
   acknowledged: readonly Row[],
   present: readonly RowRange[],
@@ -86,8 +89,8 @@ function isWithin(ranges: readonly RowRange[], n: number): boolean {
 }
 
 /**
- * Rows that were acknowledged in a reign (one member on one timeline) after a later one had begun to
- * acknowledge: then there were two primaries.
+ * Rows that were acknowledged in a reign (one member on one timeline) after a later one had begun
+ * to acknowledge: then there were two primaries.
  */
 export function acceptedTwice(acknowledged: readonly Acknowledgement[]): Acknowledgement[] {
   const begun = new Map<string, number>();

@@ -61,9 +61,13 @@ export async function readSomething({ client }: AppConnection): Promise<void> {
   await client.query(`SELECT n FROM ${DRILL_SCHEMA}.written LIMIT 1`);
 }
 
-/** Everything that a member has of the drill's rows, and how many are there more than once. */
+/**
+ * Everything that a member has of the drill's rows, and how many are there more than once.
+ * @param from of each writer, the least number that is wanted: all of all others
+ */
 export async function presentRows(
   client: Client,
+  from: ReadonlyMap<number, number> = new Map(),
 ): Promise<{ ranges: readonly RowRange[]; repeated: number }> {
   const { rows: known } = await client.query<{ is_there: boolean }>(
     `SELECT pg_catalog.to_regclass('${DRILL_SCHEMA}.written') IS NOT NULL AS is_there`,
@@ -72,8 +76,14 @@ export async function presentRows(
   const { rows } = await client.query<Record<"writer" | "first" | "last" | "more", string>>(
     `SELECT writer, min(n) AS first, max(n) AS last, sum(times - 1) AS more
        FROM (SELECT writer, n, times, n - row_number() OVER (PARTITION BY writer ORDER BY n) AS run
-               FROM (SELECT writer, n, count(*) AS times FROM ${DRILL_SCHEMA}.written GROUP BY 1, 2) each) one
+               FROM (SELECT writer, n, count(*) AS times
+                       FROM ${DRILL_SCHEMA}.written
+                       LEFT JOIN unnest($1::int[], $2::bigint[]) AS wanted (writer, least)
+                            USING (writer)
+                      WHERE n >= coalesce(least, 0)
+                      GROUP BY writer, n) AS each) AS one
       GROUP BY writer, run`,
+    [[...from.keys()], [...from.values()]],
   );
   return {
     ranges: rows.map(({ writer, first, last }) => ({

@@ -1,5 +1,5 @@
-// What one round has come to: from what the clients were promised, what the primary has, and what the
-// members wrote down.
+// What one round has come to: from what the clients were promised, what the primary has, and what
+// the members wrote down.
 import type { Entry } from "../../agent/journal.ts";
 import type { ClusterStatus } from "../../core/cluster-status.ts";
 import type { ClusterRecord } from "../../core/record.ts";

@@ -1,6 +1,6 @@
 // The picture of a drill, as SVG: above, the writes around the fault, each a line, and the time in
-// which there are none; below, the whole of it, with what each member was; then the moments in words.
-// Pure: data in, text out.
+// which there are none; below, the whole of it, with what each member was; then the moments in
+// words. Pure: data in, text out.
 import type { DrillReport, DrillRound, DrillSeries } from "../report.ts";
 import { badge } from "./badge.ts";
 import { drawLanes, lanesHeight } from "./lanes.ts";

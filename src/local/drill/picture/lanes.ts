@@ -1,5 +1,5 @@
-// The lower part of the picture: the whole of the drill on one axis, with a lane for writes, one for
-// reads, and one for each member that shows what it was. Pure.
+// The lower part of the picture: the whole of the drill on one axis, with a lane for writes, one
+// for reads, and one for each member that shows what it was. Pure.
 import type { MemberLook } from "../cluster-watch.ts";
 import type { DrillSeries } from "../report.ts";
 import { badge } from "./badge.ts";

@@ -1,5 +1,5 @@
-// How the picture looks: one set of colours for light and one for dark surroundings, each with enough
-// contrast to be read, and told apart by people who do not tell red from green.
+// How the picture looks: one set of colours for light and one for dark surroundings, each with
+// enough contrast to be read, and told apart by people who do not tell red from green.
 
 export const THEME = `
   .drill { --paper: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --panel: #f6f8fa;

@@ -1,5 +1,5 @@
-// The upper part of the picture: each acknowledged write around the fault as one line, in the colour
-// of the member that acknowledged it, and the pause between them. Pure.
+// The upper part of the picture: each acknowledged write around the fault as one line, in the
+// colour of the member that acknowledged it, and the pause between them. Pure.
 import type { DrillRound, DrillSeries } from "../report.ts";
 import { badge } from "./badge.ts";
 import { placeMoments, type Moment } from "./moments.ts";
