@@ -13,7 +13,7 @@ import type { Member } from "./member.ts";
 
 const TICK_MS = 2_000;
 /** A steady pass is repeated this often when nothing has changed. */
-const STEADY_MS = 10_000;
+const STEADY_MS = { calm: 10_000, uneasy: 2_000 };
 /** How long a successor may take before the old primary takes the lease back. */
 const HANDOVER_LIMIT_MS = 5_000;
 /** After this whoever asked has most likely given up. */
@@ -68,6 +68,8 @@ export interface AgentOptions<M> {
   readonly effects: Effects<M>;
   /** Reads the specification anew. */
   readonly rereadFile: () => Promise<void>;
+  /** Whether a steady pass may wait: all is as it should be. Always, where nothing is said. */
+  readonly isCalm?: () => boolean;
 }
 
 export class Agent<M extends LoopMember = Member> {
@@ -82,7 +84,7 @@ export class Agent<M extends LoopMember = Member> {
   #generation: number | null = null;
   #appliedGeneration: number | null = null;
   /** What was last done to its end: it is not done again at once where nothing has changed. */
-  #settled: { key: string; untilMs: number } | null = null;
+  #settled: { key: string; sinceMs: number; steady: boolean } | null = null;
   #adopted = false;
   #handoverSinceMs: number | null = null;
   /** Of this member to become writable under its lease, since it last was. */
@@ -258,7 +260,11 @@ export class Agent<M extends LoopMember = Member> {
     if (this.#failure?.rule === rule && this.#member.clock.nowMs() < this.#failure.retryAtMs)
       return false;
     const settled = this.#settled;
-    return settled?.key !== `${rule} ${key}` || this.#member.clock.nowMs() > settled.untilMs;
+    if (settled?.key !== `${rule} ${key}`) return true;
+    const isCalm = this.#options.isCalm?.() ?? true;
+    const steadyMs = isCalm ? STEADY_MS.calm : STEADY_MS.uneasy;
+    const pause = settled.steady ? steadyMs : RETRY_MS.first;
+    return this.#member.clock.nowMs() - settled.sinceMs > pause;
   }
 
   #perform(what: {
@@ -285,11 +291,8 @@ export class Agent<M extends LoopMember = Member> {
           // It is not in the record any more: there is nothing left to do for it.
           if (effect === "retire") this.end();
           if (steady) this.#appliedGeneration = generation;
-          const pause = steady ? STEADY_MS : RETRY_MS.first;
-          this.#settled = {
-            key: `${decision.rule} ${key}`,
-            untilMs: this.#member.clock.nowMs() + pause,
-          };
+          const sinceMs = this.#member.clock.nowMs();
+          this.#settled = { key: `${decision.rule} ${key}`, sinceMs, steady };
         },
         reject: (reason) => this.#failed(decision, reason),
       },

@@ -13,6 +13,7 @@ import type { MemberPaths } from "./member-paths.ts";
 import type { PositionProbe } from "./probe.ts";
 import type { Session } from "./session.ts";
 import type { SyncKeeping } from "./sync/sync-keeping.ts";
+import type { Supply } from "./supply.ts";
 import type { Witness } from "./witness.ts";
 
 /** The PostgreSQL roles of Understudy's own. */
@@ -38,6 +39,7 @@ export interface Member {
   readonly witness: Witness;
   readonly leaderWatch: LeaderWatch;
   readonly sync: SyncKeeping;
+  readonly supply: Supply;
   readonly log: Journal;
   /** The specification as it was last read. */
   file(): ClusterFile;

@@ -25,6 +25,10 @@ export interface Position {
   readonly receiver: string | null;
 }
 
+/**
+ * A walreceiver that begins where everything was replayed before shows a segment's start until more
+ * arrives: what has been received is then behind what has been replayed.
+ */
 const POSITION = `
 SELECT r AS "inRecovery",
        CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
@@ -38,7 +42,7 @@ SELECT r AS "inRecovery",
        (SELECT status FROM pg_stat_wal_receiver) AS "receiver",
        pg_postmaster_start_time() || ' ' || pg_conf_load_time() AS "settingsAsOf",
        CASE WHEN NOT r THEN NULL
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN
+            WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN
               CASE WHEN (SELECT status FROM pg_stat_wal_receiver) = 'streaming' THEN 0 END
             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
        END::float8 AS "replayLagSeconds"

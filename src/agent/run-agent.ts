@@ -31,6 +31,7 @@ import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
 import { Session } from "./session.ts";
+import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
 import { SyncWatch } from "./sync/sync-watch.ts";
 import { LocalWitness } from "./witness.ts";
@@ -155,6 +156,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     witness,
     leaderWatch,
     sync,
+    supply: new Supply(systemClock),
     log,
     file: () => file,
     event: (entry) => {
@@ -172,6 +174,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     leaderIsGone: (record) => leaderWatch.isGone(record),
     effects: EFFECTS,
     rereadFile,
+    isCalm: () => isFed(positions),
   });
   agent = running;
   using _syncWatch = new SyncWatch({ member, agent: running });
@@ -249,6 +252,11 @@ function leasePosition({ latest }: PositionProbe): { lsn: string | null; timelin
   return latest === null || latest.inRecovery
     ? { lsn: null, timeline: null }
     : { lsn: latest.writeLsn, timeline: latest.timeline };
+}
+
+/** A standby that receives nothing is looked after more often. */
+function isFed({ latest }: PositionProbe): boolean {
+  return latest === null || !latest.inRecovery || latest.receiver === "streaming";
 }
 
 /** As this process was started, without the program's own name. */

@@ -1,14 +1,18 @@
 // What this agent answers about its member: read fresh from the server when asked, null where
 // nothing is known.
 import { API_VERSION } from "../core/spec.ts";
+import { formatLsnOrNull, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
 import { slotNameOf } from "../core/name.ts";
 import { describeQuorum } from "../core/protocol/quorum.ts";
 import { lastLeader } from "../core/record.ts";
 import { isFenced } from "../core/record-changes.ts";
+import { slotWarnings } from "../core/slot-warnings.ts";
 import { termOfTimeline } from "../core/protocol/election.ts";
 import type { Ground } from "../core/protocol/situation.ts";
-import { readControlData } from "../postgres/control-data.ts";
+import { readControlData, type ControlData } from "../postgres/control-data.ts";
+import { factsOf } from "../postgres/majors.ts";
+import { readSlots, type ReplicationSlot } from "../postgres/slots.ts";
 import { inspectStorage, storageOf } from "../postgres/storage.ts";
 import { isKnownToFollow } from "./effects/follow.ts";
 import { writableLeader, type Member } from "./member.ts";
@@ -37,6 +41,7 @@ interface SettingTrouble {
 interface Facts extends SettingTrouble {
   readonly position: Position | null;
   readonly replication: MemberStatus["replication"];
+  readonly slots: MemberStatus["slots"];
 }
 
 /** No server of it lives. */
@@ -80,7 +85,7 @@ export class StatusReader {
     const { record } = member.keeper;
     const address = record?.members[member.name];
     const { position } = facts;
-    const upstream = ground === "standby" ? writableLeader(record) : null;
+    const upstream = ground === "standby" ? upstreamOf(member) : null;
     const reached = position === null ? null : reachOf(position, member.memory).timeline;
     const timeline = reached ?? control?.timeline ?? null;
     return {
@@ -104,10 +109,12 @@ export class StatusReader {
       writeLsn: position?.writeLsn ?? null,
       flushLsn: position?.flushLsn ?? null,
       replayLsn: position?.replayLsn ?? null,
+      needsWalFrom: needsWalFrom(position, control),
       replayLagSeconds: position?.replayLagSeconds ?? null,
-      upstream: upstream?.name ?? null,
+      upstream,
       slot: upstream === null ? null : slotNameOf(member.name),
       replication: facts.replication,
+      slots: facts.slots,
       progress: input.progress,
       pendingRestart: facts.pendingRestart,
       warnings: warningsOf(input, facts),
@@ -117,13 +124,19 @@ export class StatusReader {
 
   async #readFacts(ground: Ground): Promise<Facts> {
     if (ground !== "primary" && ground !== "standby")
-      return { position: null, replication: [], ...NO_TROUBLE };
+      return { position: null, replication: [], slots: [], ...NO_TROUBLE };
     const { session, positions } = this.#member;
-    const [position, replication] = await Promise.all([
+    const [position, replication, slots] = await Promise.all([
       positions.read().catch(() => null),
       readReplication(session).catch(() => []),
+      readSlots(session).catch(() => []),
     ]);
-    return { position, replication, ...(await this.#settingTrouble(position)) };
+    return {
+      position,
+      replication,
+      slots: slotStatuses(slots, position),
+      ...(await this.#settingTrouble(position)),
+    };
   }
 
   /** pg_settings has hundreds of rows; it changes with a start or a reload alone. */
@@ -134,6 +147,29 @@ export class StatusReader {
     if (trouble !== null) this.#settings = { as: position.settingsAsOf, trouble };
     return trouble ?? NO_TROUBLE;
   }
+}
+
+/** Null as long as there is no primary that anybody could follow. */
+function upstreamOf({ keeper, supply }: Member): string | null {
+  const leader = writableLeader(keeper.record);
+  return leader === null ? null : (supply.upstreamIn(keeper.record?.members ?? {}) ?? leader.name);
+}
+
+function needsWalFrom(position: Position | null, control: ControlData | null): string | null {
+  if (position === null) return null;
+  return position.inRecovery ? position.flushLsn : formatLsnOrNull(control?.redoLsn ?? null);
+}
+
+function slotStatuses(
+  slots: readonly ReplicationSlot[],
+  position: Position | null,
+): MemberStatus["slots"] {
+  const end = parseLsnOrNull(position?.writeLsn ?? null);
+  return slots.map(({ restartLsn, name, kind, active, lost, failover, synced }) => {
+    const heldBytes =
+      restartLsn === null || end === null ? null : lsnDistance({ from: restartLsn, to: end });
+    return { name, kind, active, heldBytes, lost, failover, synced };
+  });
 }
 
 function roleOf(ground: Ground): MemberStatus["role"] {
@@ -224,5 +260,8 @@ function warningsOf(input: Reading, facts: Facts): string[] {
     warnings.push(
       `${facts.pendingRestart.join(", ")} changed and waits for a restart: understudy restart`,
     );
-  return warnings;
+  const { major } = input.member.file().installation;
+  const isPrimary = input.ground === "primary";
+  const canCarryOver = factsOf(major).logicalFailoverSlots;
+  return [...warnings, ...slotWarnings({ slots: facts.slots, isPrimary, canCarryOver })];
 }

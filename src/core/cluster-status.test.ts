@@ -76,10 +76,12 @@ function member(name: string, change: Partial<MemberStatus> = {}): MemberStatus 
     writeLsn: "0/5000000",
     flushLsn: "0/5000000",
     replayLsn: "0/5000000",
+    needsWalFrom: "0/5000000",
     replayLagSeconds: 0,
     upstream: "demo-1",
     slot: `understudy_${name.replaceAll("-", "_")}`,
     replication: [],
+    slots: [],
     progress: null,
     pendingRestart: [],
     warnings: [],
@@ -165,6 +167,24 @@ describe("the status of a cluster", () => {
     assert.equal(only(status, "demo-2").replayLagBytes, 16 * 1024 * 1024);
     assert.equal(only(status, "demo-10").receiveLagBytes, 0);
     assert.equal(status.state, "healthy");
+  });
+
+  it("asks the one that a cascaded standby streams from, and not the primary, whether it does", () => {
+    const alone = { ...PRIMARY, replication: [peer("demo-2")] };
+    const cascaded = member("demo-10", { upstream: "demo-2" });
+    const sender = member("demo-2", { replication: [peer("demo-10")] });
+    const status = statusOf({ "demo-1": alone, "demo-2": sender, "demo-10": cascaded });
+    assert.equal(status.state, "healthy");
+    assert.equal(only(status, "demo-10").upstream, "demo-2");
+    assert.equal(only(status, "demo-10").sync, null);
+    assert.equal(only(status, "demo-10").receiveLagBytes, 0);
+    const denied = statusOf({ "demo-1": alone, "demo-10": cascaded });
+    assert.match(only(denied, "demo-10").reason ?? "", /but demo-2 does not show it/);
+    const silent = { "demo-1": alone, "demo-2": { unreachable: "no" }, "demo-10": cascaded };
+    assert.match(
+      only(statusOf(silent), "demo-10").reason ?? "",
+      /from demo-2, which does not answer/,
+    );
   });
 
   it("does not believe a standby that streams on its own word", () => {

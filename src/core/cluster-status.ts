@@ -1,25 +1,19 @@
 // The status of a whole cluster: what `understudy status --json` prints, computed from the record
 // and from what each agent answered. Pure. A value that nobody knows is null, and what is unknown
 // is never healthy.
-import { takesReaders } from "./cascade.ts";
+import { isDelayed, takesReaders } from "./cascade.ts";
 import { MEMBER_KEYS } from "./config/member-keys.ts";
 import { connectionUrl } from "./connection-url.ts";
-import { lsnDistance, parseLsnOrNull, type Lsn } from "./lsn.ts";
-import type {
-  MemberRole,
-  MemberState,
-  MemberStatus,
-  Progress,
-  ReplicationPeer,
-} from "./member-status.ts";
+import type { MemberRole, MemberState, MemberStatus, Progress } from "./member-status.ts";
 import type { ClusterRecord, RecordMember } from "./record.ts";
 import { isFenced } from "./record-changes.ts";
+import { carryOverWarnings } from "./slot-warnings.ts";
 import { API_VERSION } from "./spec.ts";
+import { doubtOf, lagOf, peerOf, senderOf, syncOf, type SyncState } from "./streaming.ts";
 import { syncStatusOf, syncWarnings, type SyncStatus } from "./sync-status.ts";
 
 export const CLUSTER_STATES = ["healthy", "degraded", "no-primary", "paused"] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
-export type SyncState = "async" | "sync" | "quorum";
 
 export interface ClusterMember {
   readonly name: string;
@@ -42,6 +36,10 @@ export interface ClusterMember {
   readonly replayLagSeconds: number | null;
   /** As the primary counts it; null on a primary and where the primary does not show the member. */
   readonly sync: SyncState | null;
+  /** The member that a standby streams from; null on a primary and where there is nobody. */
+  readonly upstream: string | null;
+  /** How long it holds back what it receives, in milliseconds; null: not at all. */
+  readonly delayMs: number | null;
   readonly slot: string | null;
   readonly progress: Progress | null;
   /** Whether applications are to read from it, once it is a standby that streams. */
@@ -115,6 +113,7 @@ export function summarize(question: Question): ClusterStatus {
       ...claimWarnings({ record, claimants, primary, statuses }),
       ...clusterWarnings(record, statuses),
       ...syncWarnings(record, primary),
+      ...carryOverWarnings(record, { primary, standbys: standbysIn(statuses) }),
       ...question.extraWarnings,
     ],
   };
@@ -139,6 +138,13 @@ function saysPrimary(answer: MemberAnswer | undefined): boolean {
   return answered(answer)?.role === "primary";
 }
 
+function standbysIn(statuses: Question["statuses"]): MemberStatus[] {
+  return namesInOrder(statuses.keys()).flatMap((name) => {
+    const answer = answered(statuses.get(name));
+    return answer?.role === "standby" ? [answer] : [];
+  });
+}
+
 function primaryOf(
   record: ClusterRecord,
   claimants: readonly string[],
@@ -161,8 +167,17 @@ function stateOf(facts: {
   const ready = primary.state === "running" && primary.term === record.term;
   if (!ready || record.switchover !== null) return "degraded";
   const others = members.filter((member) => member.name !== primary.name);
-  if (!others.every((member) => member.state === "streaming")) return "degraded";
+  if (!others.every((member) => member.state === "streaming" || isHeldBack(member)))
+    return "degraded";
   return record.paused ? "paused" : "healthy";
+}
+
+/**
+ * A delayed standby that was started, or whose primary has changed, receives nothing before it has
+ * replayed what it has, which takes it as long as its delay.
+ */
+export function isHeldBack({ role, state, delayMs }: ClusterMember): boolean {
+  return role === "standby" && state === "catching-up" && delayMs !== null;
 }
 
 interface MemberFacts {
@@ -177,11 +192,12 @@ function memberOf(facts: MemberFacts): ClusterMember {
   const answer = facts.statuses.get(facts.name) ?? { unreachable: "it was not asked" };
   if ("unreachable" in answer) return unreachableMember(facts, answer.unreachable);
   const isStandby = answer.role === "standby" && answer.name !== facts.primary?.name;
-  const peer = isStandby ? peerOf(facts.primary, answer.name) : null;
+  const sender = isStandby ? senderOf(answer, facts) : null;
+  const peer = sender === null ? null : peerOf(sender, answer.name);
   const lag = isStandby ? lagOf(facts.primary, answer) : { receive: null, replay: null };
   const doubt =
     answer.state === "streaming"
-      ? doubtOf({ standby: answer, primary: facts.primary, peer, lag })
+      ? doubtOf({ standby: answer, primary: facts.primary, sender, peer, lag })
       : null;
   return {
     name: facts.name,
@@ -198,7 +214,8 @@ function memberOf(facts: MemberFacts): ClusterMember {
     receiveLagBytes: lag.receive,
     replayLagBytes: lag.replay,
     replayLagSeconds: isStandby ? answer.replayLagSeconds : null,
-    sync: syncOf(peer),
+    sync: sender === facts.primary ? syncOf(peer) : null,
+    upstream: isStandby ? answer.upstream : null,
     slot: answer.slot,
     progress: answer.progress,
     ...wishesFor(facts),
@@ -223,6 +240,7 @@ function unreachableMember(facts: MemberFacts, why: string): ClusterMember {
     replayLagBytes: null,
     replayLagSeconds: null,
     sync: null,
+    upstream: null,
     slot: null,
     progress: null,
     ...wishesFor(facts),
@@ -234,59 +252,15 @@ function wishesFor({
   place,
   name,
   record,
-}: MemberFacts): Pick<ClusterMember, "takesReads" | "fenced" | "settings"> {
+}: MemberFacts): Pick<ClusterMember, "delayMs" | "takesReads" | "fenced" | "settings"> {
   const set = MEMBER_KEYS.flatMap(({ name: key, show }) => {
     const { text, isDefault } = show(place);
     return isDefault ? [] : [[key, text] as const];
   });
   const fenced = isFenced(record, name);
-  return { takesReads: takesReaders(place) && !fenced, fenced, settings: Object.fromEntries(set) };
-}
-
-function peerOf(primary: MemberStatus | null, name: string): ReplicationPeer | null {
-  const rows = primary?.replication.filter((row) => row.applicationName === name) ?? [];
-  // While a walsender waits for a vanished receiver's time-out, a member shows twice.
-  return rows.find((row) => row.state === "streaming") ?? rows[0] ?? null;
-}
-
-interface Lag {
-  readonly receive: number | null;
-  readonly replay: number | null;
-}
-
-function lagOf(primary: MemberStatus | null, standby: MemberStatus): Lag {
-  const to = parseLsnOrNull(primary?.writeLsn);
-  const behind = (from: Lsn | null): number | null =>
-    from === null || to === null ? null : lsnDistance({ from, to });
-  return {
-    receive: behind(parseLsnOrNull(standby.flushLsn)),
-    replay: behind(parseLsnOrNull(standby.replayLsn)),
-  };
-}
-
-/** Why a standby that says "streaming" is not believed; null when it is proven. */
-function doubtOf(facts: {
-  standby: MemberStatus;
-  primary: MemberStatus | null;
-  peer: ReplicationPeer | null;
-  lag: Lag;
-}): string | null {
-  const { standby, primary, peer, lag } = facts;
-  if (standby.role !== "standby") return "it says that it streams, but not that it is a standby";
-  if (primary === null) return "it says that it streams, but there is no primary to confirm it";
-  if (standby.systemId !== primary.systemId)
-    return `its system identifier is not that of ${primary.name}`;
-  if (peer === null) return `it says that it streams, but ${primary.name} does not show it`;
-  if (peer.state !== "streaming") return `${primary.name} shows it as "${peer.state}"`;
-  if (standby.timeline === null || standby.timeline !== primary.timeline)
-    return `it is on timeline ${standby.timeline ?? "unknown"}, ${primary.name} on ${primary.timeline ?? "unknown"}`;
-  return lag.receive === null || lag.replay === null ? "its lag is not known" : null;
-}
-
-/** "potential" is a candidate for synchronous replication that nobody waits for. */
-function syncOf(peer: ReplicationPeer | null): SyncState | null {
-  if (peer === null) return null;
-  return peer.sync === "potential" ? "async" : peer.sync;
+  const delayMs = isDelayed(place) ? (place.tags.delayMs ?? null) : null;
+  const takesReads = takesReaders(place) && !fenced;
+  return { delayMs, takesReads, fenced, settings: Object.fromEntries(set) };
 }
 
 function anyVersion(statuses: Question["statuses"]): string | null {

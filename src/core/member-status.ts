@@ -37,6 +37,21 @@ export interface ReplicationPeer {
   readonly sync: "async" | "sync" | "quorum" | "potential";
 }
 
+/** A replication slot on the member's server, but for those that end with their connection. */
+export interface SlotStatus {
+  readonly name: string;
+  readonly kind: "physical" | "logical";
+  readonly active: boolean;
+  /** WAL that it keeps from being removed; null: it keeps none. */
+  readonly heldBytes: number | null;
+  /** The server gave up what it stood for. */
+  readonly lost: boolean;
+  /** Logical, 17 and newer: the server carries it over to standbys. */
+  readonly failover: boolean;
+  /** On a standby: it is such a copy. */
+  readonly synced: boolean;
+}
+
 export interface MemberStatus {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: "MemberStatus";
@@ -64,12 +79,19 @@ export interface MemberStatus {
   readonly writeLsn: string | null;
   readonly flushLsn: string | null;
   readonly replayLsn: string | null;
+  /**
+   * From where it would need WAL to follow another member: of a standby the end of what it has; of
+   * a primary its newest checkpoint's redo position, because a rewind goes back to that. Null while
+   * its server is down.
+   */
+  readonly needsWalFrom: string | null;
   /** 0 when everything received has been replayed, however idle the primary. */
   readonly replayLagSeconds: number | null;
   /** The member that this one streams from. */
   readonly upstream: string | null;
   readonly slot: string | null;
   readonly replication: readonly ReplicationPeer[];
+  readonly slots: readonly SlotStatus[];
   readonly progress: Progress | null;
   /** Names of parameters whose new value waits for a restart. */
   readonly pendingRestart: readonly string[];

@@ -4,6 +4,7 @@ import { UnderstudyError } from "./errors.ts";
 
 const MAX_CLUSTER_NAME = 40;
 const MAX_MEMBER_NAME = 50;
+const SLOT_PREFIX = "understudy_";
 
 /** @returns the name. @throws UnderstudyError NAME_INVALID saying what is wrong with it. */
 export function checkClusterName(name: string): string {
@@ -25,7 +26,12 @@ export function memberNameAt(cluster: string, ordinal: number): string {
  * 26.2.6).
  */
 export function slotNameOf(member: string): string {
-  return `understudy_${member.replaceAll("-", "_")}`;
+  return `${SLOT_PREFIX}${member.replaceAll("-", "_")}`;
+}
+
+/** Slots of other names are their users' own and are never touched. */
+export function isOurSlot(slot: string): boolean {
+  return slot.startsWith(SLOT_PREFIX);
 }
 
 function checkName(subject: { name: string; kind: "cluster" | "member"; limit: number }): string {

@@ -41,9 +41,11 @@ function primary(streaming: readonly string[]): MemberStatus {
     writeLsn: lsn,
     flushLsn: lsn,
     replayLsn: lsn,
+    needsWalFrom: lsn,
     replayLagSeconds: null,
     upstream: null,
     slot: null,
+    slots: [],
     replication: streaming.map((applicationName) => ({
       applicationName,
       state: "streaming",

@@ -2,7 +2,7 @@
 // standby streams, or when it is certain that this will not happen.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterMember, ClusterStatus } from "../core/cluster-status.ts";
-import { summarize, type MemberAnswer } from "../core/cluster-status.ts";
+import { isHeldBack, summarize, type MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus, Progress } from "../core/member-status.ts";
@@ -133,7 +133,7 @@ function isReady(
   member: ClusterMember,
   seen: { answer: MemberStatus; generation: number },
 ): boolean {
-  if (member.role !== "primary") return member.state === "streaming";
+  if (member.role !== "primary") return member.state === "streaming" || isHeldBack(member);
   const { progress, generation } = seen.answer;
   return (
     member.state === "running" &&
@@ -151,10 +151,12 @@ function hasCaughtUp(
   member: ClusterMember,
   of: { status: ClusterStatus; goals: Map<string, Lsn> },
 ): boolean {
+  // What holds back what it has received is not behind by that.
+  if (isHeldBack(member)) return true;
   if (member.state !== "streaming") return member.role === "primary";
   const primary = of.status.members.find(({ name }) => name === of.status.primary);
   const goal = of.goals.get(member.name) ?? parseLsnOrNull(primary?.writeLsn);
-  const replayed = parseLsnOrNull(member.replayLsn);
+  const replayed = parseLsnOrNull(member.delayMs === null ? member.replayLsn : member.flushLsn);
   if (goal === null || replayed === null) return false;
   of.goals.set(member.name, goal);
   return replayed >= goal;

@@ -2,6 +2,7 @@
 // where nothing is lost by that.
 import { memberPaths } from "../agent/member-paths.ts";
 import { MemberMemory } from "../agent/memory.ts";
+import { isDelayed } from "../core/cascade.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { Fork } from "../core/fork.ts";
@@ -85,7 +86,11 @@ async function candidatesAmong(
     const priority = tags?.priority ?? 0;
     candidates.push({ name, ...position, forks, timelineTerm, priority });
   }
-  return candidates.sort(compareCandidates);
+  // What is held back on purpose leads only where nobody else can, or where a person names it.
+  const prompt = candidates.filter(
+    ({ name }) => name === of.wanted || !isDelayed(of.record.members[name]),
+  );
+  return (prompt.length > 0 ? prompt : candidates).sort(compareCandidates);
 }
 
 function positionOf(status: MemberStatus): Position | null {

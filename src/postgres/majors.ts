@@ -24,6 +24,11 @@ export interface MajorFacts {
   readonly hasPgPromote: boolean;
   /** READ_REPLICATION_SLOT exists (55.4). */
   readonly hasReadReplicationSlot: boolean;
+  /**
+   * Logical slots made with failover = true are carried over to standbys (sync_replication_slots,
+   * synchronized_standby_slots; 47.2.3).
+   */
+  readonly logicalFailoverSlots: boolean;
   /** initdb makes checksums without being asked, and knows --no-data-checksums. */
   readonly checksumsDefault: boolean;
   /** password_encryption is scram-sha-256 by default. */
@@ -64,6 +69,7 @@ const TEN: MajorFacts = {
   hasSlotAdvance: false,
   hasPgPromote: false,
   hasReadReplicationSlot: false,
+  logicalFailoverSlots: false,
   checksumsDefault: false,
   scramDefault: false,
   builtinLocaleProvider: false,
@@ -111,7 +117,11 @@ const FIFTEEN: MajorFacts = {
   hasReadReplicationSlot: true,
 };
 
-const SEVENTEEN: MajorFacts = { ...FIFTEEN, builtinLocaleProvider: true };
+const SEVENTEEN: MajorFacts = {
+  ...FIFTEEN,
+  logicalFailoverSlots: true,
+  builtinLocaleProvider: true,
+};
 
 const MAJORS: Readonly<Record<Major, MajorFacts>> = {
   10: TEN,

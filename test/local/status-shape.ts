@@ -1,6 +1,6 @@
 // The shape of `status --json` as it was promised (issue 2, item 6): every key, and the type of its
 // value. `reason`, `progress`,
-// `takesReads`, `fenced` and `settings` of a member and `sync` came on top.
+// `takesReads`, `upstream`, `delayMs`, `fenced` and `settings` of a member and `sync` came on top.
 import assert from "node:assert/strict";
 import * as v from "valibot";
 
@@ -34,6 +34,8 @@ const memberSchema = v.strictObject({
   replayLagBytes: nullableNumber,
   replayLagSeconds: nullableNumber,
   sync: v.nullable(v.picklist(["async", "sync", "quorum"])),
+  upstream: v.nullable(v.string()),
+  delayMs: nullableNumber,
   slot: v.nullable(v.string()),
   progress: v.nullable(v.unknown()),
   takesReads: v.boolean(),

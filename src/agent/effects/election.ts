@@ -11,6 +11,7 @@ import {
 } from "../../core/protocol/election.ts";
 import { aheadOnDisk, describeDoubt, doubtOf } from "../../core/protocol/quorum.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
+import { isDelayed } from "../../core/cascade.ts";
 import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
@@ -20,6 +21,7 @@ import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
 import { reachOf, type WalReach } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
+import { endDelay } from "./end-delay.ts";
 import { saveAll, type SavedWal } from "./save-wal.ts";
 import { endOrphans, start } from "./start.ts";
 
@@ -35,7 +37,10 @@ export async function stepDown(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
   await endOrphans(member, signal);
   const ballots = await askOthers(member, record);
-  const hasSuccessor = ballots.some((ballot) => ballot.kind === "up" && !ballot.barred);
+  // A delayed one has more to replay than this member has to recover.
+  const hasSuccessor = ballots.some(
+    (ballot) => ballot.kind === "up" && !ballot.barred && ballot.delayed !== true,
+  );
   if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
   const gone = { leader: member.name, heir: null, term: record.term };
   const opened = await member.keeper.change((current) => openElection(current, gone));
@@ -91,6 +96,8 @@ export async function stand(context: EffectContext): Promise<void> {
     });
     return;
   }
+  // Before anything is taken: while it replays for long, another may come back that can lead.
+  if (isDelayed(record.members[member.name])) await endDelay(context);
   const old = formerLeaders(record).filter((name) => name !== member.name);
   const saved = old.length === 0 ? null : await saveAll(member, { from: old, signal });
   const doubt = await doubtAfter({ context, saved, ballots });
@@ -290,9 +297,10 @@ async function absent(
   return onDisk === null ? of : { ...of, onDisk };
 }
 
-function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {
+function tagsOf(record: ClusterRecord, name: string) {
   const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
-  return { priority, barred: nofailover || isFenced(record, name) };
+  const barred = nofailover || isFenced(record, name);
+  return { priority, barred, delayed: isDelayed(record.members[name]) };
 }
 
 function describeSaved(saved: SavedWal | null, old: string): string {

@@ -6,9 +6,9 @@ import type { ClusterRecord } from "../../core/record.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
 import type { Position } from "../probe.ts";
+import { askNeighbours } from "../neighbours.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
-import { dropUnusedSlots } from "./lead.ts";
 import { pruneHistories } from "./prune-histories.ts";
 import { historyOf, rememberFollowing, standingOf } from "./rejoin.ts";
 import {
@@ -18,6 +18,8 @@ import {
   writeStandbyMode,
   reloadSettings,
 } from "./settings.ts";
+import { keepSlots } from "./slots.ts";
+import { chooseSource, keepSupplied } from "./supply.ts";
 import { startAsStandby, stopServer } from "./start.ts";
 
 /** One pass; repeated with each tick and each change of the record. */
@@ -36,18 +38,31 @@ export async function follow(context: EffectContext): Promise<void> {
     await stopServer(context);
     return;
   }
-  const request = { record, upstream: leader.address, asPrimary: false };
+  const { isStreaming, stalledForMs } = await lookAtFlow(member, leader);
+  const source = await chooseSource(context, { leader, isStreaming });
+  const request = { record, upstream: source.address, asPrimary: false };
   const changed = await writeMemberSettings(member, request);
   const another = await followsAnother(member, request);
   if (another && needsRestartToFollow(member)) {
     await stopServer(context);
-    await startAsStandby(context, leader.address);
+    await startAsStandby(context, source.address);
   } else {
     await writeStandbyMode(member, request);
     if (changed || another) await reloadSettings(member, context.signal);
   }
-  await dropUnusedSlots(member);
+  await keepSlots(member, { record, neighbours: await askNeighbours(member, record) });
   await pruneHistories(member);
+  await keepSupplied(context, { leader, source, stalledForMs });
+}
+
+async function lookAtFlow(
+  member: Member,
+  leader: Leader,
+): Promise<{ isStreaming: boolean; stalledForMs: number }> {
+  const seen = await member.positions.read().catch(() => null);
+  const isStreaming = seen?.receiver === "streaming" && seen.timeline === leader.timeline;
+  const replayLsn = seen?.replayLsn ?? null;
+  return { isStreaming, stalledForMs: member.supply.noteFlow({ isStreaming, replayLsn }) };
 }
 
 /** It was proven for this very timeline, which is of the term that the record says. */

@@ -5,6 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
 import { MAX_HAND_OVER_LAG_BYTES } from "../../core/protocol/successor.ts";
+import { configuredUpstream, isDelayed } from "../../core/cascade.ts";
+import type { ClusterRecord } from "../../core/record.ts";
 import {
   beginSwitchover,
   isFenced,
@@ -33,6 +35,7 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
   if (record.switchover !== null)
     return `a switchover from ${record.switchover.from} to ${record.switchover.to} is under way`;
   if (isFenced(record, to)) return `${to} is fenced`;
+  if (isDelayed(address)) return `${to} is set to hold back what it receives`;
   const status = await askStatus(address, { timeoutMs: 2_000, signal }).catch((thrown: unknown) =>
     messageOf(thrown),
   );
@@ -43,10 +46,12 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
     return `${to} is ${status.state}${status.reason === null ? "" : ` (${status.reason})`}, it must be streaming`;
   const peers = await readReplication(member.session);
   const peer = peers.find(({ applicationName }) => applicationName === to);
-  if (peer === undefined) return `${to} does not stream from ${member.name}`;
+  // One that streams through another standby tells itself how far it is.
+  const isCascaded = status.upstream !== null && status.upstream !== member.name;
+  if (peer === undefined && !isCascaded) return `${to} does not stream from ${member.name}`;
   const own = await member.positions.read();
   const lag = lsnDistance({
-    from: parseLsnOrNull(peer.replayLsn) ?? (0n as Lsn),
+    from: parseLsnOrNull((peer ?? status).replayLsn) ?? (0n as Lsn),
     to: parseLsn(own.writeLsn ?? "0/0"),
   });
   if (lag > MAX_HAND_OVER_LAG_BYTES)
@@ -91,8 +96,8 @@ export async function handOver(situation: Situation & { to: string }): Promise<v
 }
 
 /** @returns the shutdown checkpoint: nothing of any commit lies behind it. */
-async function shutDown({ member, to, signal }: Situation & { to: string }): Promise<Lsn> {
-  await cutOffOthers(member, to);
+async function shutDown({ member, record, to, signal }: Situation & { to: string }): Promise<Lsn> {
+  await cutOffOthers(member, upstreamsOf(record, to));
   await member.session.close();
   await member.server.requestStop("fast");
   // Not until its processes are gone: they wait for the archiver, and nothing can be written any
@@ -129,14 +134,24 @@ async function hasEnded(member: Member): Promise<boolean> {
 /**
  * The shutdown waits for every connected standby, so one that lags or is silent would hold it up.
  */
-async function cutOffOthers({ session }: Member, to: string): Promise<void> {
+async function cutOffOthers({ session }: Member, needed: readonly string[]): Promise<void> {
   await session.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_replication
-      WHERE application_name <> $1
+      WHERE application_name <> ALL ($1)
         AND (state <> 'streaming' OR flush_lsn IS NULL
              OR pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn) > $2)`,
-    [to, MAX_HAND_OVER_LAG_BYTES],
+    [needed, MAX_HAND_OVER_LAG_BYTES],
   );
+}
+
+/** The successor and the standbys through which it streams. */
+function upstreamsOf(record: ClusterRecord, to: string): string[] {
+  const names = [to];
+  for (let at = configuredUpstream(record, to); at !== null && at !== record.leader?.member;) {
+    names.push(at);
+    at = configuredUpstream(record, at);
+  }
+  return names;
 }
 
 async function successorHasAll(

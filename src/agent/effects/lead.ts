@@ -3,7 +3,6 @@
 import { escapeIdentifier, escapeLiteral } from "pg";
 import { APPLICATION_DATABASE, APPLICATION_ROLE } from "../../core/connection-url.ts";
 import { withFork } from "../../core/fork.ts";
-import { slotNameOf } from "../../core/name.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { announcePrimary, withdrawSwitchover } from "../../core/record-changes.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -15,13 +14,9 @@ import { pruneHistories } from "./prune-histories.ts";
 import { keepRewindRole } from "./rewind-role.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
 import { synchronize } from "./synchronize.ts";
+import { keepSlots } from "./slots.ts";
 
 const CREATE_DATABASE_LIMIT_MS = 120_000;
-
-interface Lead {
-  readonly member: Member;
-  readonly record: ClusterRecord;
-}
 
 /** One pass; repeated with each tick and each change of the record. */
 export async function lead({ member, record, signal }: EffectContext): Promise<void> {
@@ -30,13 +25,18 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await reloadSettings(member, signal);
-  await keepInOrder({ member, record });
+  await keepRoles(member);
   // Promoted by an agent that ended before it could say so.
   await announce({ member, record, position: await member.positions.read() });
   await keepRewindRole(member);
   await makeApplicationDatabase(member);
   await pruneHistories(member);
-  await synchronize({ member, signal });
+  // An agent that does not answer is waited for, and commits must not wait for that.
+  const ended = await Promise.allSettled([
+    synchronize({ member, signal }),
+    keepSlots(member, { record }),
+  ]);
+  for (const each of ended) if (each.status === "rejected") throw each.reason;
 }
 
 /**
@@ -70,54 +70,8 @@ export async function announce({
   );
 }
 
-/** What a standby needs before it can stream from this member. */
-export async function keepInOrder(context: Lead): Promise<void> {
-  await keepSlots(context);
-  await keepRoles(context.member);
-}
-
-/**
- * Every other member has a slot that holds WAL from now on, even before it first connects (lesson
- * 33).
- */
-async function keepSlots({ member, record }: Lead): Promise<void> {
-  const wanted = new Set(
-    Object.keys(record.members)
-      .filter((name) => name !== member.name)
-      .map(slotNameOf),
-  );
-  const slots = await ownSlots(member);
-  for (const { name, active } of slots)
-    if (!wanted.has(name) && !active) await dropSlot(member, name);
-  for (const name of wanted)
-    if (!slots.some((slot) => slot.name === name))
-      await member.session.query("SELECT pg_create_physical_replication_slot($1, true)", [name]);
-}
-
-/**
- * Slots of ours that nobody uses. On a standby each would hold WAL for ever (lesson 31).
- */
-export async function dropUnusedSlots(member: Member): Promise<void> {
-  for (const { name, active } of await ownSlots(member)) if (!active) await dropSlot(member, name);
-}
-
-/** One failing slot must not keep the others from being looked after (lesson 34). */
-async function dropSlot(member: Member, name: string): Promise<void> {
-  try {
-    await member.session.query("SELECT pg_drop_replication_slot($1)", [name]);
-  } catch (thrown) {
-    member.log.write({ event: "slot-not-dropped", level: "warning", message: String(thrown) });
-  }
-}
-
-function ownSlots(member: Member): Promise<{ name: string; active: boolean }[]> {
-  return member.session.query(
-    `SELECT slot_name::text AS name, active FROM pg_replication_slots
-      WHERE slot_type = 'physical' AND slot_name LIKE 'understudy\\_%'`,
-  );
-}
-
-async function keepRoles({ session, secrets }: Member): Promise<void> {
+/** What others log in as. */
+export async function keepRoles({ session, secrets }: Member): Promise<void> {
   const present = await session.query<{ name: string }>(
     "SELECT rolname::text AS name FROM pg_roles WHERE rolname = ANY ($1)",
     [[REPLICATION_ROLE, APPLICATION_ROLE]],

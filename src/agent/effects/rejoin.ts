@@ -23,6 +23,7 @@ import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { startAsStandby } from "./start.ts";
+import { chooseSource } from "./supply.ts";
 
 /** How a stopped member's data stands to the primary's history. */
 export type Standing = Relation | { readonly kind: "unreadable"; readonly why: string };
@@ -42,7 +43,8 @@ export async function rejoin(context: EffectContext): Promise<void> {
   const { standing, end, upstream } = compared;
   if (standing.kind === "behind" && end !== null) {
     await rememberFollowing(member, { upstream, end, leader, record });
-    await startAsStandby(context, leader.address);
+    const { address } = await chooseSource(context, { leader, isStreaming: false });
+    await startAsStandby(context, address);
     return;
   }
   // What a copy has that never became consistent cannot be rewound, nor is any of it its own.

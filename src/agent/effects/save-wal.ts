@@ -101,7 +101,7 @@ async function missingOf(member: Member, from: string): Promise<number | null> {
 }
 
 /** Beyond or at: nothing that the old primary wrote lies behind its end. */
-async function awaitReplayed(
+export async function awaitReplayed(
   member: Member,
   of: { endLsn: Lsn; signal: AbortSignal },
 ): Promise<void> {

@@ -53,6 +53,10 @@ export interface SettingsRequest {
    * out both stay as they are on disk.
    */
   readonly service?: Service;
+  /** Where it is about to lead: a delay that is set for it does not hold any more. */
+  readonly withoutDelay?: boolean;
+  /** See SettingsContext. */
+  readonly synchronizedSlots?: readonly string[];
 }
 
 /**
@@ -77,11 +81,13 @@ export async function writeMemberSettings(
     members,
     replicationUser: REPLICATION_ROLE,
     replicationPassword: secrets.replication,
+    copiesLogicalSlots: carriesLogicalSlots(member),
   });
   const hba = renderHba({
     memberHosts: members.map(({ host }) => host),
     ownHost: context.member.host,
     replicationUser: REPLICATION_ROLE,
+    copiesLogicalSlots: carriesLogicalSlots(member),
     rewindUser: REWIND_ROLE,
     adminUser: SUPERUSER,
     isClosed: !service.isOpen,
@@ -94,6 +100,7 @@ export async function writeMemberSettings(
       [configFileOf(context), renderPostgresqlConf(context, parameters)],
     ]),
   );
+  member.supply.pointAt(request.upstream);
   return changed.length > 0;
 }
 
@@ -149,6 +156,20 @@ export async function followsAnother(member: Member, request: SettingsRequest): 
   return row?.conninfo !== renderPrimaryConninfo(context, request.upstream);
 }
 
+/** Whether a running standby holds back what it has received, by what its server was given. */
+export async function holdsBack(member: Member): Promise<boolean> {
+  const { installation } = member.file();
+  if (factsOf(installation.major).recoveryFile === "recovery.conf") {
+    const { data: dataDir, settings: settingsDir } = member.paths;
+    const path = recoveryFileOf({ major: installation.major, dataDir, settingsDir });
+    return (await readFile(path, "utf8").catch(() => "")).includes("recovery_min_apply_delay");
+  }
+  const [row] = await member.session.query<{ delay: string }>(
+    "SELECT current_setting('recovery_min_apply_delay') AS delay",
+  );
+  return row?.delay !== "0";
+}
+
 /**
  * Has the running server read its settings, and waits until it has: what waits for a restart is
  * known only then. A server that cannot be asked (it takes no connections now) reads them all the
@@ -193,6 +214,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
   const { paths, name } = member;
   const address = request.record.members[name];
   const disk = await statfs(paths.root);
+  const applyDelayMs = request.asPrimary || request.withoutDelay ? 0 : (address?.tags.delayMs ?? 0);
   return {
     major: installation.major,
     platform: process.platform,
@@ -206,8 +228,30 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
     preload: specification.spec.postgres.preload,
     upstream: request.upstream,
     replicationUser: REPLICATION_ROLE,
+    applyDelayMs,
+    // Only of a primary, and not where what is still seen there is not reported to it.
+    copiesLogicalSlots:
+      carriesLogicalSlots(member) &&
+      applyDelayMs === 0 &&
+      isLeader(request.record, request.upstream),
+    synchronizedSlots: request.synchronizedSlots ?? [],
     controlMinimums: request.asPrimary ? null : await controlMinimums(paths.data),
   };
+}
+
+/**
+ * Whether logical slots can be carried over to standbys: a wish of the user's, by wal_level, for
+ * all members.
+ */
+export function carriesLogicalSlots(member: Pick<Member, "file">): boolean {
+  const { installation, specification } = member.file();
+  const { wal_level: walLevel = "" } = specification.spec.postgres.parameters;
+  return factsOf(installation.major).logicalFailoverSlots && /^logical$/i.test(walLevel.trim());
+}
+
+function isLeader({ leader, members }: ClusterRecord, upstream: Upstream | null): boolean {
+  const address = leader === null ? undefined : members[leader.member];
+  return upstream !== null && address?.host === upstream.host && address.port === upstream.port;
 }
 
 async function controlMinimums(

@@ -22,11 +22,12 @@ export async function start(context: EffectContext): Promise<void> {
 export async function startAsStandby(
   { member, record, signal }: Situation,
   upstream: Upstream | null,
+  { withoutDelay = false }: { withoutDelay?: boolean } = {},
 ): Promise<void> {
   await endOrphans(member, signal);
   const asPrimary = record.leader?.member === member.name;
   const service = firstService(record.sync.guarantee);
-  const request = { record, upstream, asPrimary, service };
+  const request = { record, upstream, asPrimary, service, withoutDelay };
   await clearSpool(member.paths.spool);
   await tidyBeforeStart(member);
   await writeMemberSettings(member, request);

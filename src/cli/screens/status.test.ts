@@ -23,6 +23,8 @@ function memberOf(name: string, change: Partial<ClusterMember> = {}): ClusterMem
     replayLagBytes: 0,
     replayLagSeconds: 0,
     sync: "async",
+    upstream: "demo-1",
+    delayMs: null,
     slot: `understudy_${name.replace("-", "_")}`,
     progress: null,
     takesReads: true,
@@ -40,6 +42,7 @@ const PRIMARY = memberOf("demo-1", {
   replayLagBytes: null,
   replayLagSeconds: null,
   sync: null,
+  upstream: null,
   slot: null,
 });
 
@@ -120,6 +123,14 @@ demo-3  standby  ◐ cloning    127.0.0.1:6433         -   unknown     unknown  
   read   postgresql://app@127.0.0.1:6431,127.0.0.1:6432,127.0.0.1:6433/app?target_session_attrs=prefer-standby
   next   understudy events · logs · doctor`,
     );
+  });
+
+  it("says whom each streams from where that is not the primary alone", () => {
+    const cascaded = memberOf("demo-3", { upstream: "demo-2", sync: null });
+    const text = screen(statusOf({ members: [PRIMARY, memberOf("demo-2"), cascaded] }), 90);
+    assert.match(text, /SYNC {3}FROM$/m);
+    assert.match(text, /^demo-1 .* - +-$/m);
+    assert.match(text, /^demo-3 .* - +demo-2$/m);
   });
 
   it("uses plain letters, cuts nothing and drops no column in a pipe", () => {

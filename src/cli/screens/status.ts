@@ -19,7 +19,7 @@ export interface StatusView {
 
 export function renderStatus(status: ClusterStatus, view: StatusView): string {
   const { look } = view;
-  const table = { columns: columnsOf(view), rows: status.members };
+  const table = { columns: columnsOf(status, view), rows: status.members };
   const sections = [
     [renderHeadline(status, look), factsLine(status, look)].join("\n"),
     renderTable(table, view.wide ? { ...look, width: null } : look),
@@ -105,7 +105,7 @@ function factsLine(status: ClusterStatus, look: Look): string {
   return `  ${paint(look, "dim", text)}`;
 }
 
-function columnsOf(view: StatusView): readonly Column<ClusterMember>[] {
+function columnsOf(status: ClusterStatus, view: StatusView): readonly Column<ClusterMember>[] {
   const columns: Column<ClusterMember>[] = [
     { header: "MEMBER", text: (member) => member.name, tone: () => "strong" },
     { header: "ROLE", text: (member) => member.role },
@@ -133,8 +133,16 @@ function columnsOf(view: StatusView): readonly Column<ClusterMember>[] {
       drop: 5,
     },
     { header: "SYNC", text: (member) => orDash(member.sync), drop: 3 },
+    // Only where it says something: nearly everywhere all stream from the primary.
+    ...(isCascaded(status)
+      ? [{ header: "FROM", text: (member: ClusterMember) => orDash(member.upstream) }]
+      : []),
   ];
   return view.wide ? [...columns, ...wideColumns()] : columns;
+}
+
+function isCascaded({ members, primary }: ClusterStatus): boolean {
+  return members.some(({ upstream }) => upstream !== null && upstream !== primary);
 }
 
 function wideColumns(): readonly Column<ClusterMember>[] {

@@ -72,6 +72,24 @@ test("the limit of a standby's lag is a size, or none", () => {
   assert.equal(unlimited?.policy.maximumLagBytes, null);
 });
 
+test("a member streams from another that there is, in no circle, and is delayed by a duration", () => {
+  const set = setMember(fresh(), [
+    { key: "from", text: "demo-1" },
+    { key: "delay", text: "90min" },
+  ]);
+  assert.deepEqual(set?.members["demo-2"]?.tags, { from: "demo-1", delayMs: 5_400_000 });
+  const back = setMember(set, [
+    { key: "from", text: "primary" },
+    { key: "delay", text: null },
+  ]);
+  assert.deepEqual(back?.members["demo-2"]?.tags, { from: null, delayMs: null });
+  const nobody = refusal(() => setMember(fresh(), [{ key: "from", text: "demo-9" }]));
+  assert.match(nobody.message, /demo-2 cannot stream from demo-9: there is no such member/);
+  const circle = refusal(() => setMember(fresh(), [{ key: "from", text: "demo-2" }]));
+  assert.match(circle.message, /in a circle: demo-2 from demo-2; nothing was changed/);
+  assert.equal(refusal(() => setMember(fresh(), [{ key: "delay", text: "30d" }])).code, "USAGE");
+});
+
 test("unknown keys and wrong values are refused in one sentence, with what there is", () => {
   const unknown = refusal(() => setMember(fresh(), [{ key: "nofail", text: "true" }]));
   assert.equal(unknown.message, 'there is no setting "nofail"');

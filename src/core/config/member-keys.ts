@@ -1,9 +1,13 @@
 // What may be set for one member, `understudy member`: its tags in the record.
+import { upstreamObjection } from "../cascade.ts";
+import { formatDurationMs, parseDurationMs } from "../duration.ts";
 import type { ClusterRecord, RecordMember } from "../record.ts";
 import { defineKey, type ConfigKey, type ConfigScope } from "./key.ts";
 import { syncObjection } from "./sync-keys.ts";
 import { parseBoolean, parseWhole, TRUE_OR_FALSE } from "./values.ts";
 
+const PRIMARY = "primary";
+const NO_DELAY = "none";
 const PRIORITIES = { from: -1000, to: 1000 } as const;
 
 const nofailover = defineKey<RecordMember, boolean>({
@@ -43,7 +47,47 @@ const noreads = defineKey<RecordMember, boolean>({
   put: (member, value) => withTags(member, { noreads: value }),
 });
 
-export const MEMBER_KEYS: readonly ConfigKey<RecordMember>[] = [nofailover, priority, noreads];
+const from = defineKey<RecordMember, string | null>({
+  name: "from",
+  takes: `a member's name, or ${PRIMARY}`,
+  meaning:
+    "As a standby it streams from that member (cascading), and from the primary while that one is away or leads itself.",
+  words: [PRIMARY],
+  fallback: null,
+  parse: (text) => ({ value: text === PRIMARY ? null : text }),
+  format: (value) => value ?? PRIMARY,
+  get: (member) => member.tags.from ?? null,
+  put: (member, value) => withTags(member, { from: value }),
+});
+
+const delay = defineKey<RecordMember, number | null>({
+  name: "delay",
+  takes: `a duration such as 1h, or ${NO_DELAY}`,
+  meaning:
+    "As a standby it replays what it has received only after this long. It takes no reads, no commit waits for it, and it becomes the primary only where no other member can, after it has replayed everything.",
+  words: ["1h", NO_DELAY],
+  fallback: null,
+  parse: parseDelay,
+  format: (ms) => (ms === null ? NO_DELAY : formatDurationMs(ms)),
+  get: (member) => member.tags.delayMs ?? null,
+  put: (member, value) => withTags(member, { delayMs: value }),
+});
+
+/** What PostgreSQL takes for recovery_min_apply_delay is an int of milliseconds. */
+function parseDelay(text: string): { readonly value: number | null } | null {
+  if (text.toLowerCase() === NO_DELAY) return { value: null };
+  const ms = parseDurationMs(text);
+  if (ms === null || ms >= 2 ** 31) return null;
+  return { value: ms === 0 ? null : ms };
+}
+
+export const MEMBER_KEYS: readonly ConfigKey<RecordMember>[] = [
+  nofailover,
+  priority,
+  noreads,
+  from,
+  delay,
+];
 
 /** @param name of a member that the record has */
 export function memberScope(name: string, member: RecordMember): ConfigScope<RecordMember> {
@@ -61,7 +105,7 @@ export function memberScope(name: string, member: RecordMember): ConfigScope<Rec
 
 function memberObjection(record: ClusterRecord, name: string): string | null {
   if (!(name in record.members)) return `the cluster has no member ${JSON.stringify(name)}`;
-  return syncObjection(record);
+  return syncObjection(record) ?? upstreamObjection(record);
 }
 
 function withTags(member: RecordMember, tags: Partial<RecordMember["tags"]>): RecordMember {

@@ -32,6 +32,17 @@ test("one that is barred never wins, but what it has counts: nobody of an older 
   assert.equal(electLeader([newer, able("b", 10n)], false).winner, null);
 });
 
+test("one that is delayed leads only where nobody else can, however far it has come", () => {
+  const delayed = able("a", 99n, { delayed: true });
+  assert.equal(electLeader([delayed, able("b", 10n)], true).winner, "b");
+  assert.equal(electLeader([delayed, able("b", 10n, { kind: "down" })], true).winner, "b");
+  assert.equal(electLeader([delayed, able("b", 10n, { barred: true })], true).winner, "a");
+  assert.equal(electLeader([delayed], true).winner, "a");
+  assert.equal(electLeader([delayed, { kind: "silent", name: "b" }], true).winner, null);
+  const newer = able("a", 5n, { delayed: true, timeline: 2, timelineTerm: 4 });
+  assert.equal(electLeader([newer, able("b", 10n)], true).winner, "a");
+});
+
 test("a silent member is waited for, and not for ever; one that is gone is not", () => {
   const ballots = [able("a", 10n), { kind: "silent", name: "b" }] as const;
   assert.equal(electLeader(ballots, true).winner, null);
@@ -55,6 +66,7 @@ test("whoever asks, and in whatever order the answers come, the winner is the sa
       kind: fc.constantFrom("up" as const, "down" as const),
       priority: fc.nat(2),
       barred: fc.boolean(),
+      delayed: fc.boolean(),
       timeline: fc.integer({ min: 1, max: 3 }),
       timelineTerm: fc.nat(3),
     })

@@ -17,13 +17,23 @@ export interface Reach {
 /** What is known of a member that could take the lease. */
 export type Ballot =
   /** A standby that is up. */
-  | (Reach & { readonly kind: "up"; readonly priority: number; readonly barred: boolean })
+  | ({ readonly kind: "up" } & Able)
   /** Its data is there but its server is not up; its agent could start it. */
-  | (Reach & { readonly kind: "down"; readonly priority: number; readonly barred: boolean })
+  | ({ readonly kind: "down" } & Able)
   /** Proven to be unable to take part: it is not waited for. */
   | ({ readonly kind: "gone" } & Absent)
   /** It does not answer, and may have come further than all others. */
   | ({ readonly kind: "silent" } & Absent);
+
+interface Able extends Reach {
+  readonly priority: number;
+  readonly barred: boolean;
+  /**
+   * It holds back what it has received, on purpose: it leads only where nobody else can. False
+   * where nothing is said.
+   */
+  readonly delayed?: boolean;
+}
 
 interface Absent {
   readonly name: string;
@@ -47,16 +57,28 @@ export function electLeader(ballots: readonly Ballot[], patient: boolean): Elect
   const free = able.filter(({ barred }) => !barred).toSorted(compareCandidates);
   const newest = Math.max(...able.map(({ timelineTerm }) => timelineTerm));
   // Another line of history may be longer and still lack what the newest leader acknowledged.
-  const best = free.find(({ timelineTerm }) => timelineTerm === newest);
+  const best =
+    bestOf(
+      free.filter(({ delayed }) => delayed !== true),
+      newest,
+    ) ?? bestOf(free, newest);
   if (best === undefined) return { winner: null, reason: "no member is able to take the lease" };
-  // A crashed member is only started for good when nobody who is up can have its WAL.
-  const up = free.find(({ kind, timelineTerm }) => kind === "up" && timelineTerm === newest);
-  const { name, lsn } = up ?? best;
+  const { name, lsn } = best;
+  if (best.delayed === true) return { winner: name, reason: "no other member is able to lead" };
   const rivals = free.filter((each) => each.name !== name && each.lsn === lsn).length;
   return {
     winner: name,
     reason: rivals > 0 ? "it has all the WAL that others have" : "it has the most WAL",
   };
+}
+
+/** A crashed member is only started for good when nobody who is up can have its WAL. */
+function bestOf<Candidate extends { kind: string; timelineTerm: number }>(
+  sorted: readonly Candidate[],
+  term: number,
+): Candidate | undefined {
+  const newest = sorted.filter(({ timelineTerm }) => timelineTerm === term);
+  return newest.find(({ kind }) => kind === "up") ?? newest[0];
 }
 
 /**

@@ -59,6 +59,15 @@ export interface SettingsContext {
    * (lesson 30). Null where there is no data yet, or where a lower value is really meant.
    */
   readonly controlMinimums: Readonly<Partial<Record<StandbySensitive, number>>> | null;
+  /** How long a standby holds back what it has received; 0 where nothing is said. */
+  readonly applyDelayMs?: number;
+  /**
+   * 17 and newer: the server copies the logical slots of the primary that it streams from, which
+   * takes an ordinary connection beside the stream. Not where nothing is said.
+   */
+  readonly copiesLogicalSlots?: boolean;
+  /** 17 and newer, on a primary: physical slots behind which no logical subscriber gets ahead. */
+  readonly synchronizedSlots?: readonly string[];
   /** Default "": commits wait for no standby. */
   readonly synchronousStandbyNames?: string;
 }
@@ -82,3 +91,6 @@ export function controlMinimumsOf(
     max_locks_per_transaction: control.maxLocksPerTransaction,
   };
 }
+
+/** What a server copies logical slots through, and the rewind role logs in to: there in each. */
+export const MAINTENANCE_DATABASE = "postgres";

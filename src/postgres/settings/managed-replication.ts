@@ -4,8 +4,8 @@ import type { SettingsContext } from "./context.ts";
 import type { ManagedSetting } from "./managed-setting.ts";
 import { renderPrimaryConninfo } from "./primary-conninfo.ts";
 import { renderRestoreCommand } from "./restore-command.ts";
+import { slotCapBytes } from "./slot-cap.ts";
 
-const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 
 /**
@@ -17,13 +17,8 @@ function connectionsForReplication(context: SettingsContext): string {
   return `${Math.ceil((2 * context.memberCount + 4) / 20) * 20}`;
 }
 
-/**
- * A fifth of the disk, at least 1 GiB so that a standby outlives a bulk load, and never over half
- * of the disk, so that a standby which is gone for good cannot fill it (lesson 31).
- */
-function slotCap(context: SettingsContext): string {
-  const bytes = Math.min(Math.max(context.diskBytes / 5, GIB), context.diskBytes / 2);
-  return `${Math.max(64, Math.floor(bytes / MIB))}MB`;
+function isDelayed({ applyDelayMs = 0 }: SettingsContext): boolean {
+  return applyDelayMs > 0;
 }
 
 const RECOVERY_TARGET_WHY =
@@ -75,7 +70,7 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
   {
     name: "max_slot_wal_keep_size",
     from: 13,
-    value: slotCap,
+    value: (context) => `${slotCapBytes(context) / MIB}MB`,
     user: "free",
     why: "a standby that is gone must not fill the disk with WAL",
   },
@@ -124,7 +119,8 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
     // Reads on standbys are the point of having them; with feedback their conflicts become rare
     // (lesson 46). The price, bloat while a standby is away, ends where the slot's cap is reached.
     name: "hot_standby_feedback",
-    value: () => "on",
+    // What a delayed standby still sees would keep the primary from vacuuming for as long.
+    value: (context) => (isDelayed(context) ? "off" : "on"),
     user: "free",
     why: "reads on a standby are otherwise cancelled when the primary vacuums",
   },
@@ -200,19 +196,25 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
     why: RECOVERY_TARGET_WHY,
   })),
   {
-    // It would need a database for the replication role, which pg_hba.conf does not open.
     name: "sync_replication_slots",
     from: 17,
-    value: () => null,
+    value: (context) => (context.copiesLogicalSlots === true ? "on" : "off"),
     user: "refused",
-    why: "logical slots are not carried over to standbys yet",
+    why: "logical slots with failover = true are carried over to every standby that can have them",
+  },
+  {
+    name: "synchronized_standby_slots",
+    from: 17,
+    value: (context) => (context.synchronizedSlots ?? []).join(","),
+    user: "refused",
+    why: "no logical subscriber may get ahead of a standby that may become the primary",
   },
   {
     name: "recovery_min_apply_delay",
     from: 12,
-    value: () => null,
+    value: (context) => (isDelayed(context) ? `${context.applyDelayMs}ms` : null),
     user: "refused",
-    why: "every member would be behind by it, the next primary included",
+    why: "every member would be behind by it, the next primary included: use understudy member set NAME delay=1h",
   },
   {
     name: "recovery_end_command",

@@ -1,7 +1,7 @@
 // The connection string by which a standby follows its upstream. The password is not in it: it
 // names a passfile.
 import { factsOf } from "../majors.ts";
-import type { SettingsContext, Upstream } from "./context.ts";
+import { MAINTENANCE_DATABASE, type SettingsContext, type Upstream } from "./context.ts";
 import { quoteConninfo } from "./quote.ts";
 import { passfileOf } from "./settings-files.ts";
 
@@ -25,5 +25,7 @@ export function renderPrimaryConninfo(context: SettingsContext, upstream: Upstre
   ];
   if (factsOf(context.major).conninfoBoundsData)
     pairs.push(["gssencmode", "disable"], ["tcp_user_timeout", "20000"]);
+  // The stream itself opens no database.
+  if (context.copiesLogicalSlots === true) pairs.push(["dbname", MAINTENANCE_DATABASE]);
   return pairs.map(([key, value]) => `${key}=${quoteConninfo(value)}`).join(" ");
 }

@@ -2,6 +2,7 @@
 // comes only from where it has business (lessons table 2, row 2).
 import { isIP } from "node:net";
 import { assert } from "../../core/errors.ts";
+import { MAINTENANCE_DATABASE } from "./context.ts";
 import { quoteHbaName } from "./quote.ts";
 
 export interface HbaOptions {
@@ -10,6 +11,11 @@ export interface HbaOptions {
   /** This member's own; it is let in where it is no loopback address. */
   readonly ownHost: string;
   readonly replicationUser: string;
+  /**
+   * Whether the replication role may also open the one database through which servers of 17 and
+   * newer copy logical slots.
+   */
+  readonly copiesLogicalSlots?: boolean;
   /** The role by which pg_rewind reads a primary's files; no such lines where left out. */
   readonly rewindUser?: string;
   /** The role by which the agent and the commands work. */
@@ -33,18 +39,26 @@ export function renderHba(options: HbaOptions): string {
   const rewind = options.rewindUser === undefined ? null : quoteHbaName(options.rewindUser);
   const admin = quoteHbaName(options.adminUser);
   const memberHosts = unique(options.memberHosts.map(hbaAddress));
+  const { copiesLogicalSlots = false } = options;
   const own = unique([...LOOPBACK, hbaAddress(options.ownHost)]);
   const applications = (options.applicationNetworks ?? LOOPBACK).map(checkNetwork);
   const lines = [
     "# Written by Understudy; changes made here are lost.",
-    "# The replication role streams, from the members' addresses, and opens no database.",
+    ...(copiesLogicalSlots
+      ? [
+          "# The replication role streams, from the members' addresses, and reads of slots in one database.",
+          ...memberHosts.map((address) => line(MAINTENANCE_DATABASE, replication, address)),
+        ]
+      : [
+          "# The replication role streams, from the members' addresses, and opens no database.",
+        ]),
     ...memberHosts.map((address) => line("replication", replication, address)),
     ...reject(replication),
     ...(rewind === null
       ? []
       : [
           "# The rewind role reads files by function, in one database, from the members' addresses.",
-          ...memberHosts.map((address) => line("postgres", rewind, address)),
+          ...memberHosts.map((address) => line(MAINTENANCE_DATABASE, rewind, address)),
           ...reject(rewind),
         ]),
     "# The administrator comes from this machine only.",

@@ -3,7 +3,7 @@
 import type { Secret } from "../../core/secret.ts";
 import { slotNameOf } from "../../core/name.ts";
 import { factsOf } from "../majors.ts";
-import type { SettingsContext, Upstream } from "./context.ts";
+import { MAINTENANCE_DATABASE, type SettingsContext, type Upstream } from "./context.ts";
 import { effectiveSettings } from "./managed.ts";
 import { renderPrimaryConninfo } from "./primary-conninfo.ts";
 import { escapePassfileField, quoteSetting, unquoteSetting } from "./quote.ts";
@@ -55,6 +55,8 @@ export function renderRecoveryFile(context: SettingsContext): string {
     settings.set("primary_conninfo", renderPrimaryConninfo(context, context.upstream));
     settings.set("primary_slot_name", slotNameOf(context.member.name));
   }
+  const { applyDelayMs = 0 } = context;
+  if (applyDelayMs > 0) settings.set("recovery_min_apply_delay", `${applyDelayMs}ms`);
   return HEADER + renderSettings(settings);
 }
 
@@ -64,19 +66,25 @@ export function renderIdent(): string {
 }
 
 /**
- * One line for each member that the replication role may follow; "replication" stands for the
- * database (32.16).
+ * Lines for each member that the replication role may follow; "replication" stands for the database
+ * (32.16). What copies logical slots opens an ordinary one.
  */
 export function renderPassfile(options: {
   members: readonly Upstream[];
   replicationUser: string;
   replicationPassword: Secret;
+  /** See SettingsContext; not where it is left out. */
+  copiesLogicalSlots?: boolean;
 }): string {
+  const more = options.copiesLogicalSlots === true ? [MAINTENANCE_DATABASE] : [];
+  const databases = ["replication", ...more];
   const user = escapePassfileField(options.replicationUser);
   const password = escapePassfileField(options.replicationPassword.reveal());
   return options.members
-    .map(({ host, port }) => {
-      return `${escapePassfileField(host)}:${port}:replication:${user}:${password}\n`;
-    })
+    .flatMap(({ host, port }) =>
+      databases.map(
+        (database) => `${escapePassfileField(host)}:${port}:${database}:${user}:${password}\n`,
+      ),
+    )
     .join("");
 }

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { lsnFromBigInt, type Lsn } from "../lsn.ts";
+import { heldBytes, planSlots, type KeptSlot, type SlotOwner, type SlotQuestion } from "./slots.ts";
+
+const SEGMENT = 16 * 1024 * 1024;
+const NAMES = ["demo_1", "demo_2", "demo_3", "demo_4"] as const;
+const END = at(100);
+
+function at(segment: number, offset = 0): Lsn {
+  return lsnFromBigInt(BigInt(segment * SEGMENT + offset));
+}
+
+function asked(change: Partial<SlotQuestion> = {}): SlotQuestion {
+  return {
+    slots: [],
+    owners: [],
+    endLsn: END,
+    redoLsn: at(90),
+    segmentBytes: SEGMENT,
+    canAdvance: true,
+    capBytes: Infinity,
+    freeBytes: 1000 * SEGMENT,
+    ...change,
+  };
+}
+
+function slot(restartLsn: Lsn | null, change: Partial<KeptSlot> = {}): KeptSlot {
+  return { name: "demo_2", active: false, restartLsn, lost: false, ...change };
+}
+
+function owner(needsFrom: Lsn | null, answers = true) {
+  return { member: "demo-2", slot: "demo_2", answers, needsFrom };
+}
+
+const anyLsn = fc.integer({ min: 1, max: 110 * 64 }).map((part) => at(0, (part * SEGMENT) / 64));
+const anySlot: fc.Arbitrary<KeptSlot> = fc
+  .tuple(
+    fc.constantFrom(...NAMES),
+    // What the server may show: what is lost holds nothing, and what is active is not lost.
+    fc.constantFrom("active", "idle", "lost", "unused"),
+    anyLsn,
+  )
+  .map(([name, state, restartLsn]) => ({
+    name,
+    active: state === "active",
+    restartLsn: state === "lost" || state === "unused" ? null : restartLsn,
+    lost: state === "lost",
+  }));
+const anyOwner: fc.Arbitrary<SlotOwner> = fc
+  .tuple(fc.constantFrom(...NAMES), fc.boolean(), fc.option(anyLsn))
+  .map(([name, answers, needsFrom]) => ({
+    slot: name,
+    member: name.replace("_", "-"),
+    answers,
+    needsFrom: answers ? needsFrom : null,
+  }));
+const anyQuestion: fc.Arbitrary<SlotQuestion> = fc.record({
+  slots: fc.uniqueArray(anySlot, { selector: ({ name }) => name }),
+  owners: fc.uniqueArray(anyOwner, { selector: ({ member }) => member }),
+  endLsn: fc.constant(END),
+  redoLsn: fc.integer({ min: 1, max: 100 }).map((segment) => at(segment)),
+  segmentBytes: fc.constant(SEGMENT),
+  canAdvance: fc.boolean(),
+  capBytes: fc.constantFrom(Infinity, 20 * SEGMENT),
+  freeBytes: fc.constantFrom(0, 10 * SEGMENT, 1000 * SEGMENT),
+});
+
+/** What the server has when all is done. */
+function done(question: SlotQuestion): SlotQuestion {
+  const slots = new Map(question.slots.map((each) => [each.name, each]));
+  for (const step of planSlots(question)) {
+    const before = slots.get(step.slot);
+    if (step.kind === "drop") slots.delete(step.slot);
+    else if (step.kind === "advance") {
+      assert.ok(before);
+      slots.set(step.slot, { ...before, restartLsn: step.to });
+    } else
+      slots.set(step.slot, {
+        name: step.slot,
+        active: false,
+        restartLsn: question.redoLsn,
+        lost: false,
+      });
+  }
+  return { ...question, slots: [...slots.values()] };
+}
+
+test("nothing that a member needs is let go of, unless the disk or the server asks for it", () => {
+  fc.assert(
+    fc.property(anyQuestion, (question) => {
+      const after = done(question);
+      for (const { slot: name, needsFrom } of question.owners) {
+        const before = question.slots.find((each) => each.name === name);
+        const now = after.slots.find((each) => each.name === name);
+        if (before === undefined || before.restartLsn === null) continue;
+        if (now === undefined || now.restartLsn === null) continue;
+        const needed = needsFrom ?? before.restartLsn;
+        if (before.restartLsn <= needed) assert.ok(now.restartLsn <= needed);
+        // And it is never set back.
+        assert.ok(now.restartLsn >= before.restartLsn);
+      }
+    }),
+  );
+});
+
+test("an active slot is only touched when it holds more than it may", () => {
+  fc.assert(
+    fc.property(anyQuestion, (question) => {
+      for (const step of planSlots(question)) {
+        const before = question.slots.find((each) => each.name === step.slot);
+        if (before?.active !== true) continue;
+        assert.ok(step.kind === "drop" && step.why === "cap", JSON.stringify(step.kind));
+      }
+    }),
+  );
+});
+
+test("every member that answers ends with a slot that holds WAL, and no one else gets one", () => {
+  fc.assert(
+    fc.property(anyQuestion, (question) => {
+      const after = done(done(question));
+      for (const { slot: name, answers } of question.owners) {
+        const now = after.slots.find((each) => each.name === name);
+        if (answers && now?.active !== true) assert.notEqual(now?.restartLsn ?? null, null);
+        if (!answers)
+          assert.ok(now === undefined || question.slots.some((each) => each.name === name));
+      }
+      for (const { name, active } of after.slots)
+        assert.ok(active || question.owners.some((each) => each.slot === name), name);
+    }),
+  );
+});
+
+test("after a slot was dropped, made and advanced nothing is left to do", () => {
+  fc.assert(
+    fc.property(anyQuestion, (question) => {
+      assert.deepEqual(planSlots(done(done(done(question)))), []);
+    }),
+  );
+});
+
+test("a slot of an absent member gives way before it takes the disk or passes the cap", () => {
+  fc.assert(
+    fc.property(anyQuestion, (question) => {
+      for (const each of done(question).slots) {
+        const of = question.owners.find((one) => one.slot === each.name);
+        if (each.active || of?.answers !== false) continue;
+        const freed = heldBytes(each, question.redoLsn);
+        assert.ok(freed <= question.freeBytes);
+        assert.ok(freed === 0 || heldBytes(each, question.endLsn) <= question.capBytes);
+      }
+    }),
+  );
+});
+
+test("a slot follows its member, never beyond its own WAL's end, and by whole segments", () => {
+  const move = (needsFrom: Lsn) =>
+    planSlots(asked({ slots: [slot(at(80))], owners: [owner(needsFrom)] }));
+  assert.deepEqual(move(at(95, 7)), [{ kind: "advance", slot: "demo_2", to: at(95, 7) }]);
+  assert.deepEqual(move(at(120)), [{ kind: "advance", slot: "demo_2", to: END }]);
+  assert.deepEqual(move(at(80, SEGMENT - 1)), []);
+  assert.deepEqual(move(at(70)), []);
+});
+
+test("without advancing a slot is made anew, once that loses nothing that its member needs", () => {
+  const renew = (needsFrom: Lsn) =>
+    planSlots(asked({ canAdvance: false, slots: [slot(at(80))], owners: [owner(needsFrom)] }));
+  assert.deepEqual(renew(at(95)), [{ kind: "renew", slot: "demo_2", member: "demo-2" }]);
+  assert.deepEqual(renew(at(89)), []);
+});
+
+test("of an absent member the slot stays as it is until the cap is reached, or the disk", () => {
+  const gone = { slots: [slot(at(60))], owners: [owner(null, false)] };
+  assert.deepEqual(planSlots(asked(gone)), []);
+  const dropped = { kind: "drop", slot: "demo_2", member: "demo-2", active: false };
+  const held = 40 * SEGMENT;
+  assert.deepEqual(planSlots(asked({ ...gone, capBytes: held - 1 })), [
+    { ...dropped, why: "cap", heldBytes: held },
+  ]);
+  assert.deepEqual(planSlots(asked({ ...gone, freeBytes: 30 * SEGMENT - 1 })), [
+    { ...dropped, why: "room", heldBytes: held },
+  ]);
+  assert.deepEqual(planSlots(asked({ ...gone, slots: [slot(null, { lost: true })] })), [
+    { ...dropped, why: "lost", heldBytes: 0 },
+  ]);
+});
+
+test("a lost slot is made anew for a member that is back, and one that was removed has none", () => {
+  const lost = { slots: [slot(null, { lost: true })], owners: [owner(at(20))] };
+  assert.deepEqual(
+    planSlots(asked(lost)).map(({ kind }) => kind),
+    ["drop", "create"],
+  );
+  assert.deepEqual(planSlots(asked({ slots: [slot(at(99))] })), [
+    {
+      kind: "drop",
+      slot: "demo_2",
+      member: null,
+      why: "nobody's",
+      active: false,
+      heldBytes: SEGMENT,
+    },
+  ]);
+});

@@ -1,0 +1,3 @@
+import { describeSlots } from "./slots.ts";
+
+describeSlots(18);

@@ -1,0 +1,85 @@
+// The slots that members keep for each other. For slots-*.test.ts.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Major } from "../../src/core/spec.ts";
+import { eventually } from "../support/eventually.ts";
+import { TestCluster } from "../support/local-cluster.ts";
+import { eventsOf } from "./diverged-primary.ts";
+import { asSuperuser, writeSegments } from "./server-facts.ts";
+
+/** More than a member keeps without a slot: eight segments. */
+const SEGMENTS = 12;
+
+export function describeSlots(major: Major): void {
+  describe(`PostgreSQL ${major}, the slots that members keep for each other`, () => {
+    let cluster: TestCluster;
+    before(async () => {
+      cluster = await TestCluster.up(major);
+    });
+    after(() => cluster[Symbol.asyncDispose]());
+
+    it("follow their members on every standby, so that they hold little", () =>
+      slotsFollow(cluster));
+    it("hold what an absent standby needs, which streams on from a new primary without a copy", () =>
+      streamsOn(cluster));
+    it("go with a member that is removed, and slots of users stay", () => goWithMember(cluster));
+  });
+}
+
+async function slotsFollow(cluster: TestCluster): Promise<void> {
+  const { primary } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  await writeSegments(cluster, { on: primary, count: SEGMENTS });
+  const position = await asSuperuser(cluster, primary, "SELECT pg_current_wal_lsn()");
+  // Where slots cannot be advanced they are made anew at the newest restart point.
+  await asSuperuser(cluster, primary, "CHECKPOINT");
+  for (const name of ["t-1", "t-2", "t-3"].filter((each) => each !== primary))
+    await eventually(`the slots on ${name} have followed`, async () => {
+      await asSuperuser(cluster, name, "CHECKPOINT");
+      const held = `SELECT bool_and(pg_wal_lsn_diff('${position}', restart_lsn) < 3 * 16777216)
+                      AND count(*) = 2 FROM pg_replication_slots`;
+      return (await asSuperuser(cluster, name, held)) === true;
+    });
+}
+
+async function streamsOn(cluster: TestCluster): Promise<void> {
+  const { primary, term } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  const [absent, next] = ["t-3", "t-2", "t-1"].filter((each) => each !== primary);
+  assert.ok(absent !== undefined && next !== undefined);
+  await cluster.killMember(absent);
+  await writeSegments(cluster, { on: primary, count: SEGMENTS });
+  for (const name of [primary, next]) await asSuperuser(cluster, name, "CHECKPOINT");
+  const earlier = (await eventsOf(cluster, absent)).length;
+  await cluster.killMember(primary);
+  await cluster.until("a standby leads", (status) => {
+    return status.term > term && status.primary === next;
+  });
+  await cluster.ok(["up"]);
+  await cluster.untilHealthy();
+  const events = (await eventsOf(cluster, absent)).slice(earlier);
+  assert.ok(!events.includes("cloned") && !events.includes("data-set-aside"), events.join());
+}
+
+async function goWithMember(cluster: TestCluster): Promise<void> {
+  const { primary } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  const [removed, other] = ["t-3", "t-2", "t-1"].filter((each) => each !== primary);
+  assert.ok(removed !== undefined && other !== undefined);
+  const left = [primary, other];
+  for (const name of left)
+    await asSuperuser(cluster, name, "SELECT pg_create_physical_replication_slot('mine', true)");
+  await cluster.ok(["standby", "remove", removed, "--yes"]);
+  for (const name of left)
+    await eventually(`the slots on ${name} are those of the members, and the user's`, async () => {
+      const names = await asSuperuser(
+        cluster,
+        name,
+        "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots",
+      );
+      const another = name === primary ? other : primary;
+      return names === `mine understudy_${another.replace("-", "_")}`;
+    });
+  for (const name of left)
+    await asSuperuser(cluster, name, "SELECT pg_drop_replication_slot('mine')");
+}
