@@ -11,6 +11,7 @@ import type { ConfigKey } from "../src/core/config/key.ts";
 import { MEMBER_KEYS } from "../src/core/config/member-keys.ts";
 import { newRecord } from "../src/core/record.ts";
 import { explainRules, PART_CHANGES } from "../src/core/protocol/explain.ts";
+import { ORDERS } from "../src/core/protocol/orders.ts";
 import { TABLE } from "../src/core/protocol/rules.ts";
 import { GROUNDS, PARTS } from "../src/core/protocol/situation.ts";
 import { ERRORS, EXIT_STATUSES } from "../src/core/errors.ts";
@@ -31,6 +32,7 @@ export function generatedFiles(): Readonly<Record<string, string>> {
     "docs/protocol.md": protocol
       .replace(blockOf("situations"), () => `${situationsTable()}\n`)
       .replace(blockOf("rules"), () => `${rulesTable()}\n`)
+      .replace(blockOf("orders"), () => `${ordersTable()}\n`)
       .replace(blockOf("diagram"), () => `${diagram()}\n`),
     "docs/architecture.md": architecture.replace(blockOf("layers"), () => `${layersTable()}\n`),
   };
@@ -51,6 +53,12 @@ function situationsTable(): string {
     `|${"---|".repeat(PARTS.length + 1)}`,
     ...rows.map((row) => `| ${row} |`),
   ].join("\n");
+}
+
+/** What is done because a person said so. */
+function ordersTable(): string {
+  const rows = Object.entries(ORDERS).map(([order, sentence]) => `| \`${order}\` | ${sentence} |`);
+  return ["| order | what and why |", "|---|---|", ...rows].join("\n");
 }
 
 function rulesTable(): string {

@@ -321,13 +321,7 @@ export class Agent<M extends LoopMember = Member> {
     const attempts = this.#failure?.rule === decision.rule ? this.#failure.attempts + 1 : 1;
     const pause = Math.min(RETRY_MS.first * 2 ** (attempts - 1), RETRY_MS.longest);
     const message = messageOf(reason);
-    if (this.#failure?.message !== message)
-      this.#member.event({
-        event: `${decision.effect}-failed`,
-        rule: decision.rule,
-        level: "error",
-        message: `${decision.sentence} That failed: ${message}`,
-      });
+    if (this.#failure?.message !== message) this.#tellFailure(decision, reason);
     this.#failure = {
       rule: decision.rule,
       message,
@@ -336,11 +330,28 @@ export class Agent<M extends LoopMember = Member> {
     };
   }
 
+  /** What only a person may decide is no failure. */
+  #tellFailure(decision: Decision, reason: unknown): void {
+    const { rule, effect, sentence } = decision;
+    const error = reason instanceof UnderstudyError ? reason : null;
+    const isRefusal = error?.code === "FAILOVER_REFUSED";
+    const details = error?.details ?? {};
+    this.#member.event({
+      event: isRefusal ? "failover-refused" : `${effect}-failed`,
+      rule,
+      level: isRefusal ? "warning" : "error",
+      message: isRefusal ? error.message : `${sentence} That failed: ${messageOf(reason)}`,
+      ...(Object.keys(details).length === 0 ? {} : { details }),
+    });
+  }
+
   async #takeUpGeneration(record: ClusterRecord | null): Promise<void> {
     if (record === null || record.generation === this.#generation) return;
     await this.#options.rereadFile();
     this.#generation = record.generation;
     this.#settled = null;
+    // What was changed may be what it failed for.
+    if (this.#failure !== null) this.#failure = { ...this.#failure, retryAtMs: -Infinity };
   }
 
   /** The successor has not taken the lease that this member handed to it: take it back. */

@@ -8,6 +8,12 @@ import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import { createServer } from "./node-http.ts";
 
+/** For an event: one sentence, and what it rests on. */
+export interface Decided {
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 /** What may be asked of an agent. Each resolves when it is done. */
 export interface AgentRequests {
   status(): Promise<MemberStatus>;
@@ -24,6 +30,8 @@ export interface AgentRequests {
   reclone(): Promise<void>;
   /** Waits until this standby has replayed beyond a position. */
   awaitReplay(request: { member: string; beyond: string; timeoutMs: number }): Promise<void>;
+  /** Keeps among its events what a person has decided. */
+  noteDecision(decision: Decided): Promise<void>;
   /** Stops PostgreSQL, gives up the lease and ends the agent. */
   shutDown(): Promise<void>;
 }
@@ -37,6 +45,11 @@ const REQUEST_LIMIT_MS = 10_000;
 
 const switchoverBody = v.object({ to: v.string(), dryRun: v.optional(v.boolean(), false) });
 const awaitReplayBody = v.object({ member: v.string(), beyond: v.string(), timeoutMs: v.number() });
+
+const noteDecisionBody = v.object({
+  message: v.pipe(v.string(), v.maxLength(2_000)),
+  details: v.record(v.string(), v.unknown()),
+});
 
 interface Answer {
   readonly status: number;
@@ -146,6 +159,7 @@ function controlsOf(requests: AgentRequests): ReadonlyMap<string, Control> {
   return new Map<string, Control>([
     ["/switchover", (body) => requests.switchover(parseBody(switchoverBody, body))],
     ["/await-replay", (body) => requests.awaitReplay(parseBody(awaitReplayBody, body))],
+    ["/note-decision", (body) => requests.noteDecision(parseBody(noteDecisionBody, body))],
     ["/restart", () => requests.restart()],
     ["/reload", () => requests.reload()],
     ["/reclone", () => requests.reclone()],

@@ -28,11 +28,23 @@ export interface LeaderWatchOptions {
   readonly wake: () => void;
 }
 
+interface Vacancy {
+  /** That had ended. */
+  readonly term: number;
+  readonly sinceMs: number;
+  /** For how long the one that led had given no sign of life by then. */
+  readonly silentMs: number;
+}
+
 export class LeaderWatch implements Disposable {
   readonly #options: LeaderWatchOptions;
   #timer: Disposable | null = null;
   /** Since when nobody leads, as this agent has seen it, and in which term that was. */
-  #vacancy: { readonly term: number; readonly sinceMs: number } | null = null;
+  #vacancy: Vacancy | null = null;
+  /** The one before the present lead. */
+  #lastVacancy: Vacancy | null = null;
+  /** Since when this member's own server takes no writes because it is to lead no more. */
+  #ownEndMs: number | null = null;
 
   constructor(options: LeaderWatchOptions) {
     this.#options = options;
@@ -60,6 +72,39 @@ export class LeaderWatch implements Disposable {
     return this.#vacancy === null ? 0 : this.#options.clock.nowMs() - this.#vacancy.sinceMs;
   }
 
+  /** For how long the one that is watched has given no sign of life. */
+  silentForMs(ttlMs: number): number {
+    const { clock, presence } = this.#options;
+    if (presence.lostSinceMs !== null) return Math.round(clock.nowMs() - presence.lostSinceMs);
+    return Math.round((this.#fifthsOfSilence() * ttlMs) / 5);
+  }
+
+  /** This member leads, and its server is about to take no writes any more, or has just ended. */
+  noteOwnEnd(): void {
+    this.#ownEndMs ??= this.#options.clock.nowMs();
+  }
+
+  /** For how long that has been so, once; null when it was not noted. */
+  takeOwnEnd(): number | null {
+    const endMs = this.#ownEndMs;
+    this.#ownEndMs = null;
+    return endMs === null ? null : Math.round(this.#options.clock.nowMs() - endMs);
+  }
+
+  /**
+   * For how long nobody could write before now, where the lead of that term begins; null where this
+   * agent has not seen it. Up to the moment at which the lease was freed it is the word of whoever
+   * freed it, else the silence of the one that led.
+   */
+  withoutPrimaryForMs(record: Pick<ClusterRecord, "term" | "ended">): number | null {
+    const vacancy = this.#vacancy ?? this.#lastVacancy;
+    if (vacancy?.term !== record.term - 1) return null;
+    return (
+      (record.ended?.downMs ?? vacancy.silentMs) +
+      Math.round(this.#options.clock.nowMs() - vacancy.sinceMs)
+    );
+  }
+
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
     this.#options.presence[Symbol.dispose]();
@@ -67,9 +112,15 @@ export class LeaderWatch implements Disposable {
 
   #noteVacancy(record: ClusterRecord | null): void {
     if (record === null) return;
-    if (record.leader !== null) this.#vacancy = null;
-    else if (this.#vacancy?.term !== record.term)
-      this.#vacancy = { term: record.term, sinceMs: this.#options.clock.nowMs() };
+    if (record.leader !== null) {
+      this.#lastVacancy = this.#vacancy ?? this.#lastVacancy;
+      this.#vacancy = null;
+    } else if (this.#vacancy?.term !== record.term)
+      this.#vacancy = {
+        term: record.term,
+        sinceMs: this.#options.clock.nowMs(),
+        silentMs: this.silentForMs(record.ttlMs),
+      };
   }
 
   #isSuspect(): boolean {

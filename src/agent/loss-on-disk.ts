@@ -1,7 +1,7 @@
 // What is lost when a member leads in place of a dead one whose disk can be reached: read from that
 // disk, with nothing started.
 import type { Fork } from "../core/fork.ts";
-import type { Lsn } from "../core/lsn.ts";
+import { lsnFromBigInt, type Lsn } from "../core/lsn.ts";
 import { lossOf } from "../core/protocol/wal-loss.ts";
 import type { TimelineHistory } from "../core/timeline.ts";
 import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
@@ -16,23 +16,51 @@ export interface Successor {
   readonly forks: readonly Fork[];
 }
 
+export interface DiskLoss {
+  readonly bytes: number;
+  /** Committed in them; null where not all of them could be read. */
+  readonly transactions: number | null;
+}
+
+/** An estimate takes no longer than this: it is asked for while nobody can write. */
+const ESTIMATE_LIMIT_MS = 2_000;
+
 /**
- * Bytes of the dead member's WAL that the other has not: null where it is not proven that they
- * share a history, "unreadable" where the disk does not tell.
+ * What the dead member's WAL has and the other has not: null where it is not proven that they share
+ * a history, "unreadable" where the disk does not tell.
  */
 export async function lossOnDisk(
   dead: Pick<MemberPaths, "data" | "memory">,
   successor: Successor,
-): Promise<number | null | "unreadable"> {
+): Promise<DiskLoss | null | "unreadable"> {
   const end = await findWalEnd(dead.data).catch(() => null);
   if (end === null) return "unreadable";
   const { dataDir, lsn: endLsn, timeline, forks } = successor;
   if (timeline === null) return null;
   const { forks: deadForks } = await MemberMemory.load(dead.memory);
-  return lossOf(
+  const bytes = lossOf(
     { ...end, forks: deadForks, history: await historyIn(dead.data, end.timeline) },
     { endLsn, timeline, forks, history: await historyIn(dataDir, timeline) },
   );
+  if (bytes === null) return null;
+  const from = lsnFromBigInt(end.endLsn - BigInt(bytes));
+  return { bytes, transactions: bytes === 0 ? 0 : await commitsFrom(dead.data, from) };
+}
+
+async function commitsFrom(dataDir: string, from: Lsn): Promise<number | null> {
+  const counted = await findWalEnd(dataDir, { countCommitsFrom: from }).catch(() => null);
+  return counted?.commits.isWhole === true ? counted.commits.count : null;
+}
+
+/**
+ * How many transactions so many bytes of WAL are likely to hold, by what the newest WAL of a member
+ * holds. Null where that cannot be told soon.
+ */
+export async function estimateTransactions(dataDir: string, bytes: number): Promise<number | null> {
+  const signal = AbortSignal.timeout(ESTIMATE_LIMIT_MS);
+  const found = await findWalEnd(dataDir, { signal }).catch(() => null);
+  if (found === null || found.commits.bytes === 0) return null;
+  return Math.round((bytes * found.commits.count) / found.commits.bytes);
 }
 
 function historyIn(dataDir: string, timeline: number): Promise<TimelineHistory | null> {

@@ -7,7 +7,7 @@ import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import { releaseLease } from "../core/record-changes.ts";
 import { SHUT_DOWN, type Agent } from "./agent.ts";
-import type { AgentRequests } from "./api.ts";
+import type { AgentRequests, Decided } from "./api.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
 import { keepData, setCopyAside } from "./effects/data-aside.ts";
 import { compareWith, historyOf } from "./effects/rejoin.ts";
@@ -68,7 +68,7 @@ export class RequestDesk implements AgentRequests {
       const obstacle = dryRun ? await whyNot({ ...context, to }) : null;
       if (obstacle !== null)
         throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
-      if (!dryRun) await handOver({ ...context, to });
+      if (!dryRun) await handOver({ ...context, to, order: "switchover-on-request" });
     });
   }
 
@@ -146,6 +146,11 @@ export class RequestDesk implements AgentRequests {
     }
   }
 
+  async noteDecision({ message, details }: Decided): Promise<void> {
+    const rule = "failover-on-request";
+    this.#member.event({ event: "failover-decided", rule, level: "warning", message, details });
+  }
+
   async shutDown(): Promise<void> {
     this.#agent.interrupt("the member is shut down");
     const member = this.#member;
@@ -156,7 +161,8 @@ export class RequestDesk implements AgentRequests {
     }
     return this.#agent.request(SHUT_DOWN, async (context) => {
       await stopServer(context);
-      const holder = { member: member.name, term: context.record.term, heir: member.name };
+      const ending = { by: member.name, rule: "stop-on-request", downMs: null } as const;
+      const holder = { member: member.name, term: context.record.term, heir: member.name, ending };
       // It is named to take the lease again: the cluster comes back as it was. A store that does
       // not answer must not keep it from ending; whose lease it was is then still in the record.
       await member.keeper

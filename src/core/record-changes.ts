@@ -2,8 +2,16 @@
 // out, or null when the change is not allowed in that state. The caller writes the result by
 // compare-and-set, so that of two who change at once one is told to look again.
 import type { Fork } from "./fork.ts";
+import type { Order } from "./protocol/orders.ts";
+import type { RuleName } from "./protocol/rules.ts";
 import { afterTakeover, isSameGuarantee, withRenewed, type Guarantee } from "./protocol/quorum.ts";
-import { lastLeader, withHistory, type ClusterRecord, type RecordMember } from "./record.ts";
+import {
+  lastKnownPosition,
+  lastLeader,
+  withHistory,
+  type ClusterRecord,
+  type RecordMember,
+} from "./record.ts";
 
 interface Position {
   readonly lsn: string | null;
@@ -14,6 +22,13 @@ interface Position {
 interface ChangeNote {
   readonly at: string;
   readonly reason: string;
+}
+
+/** Who ends a lead and under which rule, and for how long nobody could write by then. */
+export interface Ending {
+  readonly by: string;
+  readonly rule: RuleName | Order;
+  readonly downMs: number | null;
 }
 
 /** May this member take the lease without being asked by a person? Its term then rises. */
@@ -49,12 +64,25 @@ export function isElecting(record: ClusterRecord): boolean {
  */
 export function openElection(
   record: ClusterRecord,
-  gone: { leader: string | null; heir: string | null; term: number },
+  gone: { leader: string | null; heir: string | null; term: number; ending?: Ending },
 ): ClusterRecord | null {
   if (record.paused || record.systemId === null || record.term !== gone.term) return null;
   if ((record.leader?.member ?? null) !== gone.leader || record.heir !== gone.heir) return null;
   if (isElecting(record)) return null;
-  return { ...record, leader: null, heir: null, electing: true, switchover: null };
+  return { ...record, ...ended(record, gone.ending), heir: null, electing: true, switchover: null };
+}
+
+/** Nobody leads any more; how that came about and what was last known of it is kept. */
+function ended(
+  record: ClusterRecord,
+  ending: Ending | undefined,
+): Pick<ClusterRecord, "leader" | "ended" | "lastKnown"> {
+  const { leader } = record;
+  const lastKnown = lastKnownPosition(record);
+  if (leader === null) return { leader, ended: record.ended, lastKnown };
+  const { member } = leader;
+  const told = ending ?? { by: member, rule: "stop-on-request", downMs: null };
+  return { leader: null, ended: { member, ...told }, lastKnown };
 }
 
 /** The winner of an election takes the lease. Null when the election is over, or was never open. */
@@ -106,7 +134,9 @@ export function renewLease(
     (fork) => fork.timeline === timeline && fork.term === record.term,
   );
   const leader = { member: holder.member, renewals, lsn, timeline: isAnnounced ? timeline : null };
-  return { ...record, leader };
+  // Its server may be gone: what it told before is what is known of it.
+  const tells = lsn !== null && leader.timeline !== null;
+  return { ...record, leader, lastKnown: tells ? null : lastKnownPosition(record) };
 }
 
 /**
@@ -135,10 +165,10 @@ export function holdsLease(
  */
 export function releaseLease(
   record: ClusterRecord,
-  holder: { member: string; term: number; heir: string | null },
+  holder: { member: string; term: number; heir: string | null; ending?: Ending },
 ): ClusterRecord | null {
   if (!holdsLease(record, holder)) return null;
-  return { ...record, leader: null, heir: holder.heir };
+  return { ...record, ...ended(record, holder.ending), heir: holder.heir };
 }
 
 /**
@@ -178,10 +208,10 @@ export function reclaimHandover(record: ClusterRecord, member: string): ClusterR
  */
 export function revokeLease(
   record: ClusterRecord,
-  of: { deadLeader: string | null; term: number },
+  of: { deadLeader: string | null; term: number; ending?: Ending },
 ): ClusterRecord | null {
   if (record.term !== of.term || (record.leader?.member ?? null) !== of.deadLeader) return null;
-  return { ...record, leader: null, heir: null, electing: false, switchover: null };
+  return { ...record, ...ended(record, of.ending), heir: null, electing: false, switchover: null };
 }
 
 /**
@@ -196,7 +226,7 @@ export function appointHeir(
   if (isFenced(record, appointment.member)) return null;
   if ((record.leader?.member ?? null) !== appointment.deadLeader) return null;
   const heir = appointment.member;
-  return { ...record, leader: null, heir, electing: false, switchover: null };
+  return { ...record, ...ended(record, undefined), heir, electing: false, switchover: null };
 }
 
 /**
@@ -205,11 +235,11 @@ export function appointHeir(
  */
 export function resignLease(
   record: ClusterRecord,
-  of: { member: string; term: number },
+  of: { member: string; term: number; ending?: Ending },
 ): ClusterRecord | null {
   if (record.term !== of.term || (record.leader?.member ?? record.heir) !== of.member) return null;
   const electing = record.systemId !== null;
-  return { ...record, leader: null, heir: null, electing, switchover: null };
+  return { ...record, ...ended(record, of.ending), heir: null, electing, switchover: null };
 }
 
 /** Whether a person has said that this member's server must not run. */

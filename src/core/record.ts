@@ -57,6 +57,24 @@ const recordSchema = v.object({
    * person decides who.
    */
   electing: v.boolean(),
+  /** How the last lead ended, for people. */
+  ended: v.optional(
+    v.nullable(
+      v.object({
+        member: v.string(),
+        /** Who freed its lease, and under which rule. */
+        by: v.string(),
+        rule: v.string(),
+        /** For how long it had taken no writes by then; null where that is not known. */
+        downMs: v.nullable(v.number()),
+      }),
+    ),
+    null,
+  ),
+  /**
+   * The last position at which a leader was known to take writes, where the present one tells none.
+   */
+  lastKnown: v.optional(v.nullable(v.object({ lsn: v.string(), timeline: v.number() })), null),
   /** Of the leader's history, oldest first: which term began which timeline. */
   forks: v.array(forkSchema),
   ttlMs: v.number(),
@@ -138,6 +156,8 @@ export function newRecord(from: {
     leader: null,
     heir: from.founder,
     electing: false,
+    ended: null,
+    lastKnown: null,
     forks: [],
     ttlMs: from.ttlMs,
     members: from.members,
@@ -190,6 +210,12 @@ export function formatRecord(record: ClusterRecord): string {
  */
 export function lastLeader(record: ClusterRecord): string | null {
   return record.leader?.member ?? record.heir ?? record.history.at(-1)?.member ?? null;
+}
+
+/** Where a leader was last known to take writes; null where none was ever. */
+export function lastKnownPosition(record: ClusterRecord): ClusterRecord["lastKnown"] {
+  const { lsn = null, timeline = null } = record.leader ?? {};
+  return lsn === null || timeline === null ? record.lastKnown : { lsn, timeline };
 }
 
 /** The history with one entry more, bounded. */

@@ -6,11 +6,16 @@ import { isDelayed } from "../core/cascade.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { Fork } from "../core/fork.ts";
-import { greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
+import { formatLsn, greatestLsn, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberStatus } from "../core/member-status.ts";
-import { compareCandidates, termOfTimeline, type Reach } from "../core/protocol/election.ts";
+import {
+  compareCandidates,
+  termOfTimeline,
+  whyNotChosen,
+  type Reach,
+} from "../core/protocol/election.ts";
 import { isFenced } from "../core/record-changes.ts";
-import type { ClusterRecord } from "../core/record.ts";
+import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
@@ -34,7 +39,7 @@ export async function chooseCandidate(
     wanted: string | null;
     answers: ReadonlyMap<string, MemberAnswer>;
   },
-): Promise<Candidate> {
+): Promise<{ chosen: Candidate; candidates: readonly Candidate[] }> {
   const { wanted, answers } = of;
   const candidates = await candidatesAmong(cluster, of);
   const [best] = candidates;
@@ -44,7 +49,7 @@ export async function chooseCandidate(
       `no standby of ${cluster.place.name} is up that could become the primary`,
       { hint: "Bring the members back: understudy up" },
     );
-  if (wanted === null) return best;
+  if (wanted === null) return { chosen: best, candidates };
   if (!answers.has(wanted))
     throw new UnderstudyError(
       "MEMBER_NOT_FOUND",
@@ -59,7 +64,41 @@ export async function chooseCandidate(
   if (chosen === undefined)
     throw new UnderstudyError("FAILOVER_REFUSED", `${wanted} is not a standby that is up`);
   refuseWorse(chosen, best);
-  return chosen;
+  return { chosen, candidates };
+}
+
+/** How far each member was when a person decided, and why it was not the one. */
+export function membersAtFailover(of: {
+  record: ClusterRecord;
+  to: Candidate;
+  candidates: readonly Candidate[];
+  answers: ReadonlyMap<string, MemberAnswer>;
+}): readonly Readonly<Record<string, unknown>>[] {
+  const { record, to, candidates, answers } = of;
+  return [...answers].map(([name, answer]) => {
+    const candidate = candidates.find((each) => each.name === name);
+    const chosen = name === to.name;
+    const lsn = candidate === undefined ? null : formatLsn(candidate.lsn);
+    const timeline = candidate?.timeline ?? null;
+    const state = "unreachable" in answer ? "unreachable" : answer.state;
+    const why = chosen ? null : whyPassedOver({ record, name, answer, candidate, to });
+    return { name, state, timeline, lsn, lsnIsLeast: false, chosen, why };
+  });
+}
+
+function whyPassedOver(of: {
+  record: ClusterRecord;
+  name: string;
+  answer: MemberAnswer;
+  candidate: Candidate | undefined;
+  to: Candidate;
+}): string {
+  const { record, name, answer, candidate, to } = of;
+  if ("unreachable" in answer) return answer.unreachable;
+  if (isFenced(record, name)) return "it is fenced";
+  if (candidate !== undefined) return whyNotChosen({ ...candidate, kind: "up", barred: false }, to);
+  if (record.members[name]?.tags.nofailover === true) return "it is set nofailover";
+  return lastLeader(record) === name ? "it led" : "its position cannot be told";
 }
 
 async function candidatesAmong(

@@ -1,66 +1,67 @@
 // A failover by hand, when the primary is gone: the operating system proves that it is, the standby
 // with the most WAL is named, and what may be lost is said in bytes before anything changes.
-import { lossOnDisk } from "../agent/loss-on-disk.ts";
 import { memberPaths } from "../agent/member-paths.ts";
 import { agentRuns } from "../agent/witness.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
-import { UnderstudyError } from "../core/errors.ts";
-import { lsnDistance, parseLsn } from "../core/lsn.ts";
-import { lastLeader, type ClusterRecord } from "../core/record.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { lastKnownPosition, lastLeader, type ClusterRecord } from "../core/record.ts";
 import { readControlData } from "../postgres/control-data.ts";
 import { findServerProcesses, surveyServer } from "../postgres/processes.ts";
-import { chooseCandidate, type Candidate } from "./candidates.ts";
+import { chooseCandidate, membersAtFailover, type Candidate } from "./candidates.ts";
 import {
+  askAgent,
   lockCluster,
   readRecord,
+  recordMember,
   type LocalCluster,
   type Operation,
   type Outcome,
   type Plan,
 } from "./cluster.ts";
+import { describeLoss, estimateLoss, losesSomething, type Loss } from "./failover-loss.ts";
 import { askMembers } from "./read-status.ts";
 import { revoke } from "./revocation.ts";
 import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { waitFor } from "./wait-for.ts";
 
+const NOTE_LIMIT_MS = 5_000;
+
 export interface FailoverRequest {
   /** Null: the candidate that has the most WAL. */
   readonly to: string | null;
-}
-
-interface Loss {
-  /** Null when nothing tells. */
-  readonly lossBytes: number | null;
-  /**
-   * Whether it is exact: read from the dead primary's WAL, on a history that the candidate is
-   * proven to share.
-   */
-  readonly isExact: boolean;
-  /** Why it is not. */
-  readonly doubt: string | null;
+  /** A person has said that what is lost may be lost; null: nothing is to be done yet. */
+  readonly acceptLoss: boolean | null;
 }
 
 interface Decision extends Loss {
   readonly record: ClusterRecord;
   readonly from: string | null;
   readonly to: Candidate;
+  readonly candidates: readonly Candidate[];
+  readonly answers: ReadonlyMap<string, MemberAnswer>;
 }
 
 /** @throws UnderstudyError FAILOVER_REFUSED with the reason, MEMBER_NOT_FOUND. */
 export async function planFailover(cluster: LocalCluster, request: FailoverRequest): Promise<Plan> {
   const decision = await decideFailover(cluster, request);
-  const { from, to, lossBytes, record } = decision;
+  requireAcceptance(decision, request);
+  const { from, to, record } = decision;
   return {
-    summary: `${to.name} becomes the primary in place of ${from ?? "nobody"}; ${describeLoss(decision)}`,
+    summary: `${to.name} becomes the primary in place of ${from ?? "nobody"}; ${describeLoss(decision, { from })}`,
     steps: [
+      ...(losesSomething(decision) ? ["accept the loss: it takes --accept-loss"] : []),
       ...(from === null
         ? []
         : [`take the lease from ${from}, which can take no writes from then on`]),
       `give the lease of term ${record.term + 1} to ${to.name}, which is promoted`,
       "the other members follow it; the old primary is compared with it before it may rejoin",
     ],
-    facts: { from, to: to.name, lossBytes, lossIsExact: decision.isExact },
+    facts: { from, to: to.name, ...lossFacts(decision) },
   };
+}
+
+function lossFacts({ lossBytes, lossTransactions, isExact }: Loss) {
+  return { lossBytes, lossTransactions, lossIsExact: isExact };
 }
 
 /** @throws UnderstudyError FAILOVER_REFUSED (nothing changed), OPERATION_IN_PROGRESS, TIMED_OUT. */
@@ -71,6 +72,7 @@ export async function failover(
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const decision = await decideFailover(cluster, request);
+  requireAcceptance(decision, request);
   const { record, from, to } = decision;
   const revocation = await revoke(cluster, { record, operation });
   let loss: Loss = decision;
@@ -84,9 +86,12 @@ export async function failover(
     throw thrown;
   }
   operation.onStep(`${to.name} is named to take the lease of term ${record.term + 1}`);
+  await noteDecision(cluster, { ...decision, ...loss }, operation).catch((thrown: unknown) =>
+    operation.onStep(`the decision is not among the events: ${messageOf(thrown)}`),
+  );
   const outcome = {
-    summary: `${to.name} is the primary now; ${describeLoss({ ...decision, ...loss })}`,
-    facts: { from, to: to.name, lossBytes: loss.lossBytes, lossIsExact: loss.isExact },
+    summary: `${to.name} is the primary now; ${describeLoss(loss, { from })}`,
+    facts: { from, to: to.name, ...lossFacts(loss) },
   };
   if (!operation.wait) return outcome;
   await waitFor(cluster, {
@@ -105,9 +110,36 @@ async function decideFailover(cluster: LocalCluster, request: FailoverRequest): 
   const named = record.leader?.member ?? record.heir;
   if (named !== null) refuseReturning(cluster, { named, answers });
   const wanted = request.to;
-  const to = await chooseCandidate(cluster, { record, from: named, wanted, answers });
+  const choice = await chooseCandidate(cluster, { record, from: named, wanted, answers });
+  const { chosen: to, candidates } = choice;
   const from = lastLeader(record);
-  return { record, from, to, ...(await estimateLoss(cluster, { record, from, to })) };
+  const loss = await estimateLoss(cluster, { record, from, to, candidates });
+  return { record, from, to, candidates, answers, ...loss };
+}
+
+/** Kept with the new primary's events: who decided, on what, and why not another. */
+async function noteDecision(
+  cluster: LocalCluster,
+  decision: Decision,
+  operation: Operation,
+): Promise<void> {
+  const { record, from, to, candidates, answers } = decision;
+  const body = {
+    message: `A person names ${to.name} as the primary in place of ${from ?? "nobody"}: ${describeLoss(decision, { from })}.`,
+    details: {
+      term: record.term + 1,
+      decidedBy: "a person",
+      from,
+      to: to.name,
+      ...lossFacts(decision),
+      ended: record.ended,
+      lastKnown: lastKnownPosition(record),
+      members: membersAtFailover({ record, to, candidates, answers }),
+    },
+  };
+  const member = recordMember(record, to.name);
+  const limits = { signal: operation.signal, timeoutMs: NOTE_LIMIT_MS };
+  await askAgent(cluster, { member, path: "/note-decision", body, operation: limits });
 }
 
 /** Whoever takes writes, or may, is a primary: also one that the record does not name any more. */
@@ -172,49 +204,31 @@ function hasFailed(answer: MemberAnswer | undefined): boolean {
   return answer !== undefined && !("unreachable" in answer) && answer.state === "failed";
 }
 
-async function estimateLoss(
-  cluster: LocalCluster,
-  of: { record: ClusterRecord; from: string | null; to: Candidate },
-): Promise<Loss> {
-  const { from, to, record } = of;
-  if (from === null) return unknownLoss("nobody has led yet");
-  if (from === to.name) return { lossBytes: 0, isExact: true, doubt: null };
-  const { root } = cluster.paths;
-  const dead = memberPaths(root, from);
-  const { data: dataDir } = memberPaths(root, to.name);
-  const lossBytes = await lossOnDisk(dead, { dataDir, ...to });
-  if (lossBytes === "unreadable") return lossFromRenewals({ record, to });
-  return lossBytes === null
-    ? unknownLoss(`it is not proven that ${to.name} shares the history of ${from}`)
-    : { lossBytes, isExact: true, doubt: null };
-}
-
-/** What the old primary had last said of itself, where its disk tells nothing. */
-function lossFromRenewals({ record, to }: { record: ClusterRecord; to: Candidate }): Loss {
-  const doubt = "the old primary's disk cannot be read";
-  const { lsn, timeline } = record.leader ?? { lsn: null, timeline: null };
-  if (lsn === null || timeline !== to.timeline) return unknownLoss(doubt);
-  return { lossBytes: lsnDistance({ from: to.lsn, to: parseLsn(lsn) }), isExact: false, doubt };
-}
-
-function unknownLoss(doubt: string): Loss {
-  return { lossBytes: null, isExact: false, doubt };
-}
-
-function refuseGreaterLoss(planned: Decision, now: Loss): void {
-  if (now.lossBytes === null || planned.lossBytes === null) return;
-  if (now.lossBytes <= planned.lossBytes) return;
+/** @throws UnderstudyError FAILOVER_REFUSED unless a person has accepted what is lost. */
+function requireAcceptance(decision: Decision, request: FailoverRequest): void {
+  const { record, from, to } = decision;
+  if (request.acceptLoss !== false || !losesSomething(decision)) return;
+  const accept = `to accept that: understudy failover --to ${to.name} --accept-loss`;
   throw new UnderstudyError(
     "FAILOVER_REFUSED",
-    `${planned.from ?? "the old primary"} has written meanwhile: ${now.lossBytes} bytes would be lost, not ${planned.lossBytes}; it is named to lead again`,
-    { hint: "See the state: understudy status" },
+    `${to.name} would become the primary in place of ${from ?? "nobody"}, and ${describeLoss(decision, { from })}; nothing was changed`,
+    {
+      hint: record.paused
+        ? `A standby that takes over by itself saves what the old primary's disk has: understudy resume; ${accept}`
+        : `${accept.charAt(0).toUpperCase()}${accept.slice(1)}`,
+    },
   );
 }
 
-function describeLoss({ lossBytes, isExact, doubt, from }: Decision): string {
-  if (lossBytes === null) return `what is lost cannot be told: ${doubt ?? "nothing tells"}`;
-  if (!isExact) return `at least ${lossBytes} bytes are lost: ${doubt ?? "nothing tells more"}`;
-  return lossBytes === 0
-    ? `nothing is lost: it has all WAL of ${from ?? "the old primary"}`
-    : `${lossBytes} bytes of the old primary's WAL are lost`;
+function refuseGreaterLoss(planned: Decision, now: Loss): void {
+  const isGreater =
+    now.lossBytes === null
+      ? planned.lossBytes !== null
+      : planned.lossBytes !== null && now.lossBytes > planned.lossBytes;
+  if (!isGreater) return;
+  throw new UnderstudyError(
+    "FAILOVER_REFUSED",
+    `${planned.from ?? "the old primary"} has changed meanwhile: ${describeLoss(now, planned)}; it is named to lead again`,
+    { hint: "See the state: understudy status" },
+  );
 }

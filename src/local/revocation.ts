@@ -9,6 +9,7 @@ import { appointHeir, revokeLease } from "../core/record-changes.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { askAgent, changeClusterRecord, type LocalCluster, type Operation } from "./cluster.ts";
 
+const ENDING = { by: "a person", rule: "failover-on-request", downMs: null } as const;
 const FENCE_LIMIT_MS = 15_000;
 const POLL_MS = 50;
 
@@ -33,7 +34,7 @@ export async function revoke(
   const { term } = record;
   const deadLeader = record.leader?.member ?? null;
   const revoked = await changeClusterRecord(cluster, (current) =>
-    revokeLease(current, { deadLeader, term }),
+    revokeLease(current, { deadLeader, term, ending: ENDING }),
   );
   if (revoked === null) throw changedMeanwhile();
   const revocation: Revocation = {

@@ -24,6 +24,16 @@ export interface WalEnd {
   readonly lastRecordLsn: Lsn;
   /** Why it ends there, for logs: "nothing is written there". */
   readonly reason: string;
+  readonly commits: CommitCount;
+}
+
+/** Transactions that were committed in a piece of WAL. */
+export interface CommitCount {
+  readonly count: number;
+  /** In so many bytes. */
+  readonly bytes: number;
+  /** False where what was asked for begins before the checkpoint that reading begins at. */
+  readonly isWhole: boolean;
 }
 
 /** Where a timeline left its parent. */
@@ -37,19 +47,20 @@ interface Fork {
  * Reads from the newest checkpoint to the end, some hundred megabytes a second, in a megabyte of
  * memory. Forks are followed where the directory's own WAL goes on along them: a history file alone
  * may have been fetched by a member that never got there, or that has diverged. A clean stop needs
- * one record.
+ * one record. Commits are counted from `countCommitsFrom` on, or from the checkpoint.
  * @throws UnderstudyError DATA_UNREADABLE when the checkpoint's record is missing or damaged, or
  * when WAL ends before what the data files need. Whoever calls makes sure that no process of the
  * server lives.
  */
 export async function findWalEnd(
   dataDir: string,
-  options: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal; countCommitsFrom?: Lsn } = {},
 ): Promise<WalEnd> {
   const control = await readControlData(dataDir);
   const forks = await readForks(dataDir, control.timeline);
   await using files = new WalFiles(dataDir, control, forks);
-  let scanner = startOf(control);
+  const countFrom = options.countCommitsFrom ?? (0n as Lsn);
+  let scanner = startOf(control, countFrom);
   let reason: string | null = null;
   while (reason === null) {
     options.signal?.throwIfAborted();
@@ -57,7 +68,7 @@ export async function findWalEnd(
     if (branch !== null) scanner = branch;
     reason = await scanOn(scanner, forks, files);
   }
-  return resultOf({ scanner, control, dataDir, reason });
+  return resultOf({ scanner, control, dataDir, reason, countFrom });
 }
 
 /**
@@ -77,7 +88,7 @@ export async function readTimelineHistory(
   }
 }
 
-function startOf(control: ControlData): WalScanner {
+function startOf(control: ControlData, countFrom: Lsn): WalScanner {
   const position = Number(control.checkpointLsn);
   return new WalScanner(
     {
@@ -91,6 +102,7 @@ function startOf(control: ControlData): WalScanner {
       previous: null,
       // The page of the checkpoint may have been begun on the timeline before it.
       ownFrom: position + 1,
+      countFrom: Number(countFrom),
     },
   );
 }
@@ -141,8 +153,9 @@ function resultOf(of: {
   control: ControlData;
   dataDir: string;
   reason: string;
+  countFrom: Lsn;
 }): WalEnd {
-  const { scanner, control, dataDir, reason } = of;
+  const { scanner, control, dataDir, reason, countFrom } = of;
   const last = scanner.lastRecord;
   const endLsn = lsnFromBigInt(BigInt(scanner.end));
   if (last === null)
@@ -160,6 +173,11 @@ function resultOf(of: {
     timeline: scanner.timeline,
     lastRecordLsn: lsnFromBigInt(BigInt(last)),
     reason,
+    commits: {
+      count: scanner.commits,
+      bytes: Math.max(0, scanner.end - Math.max(Number(countFrom), Number(control.checkpointLsn))),
+      isWhole: countFrom >= control.checkpointLsn,
+    },
   };
 }
 

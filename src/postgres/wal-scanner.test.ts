@@ -19,13 +19,15 @@ class WalWriter {
     this.#timeline = timeline;
   }
 
-  append(data: Uint8Array, kind: { isSwitch?: boolean } = {}): number {
+  append(data: Uint8Array, kind: { isSwitch?: boolean; isCommit?: boolean } = {}): number {
     if (this.position % SHAPE.pageBytes === 0) this.#beginPage(0);
     const start = this.position;
     const record = Buffer.alloc(24 + data.length);
     record.writeUInt32LE(record.length, 0);
     record.writeBigUInt64LE(BigInt(this.#previous), 8);
-    record[16] = kind.isSwitch ? 0x40 : 0x20;
+    const isCommit = kind.isCommit === true && kind.isSwitch !== true;
+    record[16] = kind.isSwitch ? 0x40 : isCommit ? 0x80 : 0x20;
+    record[17] = isCommit ? 1 : 0;
     record.set(data, 24);
     const crc = crc32c(Buffer.concat([record.subarray(24), record.subarray(0, 20)]));
     record.writeUInt32LE(crc, 20);
@@ -60,8 +62,12 @@ class WalWriter {
   }
 }
 
-function scan(bytes: Uint8Array, position: number): { scanner: WalScanner; reason: string } {
-  const from = { position, timeline: 1, previous: null, ownFrom: position + 1 };
+function scan(
+  bytes: Uint8Array,
+  position: number,
+  countFrom = 0,
+): { scanner: WalScanner; reason: string } {
+  const from = { position, timeline: 1, previous: null, ownFrom: position + 1, countFrom };
   const scanner = new WalScanner(SHAPE, from);
   for (;;) {
     const page = bytes.subarray(scanner.nextPage, scanner.nextPage + SHAPE.pageBytes);
@@ -75,20 +81,21 @@ const records = fc.array(
   fc.record({
     data: fc.uint8Array({ maxLength: 1500 }),
     isSwitch: fc.nat({ max: 5 }).map((chosen) => chosen === 0),
+    isCommit: fc.boolean(),
   }),
   { minLength: 1, maxLength: 12 },
 );
 
-function write(entries: readonly { data: Uint8Array; isSwitch: boolean }[]): {
+function write(entries: readonly { data: Uint8Array; isSwitch: boolean; isCommit: boolean }[]): {
   writer: WalWriter;
   starts: number[];
   ends: number[];
 } {
   const writer = new WalWriter();
   const [starts, ends]: [number[], number[]] = [[], []];
-  for (const { data, isSwitch } of entries) {
+  for (const { data, isSwitch, isCommit } of entries) {
     if (writer.position + 4 * SHAPE.segmentBytes > writer.bytes.length) break;
-    starts.push(writer.append(isSwitch ? new Uint8Array(0) : data, { isSwitch }));
+    starts.push(writer.append(isSwitch ? new Uint8Array(0) : data, { isSwitch, isCommit }));
     ends.push(writer.position);
   }
   return { writer, starts, ends };
@@ -101,6 +108,20 @@ test("whole WAL is read to its last record, from any record on", () => {
       const { scanner } = scan(writer.bytes, starts[pick % starts.length] ?? 0);
       assert.equal(scanner.end, ends.at(-1));
       assert.equal(scanner.lastRecord, starts.at(-1));
+    }),
+  );
+});
+
+test("commits are counted from where it is asked for, however records lie on pages", () => {
+  fc.assert(
+    fc.property(records, fc.nat(), (entries, pick) => {
+      const { writer, starts } = write(entries);
+      const first = pick % starts.length;
+      const { scanner } = scan(writer.bytes, starts[0] ?? 0, starts[first]);
+      const counted = entries
+        .slice(0, starts.length)
+        .filter(({ isSwitch, isCommit }, at) => at >= first && isCommit && !isSwitch);
+      assert.equal(scanner.commits, counted.length);
     }),
   );
 });

@@ -45,14 +45,22 @@ export class WalScanner {
   #magic: number | null = null;
   #nextPage: number;
   #open: OpenRecord | null = null;
+  readonly #countFrom: number;
+  #commits = 0;
 
   /**
    * @param from where a record begins. `ownFrom`: from which page on the timeline must be exactly
-   * this one.
+   * this one. `countFrom`: where a record must begin for its commit to be counted.
    */
   constructor(
     shape: WalShape,
-    from: { position: number; timeline: number; previous: number | null; ownFrom: number },
+    from: {
+      position: number;
+      timeline: number;
+      previous: number | null;
+      ownFrom: number;
+      countFrom?: number;
+    },
   ) {
     this.#shape = shape;
     this.timeline = from.timeline;
@@ -61,6 +69,12 @@ export class WalScanner {
     this.#position = from.position;
     this.#previous = from.previous;
     this.#nextPage = this.#pageOf(from.position);
+    this.#countFrom = from.countFrom ?? 0;
+  }
+
+  /** Transactions that were committed from `countFrom` on, as far as it has come. */
+  get commits(): number {
+    return this.#commits;
   }
 
   /** Behind the last whole record, rounded up to 8 bytes: where the next would be written. */
@@ -79,12 +93,15 @@ export class WalScanner {
 
   /** Another timeline may go on where this one's last record ended. */
   branch(timeline: number): WalScanner {
-    return new WalScanner(this.#shape, {
+    const branch = new WalScanner(this.#shape, {
       position: this.#end,
       timeline,
       previous: this.#previous,
       ownFrom: this.#end,
+      countFrom: this.#countFrom,
     });
+    branch.#commits = this.#commits;
+    return branch;
   }
 
   /**
@@ -178,6 +195,7 @@ export class WalScanner {
     this.#close(start, {
       at: start + total,
       isSwitch: isSegmentSwitch(view, offset),
+      isCommit: isCommit(view, offset),
     });
     return true;
   }
@@ -226,12 +244,14 @@ export class WalScanner {
     this.#close(open.start, {
       at: this.#nextPage + offset,
       isSwitch: isSegmentSwitch(view, 0),
+      isCommit: isCommit(view, 0),
     });
     return null;
   }
 
-  #close(start: number, ended: { at: number; isSwitch: boolean }): void {
+  #close(start: number, ended: { at: number; isSwitch: boolean; isCommit: boolean }): void {
     const { segmentBytes } = this.#shape;
+    if (ended.isCommit && start >= this.#countFrom) this.#commits += 1;
     const aligned = Math.ceil(ended.at / 8) * 8;
     this.#end = ended.isSwitch ? Math.ceil(aligned / segmentBytes) * segmentBytes : aligned;
     this.#position = this.#end;
@@ -248,4 +268,13 @@ export class WalScanner {
 /** XLOG_SWITCH of the resource manager XLOG: the rest of the segment is empty. */
 function isSegmentSwitch(view: DataView, record: number): boolean {
   return view.getUint8(record + 17) === 0 && (view.getUint8(record + 16) & 0xf0) === 0x40;
+}
+
+/**
+ * COMMIT or COMMIT PREPARED of the resource manager Transaction, alike in 10 to 18
+ * (src/include/access/xact.h).
+ */
+function isCommit(view: DataView, record: number): boolean {
+  const operation = view.getUint8(record + 16) & 0x70;
+  return view.getUint8(record + 17) === 1 && (operation === 0x00 || operation === 0x30);
 }

@@ -31,6 +31,7 @@ const requests: AgentRequests = {
   reload: () => Promise.reject(new Error("it broke")),
   reclone: async () => {},
   awaitReplay: async (wish) => void asked.push(wish),
+  noteDecision: async (decided) => void asked.push(decided),
   shutDown: async () => {},
 };
 

@@ -73,7 +73,7 @@ describe("up --adopt-record", () => {
     await cluster.killMember(primary);
     await writer.stop();
     await release();
-    const { lossBytes } = JSON.parse(await cluster.ok(["failover", "--yes"]));
+    const { lossBytes } = JSON.parse(await cluster.ok(["failover", "--accept-loss", "--yes"]));
     assert.ok(lossBytes > 500 * 50, `${lossBytes} bytes are lost`);
     await cluster.until("it leads", (status) => status.primary === standby);
     await cluster.ok(["resume"]);

@@ -17,6 +17,7 @@ interface FailoverOutcome {
   readonly from: string;
   readonly to: string;
   readonly lossBytes: number | null;
+  readonly lossTransactions: number | null;
   readonly lossIsExact: boolean;
 }
 
@@ -131,16 +132,26 @@ async function withLoss(cluster: TestCluster): Promise<void> {
   const acknowledged = await writer.stop();
   await release();
   const plan: FailoverOutcome = JSON.parse(await cluster.ok(["failover", "--dry-run"]));
-  const outcome = await failOver(cluster);
+  const refused = await cluster.fails(["failover", "--yes"]);
+  assert.equal(refused.error.code, "FAILOVER_REFUSED");
+  assert.match(
+    refused.error.message,
+    /bytes .* are lost, with \d+ committed transactions; nothing/,
+  );
+  assert.match(refused.error.hint, /understudy.* resume; .*--accept-loss$/);
+  const outcome = await failOver(cluster, "--accept-loss");
   assert.equal(outcome.lossIsExact, true);
   assert.ok((outcome.lossBytes ?? 0) > 100 * 50, `${outcome.lossBytes} bytes are too few`);
   assert.match(outcome.summary, new RegExp(`${outcome.lossBytes} bytes .* are lost`));
   assert.equal(plan.lossBytes, outcome.lossBytes, "the plan said so before");
+  assert.equal(plan.lossTransactions, outcome.lossTransactions);
   const lost = await missingRows(cluster, { name: outcome.to, acknowledged });
   // One row may have arrived before its answer did, and so before the cut.
   assert.ok(lost.length >= 99, `${lost.length} rows are too few`);
   assert.deepEqual(lost, acknowledged.slice(-lost.length), "only the newest rows are lost");
   assert.ok(lost.length <= acknowledged.length - safe.length, "what had arrived is kept");
+  // Rows that were committed and not acknowledged before the end count too.
+  assert.ok((outcome.lossTransactions ?? 0) >= lost.length, `${outcome.lossTransactions}`);
   await cluster.ok(["up"]);
   await cluster.ok(["resume"]);
   const status = await cluster.untilHealthy();
@@ -194,8 +205,8 @@ function receivers(cluster: TestCluster, name: string): number[] {
     .map(({ pid }) => pid);
 }
 
-async function failOver(cluster: TestCluster): Promise<FailoverOutcome> {
-  return JSON.parse(await cluster.ok(["failover", "--yes"]));
+async function failOver(cluster: TestCluster, ...words: string[]): Promise<FailoverOutcome> {
+  return JSON.parse(await cluster.ok(["failover", "--yes", ...words]));
 }
 
 async function haveArrived(

@@ -95,7 +95,7 @@ async function failsOverFrom(cluster: TestCluster, acknowledged: readonly number
   assert.match(error.hint, /understudy .*failover$/);
   const status = await cluster.status();
   assert.equal(status.state, "no-primary");
-  await cluster.ok(["failover", "--yes"]);
+  await cluster.ok(["failover", "--accept-loss", "--yes"]);
   const later = await cluster.untilHealthy();
   assert.equal(later.primary, "t-2");
   assert.equal(memberOf(later, "t-1").state, "streaming");

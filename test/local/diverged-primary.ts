@@ -51,7 +51,7 @@ export async function divergedPrimary(
   for (const pid of agents) signal(pid, "SIGCONT");
   const acknowledged = await writer.stop();
   await release();
-  await cluster.run(["failover", "--yes"]);
+  await cluster.run(["failover", "--accept-loss", "--yes"]);
   const { primary } = await cluster.until(
     "a standby leads",
     (status) => status.primary !== null && status.primary !== old,

@@ -105,7 +105,7 @@ describe("a lease that is taken away", () => {
     await appendFile(settings, "\nthis is no setting\n");
     const up = await cluster.fails(["up", "--timeout", "40s"]);
     assert.equal(up.error.code, "START_FAILED");
-    const outcome = JSON.parse(await cluster.ok(["failover", "--yes"]));
+    const outcome = JSON.parse(await cluster.ok(["failover", "--accept-loss", "--yes"]));
     assert.deepEqual([outcome.to, outcome.lossIsExact], ["t-1", true]);
     await writeFile(settings, sound);
     await cluster.ok(["resume"]);

@@ -26,7 +26,7 @@ test("a timeline that has the same number and start but another leader's term is
   await rename(root, elsewhere);
   const up = await cluster.run(["up"]);
   assert.match(up.stderr, /t-2 cannot lead/);
-  await cluster.ok(["failover", "--to", "t-1", "--yes"]);
+  await cluster.ok(["failover", "--to", "t-1", "--accept-loss", "--yes"]);
   await insert(cluster, "on the fork of t-1");
 
   // The disk of t-2 is back: what it holds must end in kept/, and its data be a copy of t-1.

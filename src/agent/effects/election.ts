@@ -1,7 +1,7 @@
 // From a primary that is gone to the next one: its lease is freed, the standbys compare themselves,
 // and the best of them saves what the old primary's disk still has before it takes the lease.
 import { UnderstudyError } from "../../core/errors.ts";
-import { formatLsn, greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
+import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import {
   electLeader,
   formerLeaders,
@@ -10,7 +10,7 @@ import {
   type Ballot,
 } from "../../core/protocol/election.ts";
 import { aheadOnDisk, describeDoubt, doubtOf } from "../../core/protocol/quorum.ts";
-import type { ClusterRecord, RecordMember } from "../../core/record.ts";
+import { lastKnownPosition, type ClusterRecord, type RecordMember } from "../../core/record.ts";
 import { isDelayed } from "../../core/cascade.ts";
 import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
@@ -20,8 +20,10 @@ import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
 import { reachOf, type WalReach } from "../reach.ts";
+import { describeBallot, describeElection } from "./decision-record.ts";
 import type { EffectContext } from "./effect.ts";
 import { endDelay } from "./end-delay.ts";
+import { expectedLoss, maximumLagIn, refusalOfLag } from "./lag-limit.ts";
 import { saveAll, type SavedWal } from "./save-wal.ts";
 import { endOrphans, start } from "./start.ts";
 
@@ -35,6 +37,7 @@ const LOSS_PATIENCE_MS = 15_000;
 /** The primary's PostgreSQL has crashed, and this agent, which lives, knows it first. */
 export async function stepDown(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
+  member.leaderWatch.noteOwnEnd();
   await endOrphans(member, signal);
   const ballots = await askOthers(member, record);
   // A delayed one has more to replay than this member has to recover.
@@ -42,7 +45,9 @@ export async function stepDown(context: EffectContext): Promise<void> {
     (ballot) => ballot.kind === "up" && !ballot.barred && ballot.delayed !== true,
   );
   if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
-  const gone = { leader: member.name, heir: null, term: record.term };
+  const downMs = member.leaderWatch.takeOwnEnd();
+  const ending = { by: member.name, rule: decision.rule, downMs };
+  const gone = { leader: member.name, heir: null, term: record.term, ending };
   const opened = await member.keeper.change((current) => openElection(current, gone));
   if (opened === null) return;
   member.event({
@@ -50,7 +55,7 @@ export async function stepDown(context: EffectContext): Promise<void> {
     rule: decision.rule,
     level: "warning",
     message: `PostgreSQL of ${member.name} has ended without a shutdown; its lease of term ${record.term} is free for the best standby.`,
-    details: { term: record.term, lsn: record.leader?.lsn ?? null },
+    details: { term: record.term, downMs, lsn: lastKnownPosition(record)?.lsn ?? null },
   });
 }
 
@@ -65,8 +70,11 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
       "FAILOVER_REFUSED",
       `${gone ?? "the primary"} is gone, and no standby may take over: ${sharing}`,
     );
+  // Its own lease is freed because its server does not start: for how long is not known.
+  const downMs = gone === member.name ? null : member.leaderWatch.silentForMs(record.ttlMs);
+  const ending = { by: member.name, rule: decision.rule, downMs };
   const opened = await member.keeper.change((current) =>
-    openElection(current, { leader, heir, term }),
+    openElection(current, { leader, heir, term, ending }),
   );
   if (opened === null) return;
   member.event({
@@ -74,7 +82,7 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
     rule: decision.rule,
     level: "warning",
     message: `${gone ?? "The primary"} is gone, as ${member.name} has proven; the lease of term ${term} is free for the best standby.`,
-    details: { term, leader: gone },
+    details: { term, leader: gone, downMs, lsn: lastKnownPosition(record)?.lsn ?? null },
   });
 }
 
@@ -87,7 +95,7 @@ export async function stand(context: EffectContext): Promise<void> {
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
   const { winner, reason } = mayReturn(context, ballots)
     ? { winner: member.name, reason: "of no other member it is certain what it has" }
-    : electLeader(ballots, patient);
+    : electLeader(ballots, patient, lagLimitOf(context));
   if (winner !== member.name) {
     member.log.write({
       event: "not-elected",
@@ -101,13 +109,16 @@ export async function stand(context: EffectContext): Promise<void> {
   const old = formerLeaders(record).filter((name) => name !== member.name);
   const saved = old.length === 0 ? null : await saveAll(member, { from: old, signal });
   const doubt = await doubtAfter({ context, saved, ballots });
+  const expected = await expectedLoss({ context, own, ballots, saved });
   const obstacle = doubt ?? (await whyNotTake({ context, own, old, saved }));
-  if (obstacle !== null) {
+  const refusal = obstacle === null ? refusalOfLag({ context, old, saved, expected }) : null;
+  if (obstacle !== null || refusal !== null) {
     await clearSpool(member.paths.spool);
+    if (refusal !== null) throw refusal;
     member.log.write({
       event: "not-taken",
       rule: decision.rule,
-      message: `${member.name} is to lead, but does not take the lease: ${obstacle}.`,
+      message: `${member.name} is to lead, but does not take the lease: ${obstacle ?? "it may not"}.`,
     });
     return;
   }
@@ -126,21 +137,13 @@ export async function stand(context: EffectContext): Promise<void> {
     return;
   }
   await member.memory.rememberTerm(taken.term);
-  member.event({
-    event: "elected",
-    rule: decision.rule,
-    level: saved === null || saved.lostBytes === 0 ? "info" : "warning",
-    message: `${member.name} takes the lease of term ${taken.term}: ${reason}; ${describeSaved(saved, old.join(" and "))}.`,
-    details: {
-      term: taken.term,
-      old,
-      reason,
-      savedBytes: saved?.savedBytes ?? null,
-      lostBytes: saved === null ? null : saved.lostBytes,
-      vacantMs: Math.round(member.leaderWatch.vacantForMs()),
-      ballots: ballots.map(describeBallot),
-    },
-  });
+  const story = { ballots, own, old, saved, expected, reason };
+  member.event(await describeElection(member, { decision, taken, ...story }));
+}
+
+/** At first nobody is passed over for what can be fetched from the disk of one that is down. */
+function lagLimitOf({ member, record }: EffectContext): number | null {
+  return member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS ? null : maximumLagIn(record);
 }
 
 /**
@@ -301,24 +304,4 @@ function tagsOf(record: ClusterRecord, name: string) {
   const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
   const barred = nofailover || isFenced(record, name);
   return { priority, barred, delayed: isDelayed(record.members[name]) };
-}
-
-function describeSaved(saved: SavedWal | null, old: string): string {
-  if (saved === null) return "nobody led before it";
-  const { savedBytes, lostBytes, trouble } = saved;
-  if (lostBytes === null)
-    return `what is lost of ${old} cannot be told: ${trouble ?? "its disk cannot be read"}`;
-  if (lostBytes > 0)
-    return `${lostBytes} bytes of ${old} are lost${trouble === null ? "" : `: ${trouble}`}`;
-  return savedBytes > 0
-    ? `${savedBytes} bytes were saved from the disk of ${old}, nothing is lost`
-    : `it has all WAL of ${old}, nothing is lost`;
-}
-
-function describeBallot(ballot: Ballot): Readonly<Record<string, unknown>> {
-  if (ballot.kind === "gone" || ballot.kind === "silent") {
-    const { kind, name, onDisk } = ballot;
-    return { kind, name, onDisk: onDisk === undefined ? null : formatLsn(onDisk.lsn) };
-  }
-  return { ...ballot, lsn: formatLsn(ballot.lsn) };
 }

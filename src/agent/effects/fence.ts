@@ -47,11 +47,12 @@ export async function freeOwnLease({
   member,
   record,
   decision,
-}: EffectContext<Pick<Member, "name" | "keeper" | "event">>): Promise<void> {
+}: EffectContext<Pick<Member, "name" | "keeper" | "event" | "leaderWatch">>): Promise<void> {
   const { name } = member;
   const { term } = record;
+  const ending = { by: name, rule: decision.rule, downMs: member.leaderWatch.takeOwnEnd() };
   const freed = await member.keeper.change((current) =>
-    resignLease(current, { member: name, term }),
+    resignLease(current, { member: name, term, ending }),
   );
   if (freed === null) return;
   member.event({

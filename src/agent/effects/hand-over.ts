@@ -6,6 +6,7 @@ import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
 import { MAX_HAND_OVER_LAG_BYTES } from "../../core/protocol/successor.ts";
 import { configuredUpstream, isDelayed } from "../../core/cascade.ts";
+import type { Order } from "../../core/protocol/orders.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import {
   beginSwitchover,
@@ -25,6 +26,12 @@ const REPLAY_LIMIT_MS = 10_000;
 const POLL_MS = 1;
 
 type Situation = Pick<EffectContext, "member" | "record" | "signal">;
+
+interface HandOver extends Situation {
+  readonly to: string;
+  /** Why it is done. */
+  readonly order: Order;
+}
 
 /** Why the member cannot take over now; null when it can. Changes nothing. */
 export async function whyNot(situation: Situation & { to: string }): Promise<string | null> {
@@ -63,8 +70,8 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
  * @throws UnderstudyError SWITCHOVER_REFUSED (nothing changed) or SWITCHOVER_FAILED (undone: this
  * member leads on).
  */
-export async function handOver(situation: Situation & { to: string }): Promise<void> {
-  const { member, record, to } = situation;
+export async function handOver(situation: HandOver): Promise<void> {
+  const { member, record, to, order } = situation;
   const obstacle = await whyNot(situation);
   if (obstacle !== null)
     throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
@@ -78,8 +85,9 @@ export async function handOver(situation: Situation & { to: string }): Promise<v
     );
   member.event({
     event: "switchover-begun",
+    rule: order,
     message: `${member.name} hands over to ${to}.`,
-    details: { term: record.term },
+    details: { term: record.term, from: member.name, to },
   });
   try {
     const end = await shutDown(situation);
@@ -99,6 +107,7 @@ export async function handOver(situation: Situation & { to: string }): Promise<v
 async function shutDown({ member, record, to, signal }: Situation & { to: string }): Promise<Lsn> {
   await cutOffOthers(member, upstreamsOf(record, to));
   await member.session.close();
+  member.leaderWatch.noteOwnEnd();
   await member.server.requestStop("fast");
   // Not until its processes are gone: they wait for the archiver, and nothing can be written any
   // more (postgres-facts, "switchover floor").
@@ -170,25 +179,26 @@ async function successorHasAll(
   });
 }
 
-async function release(
-  { member, record, to }: Situation & { to: string },
-  end: Lsn,
-): Promise<void> {
-  const holder = { member: member.name, term: record.term, heir: to };
+async function release({ member, record, to, order }: HandOver, end: Lsn): Promise<void> {
+  const ending = { by: member.name, rule: order, downMs: member.leaderWatch.takeOwnEnd() };
+  const holder = { member: member.name, term: record.term, heir: to, ending };
   const released = await member.keeper.change((current) => releaseLease(current, holder));
   if (released === null)
     throw new UnderstudyError("SWITCHOVER_FAILED", "the lease was no longer this member's");
   member.event({
     event: "handed-over",
+    rule: order,
     message: `${member.name} is shut down at ${formatLsn(end)}, ${to} has all of it and may take the lease.`,
-    details: { term: record.term, lsn: formatLsn(end) },
+    details: { term: record.term, from: member.name, to, lsn: formatLsn(end) },
   });
 }
 
-async function undo({ member, to }: Situation & { to: string }, thrown: unknown): Promise<void> {
+async function undo({ member, to, order }: HandOver, thrown: unknown): Promise<void> {
+  member.leaderWatch.takeOwnEnd();
   await member.keeper.change(withdrawSwitchover).catch(() => null);
   member.event({
     event: "switchover-undone",
+    rule: order,
     level: "error",
     message: `${to} did not take over: ${messageOf(thrown)}; ${member.name} leads on.`,
   });

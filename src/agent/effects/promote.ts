@@ -45,12 +45,17 @@ export async function promote(context: EffectContext): Promise<void> {
   await announce({ member, record, position });
   member.sync.begin({ term: record.term, timeline: position.timeline });
   member.sync.isSettled = isClosed;
+  const downMs = member.leaderWatch.withoutPrimaryForMs(record);
+  const pause = downMs === null ? "" : `; nobody could write for ${(downMs / 1000).toFixed(2)} s`;
   member.event({
     event: "promoted",
     rule: decision.rule,
-    message: `${member.name} is the primary of term ${record.term}, on timeline ${position.timeline}, from ${position.writeLsn}.`,
+    message: `${member.name} is the primary of term ${record.term}, on timeline ${position.timeline}, from ${position.writeLsn}${pause}.`,
     details: {
       term: record.term,
+      takenBy: record.history.at(-1)?.reason ?? null,
+      ended: record.ended,
+      secondsWithoutPrimary: downMs === null ? null : downMs / 1000,
       timeline: position.timeline,
       lsn: position.writeLsn,
       milliseconds: Math.round(performance.now() - begun),

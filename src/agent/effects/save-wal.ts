@@ -16,6 +16,10 @@ export interface SavedWal {
   readonly savedBytes: number;
   /** Null when it cannot be told. */
   readonly lostBytes: number | null;
+  /** Committed in them; null when that cannot be told. */
+  readonly lostTransactions: number | null;
+  /** Where the WAL of each of them ended, as far as it was read. */
+  readonly ends: readonly { readonly name: string; readonly lsn: Lsn; readonly timeline: number }[];
   /** Why not everything was saved. */
   readonly trouble: string | null;
 }
@@ -24,22 +28,36 @@ const REPLAY_POLL_MS = 3;
 /** Replay that does not move for so long will not get there. */
 const STALL_LIMIT_MS = 10_000;
 
+const NOTHING_MISSING: SavedWal = {
+  savedBytes: 0,
+  lostBytes: 0,
+  lostTransactions: 0,
+  ends: [],
+  trouble: null,
+};
+
 /** One disk after the other; what is lost of one of them is lost. */
 export async function saveAll(
   member: Member,
   of: { from: readonly string[]; signal: AbortSignal },
 ): Promise<SavedWal> {
-  let all: SavedWal = { savedBytes: 0, lostBytes: 0, trouble: null };
+  let all: SavedWal = NOTHING_MISSING;
   for (const from of of.from) {
     const one = await saveWal(member, { from, signal: of.signal });
-    const isKnown = all.lostBytes !== null && one.lostBytes !== null;
     all = {
       savedBytes: all.savedBytes + one.savedBytes,
-      lostBytes: isKnown ? (all.lostBytes ?? 0) + (one.lostBytes ?? 0) : null,
+      lostBytes: sum(all.lostBytes, one.lostBytes),
+      lostTransactions: sum(all.lostTransactions, one.lostTransactions),
+      ends: [...all.ends, ...one.ends],
       trouble: all.trouble ?? one.trouble,
     };
   }
   return all;
+}
+
+/** What is not known of one is not known of both. */
+function sum(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? null : one + other;
 }
 
 /**
@@ -57,8 +75,8 @@ async function saveWal(
   } catch (thrown) {
     await clearSpool(member.paths.spool);
     signal.throwIfAborted();
-    const lostBytes = await missingOf(member, from).catch(() => null);
-    return { savedBytes: 0, lostBytes, trouble: messageOf(thrown) };
+    const lost = await missingOf(member, from).catch(() => UNKNOWN);
+    return { ...NOTHING_MISSING, ...lost, trouble: messageOf(thrown) };
   }
 }
 
@@ -67,7 +85,7 @@ async function drain(member: Member, of: { from: string; signal: AbortSignal }):
   const disk = member.witness.diskOf(from);
   const { lsn: position } = reachOf(await member.positions.read(), member.memory);
   if (disk === null || position === null)
-    return { savedBytes: 0, lostBytes: null, trouble: `the disk of ${from} is not here` };
+    return { ...NOTHING_MISSING, ...UNKNOWN, trouble: `the disk of ${from} is not here` };
   const rescue = await rescueWal({
     deadDataDir: disk.data,
     standbyDataDir: member.paths.data,
@@ -75,29 +93,31 @@ async function drain(member: Member, of: { from: string; signal: AbortSignal }):
     position,
     signal,
   });
-  if (rescue.kind === "nothing-missing") return { savedBytes: 0, lostBytes: 0, trouble: null };
   if (rescue.kind === "refused")
-    return {
-      savedBytes: 0,
-      lostBytes: await missingOf(member, from),
-      trouble: rescue.message,
-    };
+    return { ...NOTHING_MISSING, ...(await missingOf(member, from)), trouble: rescue.message };
+  const ends = [{ name: from, lsn: rescue.endLsn, timeline: rescue.timeline }];
+  if (rescue.kind === "nothing-missing") return { ...NOTHING_MISSING, ends };
   await cutReaders(member);
   // It looks into the spool at once, instead of at its next interval (postgres-facts, 8).
   await member.server.reload();
   await awaitReplayed(member, { endLsn: rescue.endLsn, signal });
   const savedBytes = lsnDistance({ from: position, to: rescue.endLsn });
-  return { savedBytes, lostBytes: 0, trouble: null };
+  return { ...NOTHING_MISSING, savedBytes, ends };
 }
 
-/** Bytes that the old primary has and this member has not; null where that cannot be told. */
-async function missingOf(member: Member, from: string): Promise<number | null> {
+type Lost = Pick<SavedWal, "lostBytes" | "lostTransactions">;
+
+const UNKNOWN: Lost = { lostBytes: null, lostTransactions: null };
+
+/** What the old primary has and this member has not. */
+async function missingOf(member: Member, from: string): Promise<Lost> {
   const disk = member.witness.diskOf(from);
   const { lsn, timeline } = reachOf(await member.positions.read(), member.memory);
-  if (disk === null || lsn === null) return null;
+  if (disk === null || lsn === null) return UNKNOWN;
   const { forks } = member.memory;
   const lost = await lossOnDisk(disk, { dataDir: member.paths.data, lsn, timeline, forks });
-  return lost === "unreadable" ? null : lost;
+  if (lost === null || lost === "unreadable") return UNKNOWN;
+  return { lostBytes: lost.bytes, lostTransactions: lost.transactions };
 }
 
 /** Beyond or at: nothing that the old primary wrote lies behind its end. */

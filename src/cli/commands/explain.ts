@@ -2,7 +2,7 @@
 import { type Command } from "commander";
 import { UnderstudyError } from "../../core/errors.ts";
 import {
-  explainRules,
+  explainAll,
   GROUND_MEANINGS,
   PART_MEANINGS,
   type RuleExplanation,
@@ -24,7 +24,7 @@ export function register(program: Command, context: CliContext): void {
 
 async function explain(session: Session, call: Call<object>): Promise<void> {
   const [wanted] = call.args;
-  const all = explainRules();
+  const all = explainAll();
   const found = wanted === undefined ? all : all.filter(({ rule }) => rule === wanted);
   if (found.length === 0)
     throw new UnderstudyError("USAGE", `there is no rule ${JSON.stringify(wanted)}`, {
@@ -51,5 +51,7 @@ function whole({ rule, effect, sentence, cells, beside }: RuleExplanation, look:
         `- ${part}, ${ground}: ${PART_MEANINGS[part]}; ${GROUND_MEANINGS[ground]}.`,
     ),
   ].map((text) => wrap(text, { width: look.width, indent: "  " }));
-  return [`${paint(look, "strong", rule)} (${effect})`, ...paragraphs].join("\n");
+  return [`${paint(look, "strong", rule)} (${effect ?? "by a person's word"})`, ...paragraphs].join(
+    "\n",
+  );
 }

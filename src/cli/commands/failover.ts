@@ -16,6 +16,7 @@ import type { CliContext, Session } from "../session.ts";
 
 interface Options extends WaitOptions {
   readonly to?: string;
+  readonly acceptLoss?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -24,22 +25,29 @@ export function register(program: Command, context: CliContext): void {
     .command("failover")
     .summary("the primary is gone: promote a standby by hand")
     .description(
-      "Promotes the standby that has most. Commits that reached no standby are lost; how many\n" +
-        "bytes that may be is printed first, and the cluster's name must be typed.",
+      "Promotes the standby that has most. Commits that reached no standby are lost: how many bytes\n" +
+        "and transactions that is, is printed first. Where it is more than nothing, or not known, it\n" +
+        "takes --accept-loss; and the cluster's name must be typed. Refused while the primary lives.",
     )
     .option("--to <member>", "the new primary (the standby that has most)")
+    .option("--accept-loss", "go on although commits are lost, or that cannot be told")
     .addOption(dryRunOption())
     .addOption(noWaitOption())
     .addOption(timeoutOption("2m"))
     .action(onRun<Options>(context, failover));
-  examples(command, ["understudy failover --dry-run", "understudy failover --to demo-2"]);
+  examples(command, [
+    "understudy failover --dry-run",
+    "understudy failover --to demo-2 --accept-loss",
+  ]);
 }
 
 async function failover(session: Session, call: Call<Options>): Promise<void> {
-  const { to: typed, dryRun } = call.options;
+  const { to: typed, dryRun, acceptLoss = false } = call.options;
   const to = typed === undefined ? null : checkMemberName(typed);
   const { local, cluster } = await session.cluster();
-  const plan = await local.planFailover(cluster, { to });
+  const request = { to, acceptLoss };
+  const planned = dryRun === true ? { to, acceptLoss: null } : request;
+  const plan = await local.planFailover(cluster, planned);
   if (dryRun === true) {
     await answerPlan(session, plan);
     return;
@@ -52,5 +60,5 @@ async function failover(session: Session, call: Call<Options>): Promise<void> {
     flag: "--yes",
   });
   const operation = session.operation(call.options);
-  await answerOutcome(session, await local.failover(cluster, { to }, operation));
+  await answerOutcome(session, await local.failover(cluster, request, operation));
 }

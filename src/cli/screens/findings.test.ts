@@ -60,6 +60,41 @@ describe("events", () => {
     );
     assert.equal(renderEvents([], PLAIN), "no events yet");
   });
+
+  it("are broken at the terminal's width, with each member of a choice and the rule to ask for", () => {
+    const member = { state: "up", timeline: 3, lsn: "0/5000148", lsnIsLeast: false };
+    const event = {
+      at: "2026-11-22T12:18:02.123Z",
+      member: "demo-2",
+      event: "elected",
+      rule: "stand-for-election",
+      message: "demo-2 takes the lease of term 4: it has all the WAL that others have.",
+      details: {
+        members: [
+          { ...member, name: "demo-2", chosen: true, why: null },
+          { ...member, name: "demo-3", chosen: false, why: "it has 16 bytes less" },
+          { ...member, name: "demo-1", lsn: null, chosen: false, why: "it cannot take part" },
+        ],
+      },
+    };
+    const text = renderEvents([event], { ...PLAIN, width: 60 });
+    assert.ok(
+      text.split("\n").every((line) => line.length <= 60),
+      text,
+    );
+    assert.equal(
+      text,
+      `2026-11-22 12:18:02Z  demo-2  elected: demo-2 takes the
+    lease of term 4: it has all the WAL that others have.
+    [stand-for-election]
+    demo-2 (up): 0/5000148 on timeline 3; chosen
+    demo-3 (up): 0/5000148 on timeline 3; not chosen: it has
+      16 bytes less
+    demo-1 (up): position unknown; not chosen: it cannot
+      take part`,
+    );
+    assert.equal(renderEvents([event], PLAIN).split("\n").length, 1);
+  });
 });
 
 describe("a log line", () => {

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Lsn } from "../lsn.ts";
-import { electLeader, formerLeaders, lacksNewestFork, type Ballot } from "./election.ts";
+import {
+  electLeader,
+  formerLeaders,
+  lacksNewestFork,
+  whyNotChosen,
+  type Ballot,
+} from "./election.ts";
 
 type Able = Extract<Ballot, { kind: "up" | "down" }>;
 
@@ -56,6 +62,33 @@ test("a member that is up goes before one that is down, on the same history", ()
   assert.equal(electLeader([able("a", 20n, { kind: "down" })], true).winner, "a");
   const ahead = able("a", 5n, { kind: "down", timeline: 2, timelineTerm: 4 });
   assert.equal(electLeader([ahead, able("b", 10n)], true).winner, "a");
+});
+
+test("with a limit nobody wins who lacks more than that of what another has; the one that is down does then", () => {
+  const down = able("a", 1000n, { kind: "down" });
+  const ballots = [down, able("b", 990n), able("c", 500n)];
+  assert.equal(electLeader(ballots, true).winner, "b");
+  assert.equal(electLeader(ballots, true, 10).winner, "b");
+  assert.equal(electLeader(ballots, true, 9).winner, "a");
+  assert.equal(
+    electLeader([able("a", 1000n, { barred: true }), able("b", 1n)], true, 9).winner,
+    null,
+  );
+});
+
+test("why the others do not lead is told of each", () => {
+  const winner = able("b", 100n, { priority: 1, timelineTerm: 2 });
+  const told = [
+    [{ kind: "gone", name: "x" } as const, "it cannot take part"],
+    [{ kind: "silent", name: "x" } as const, "it does not answer"],
+    [able("x", 900n, { barred: true, timelineTerm: 2 }), "it is not to lead"],
+    [able("x", 900n), "its WAL is of an earlier leader"],
+    [able("x", 90n, { timelineTerm: 2 }), "it has 10 bytes less"],
+    [able("x", 100n, { timelineTerm: 2, kind: "down" }), "its server is down"],
+    [able("x", 100n, { timelineTerm: 2 }), "its priority is lower"],
+    [able("x", 100n, { timelineTerm: 2, priority: 1 }), "it has as much, and comes after by name"],
+  ] as const;
+  for (const [ballot, why] of told) assert.equal(whyNotChosen(ballot, winner), why);
 });
 
 test("whoever asks, and in whatever order the answers come, the winner is the same", () => {

@@ -2,7 +2,7 @@
 // standby wins; of two that are equally far the one with the higher priority, then the first by
 // name, so that all who know the same choose the same.
 import type { Fork } from "../fork.ts";
-import type { Lsn } from "../lsn.ts";
+import { lsnDistance, type Lsn } from "../lsn.ts";
 import type { ClusterRecord } from "../record.ts";
 
 /** How far a member has come. */
@@ -48,20 +48,30 @@ export type ElectionResult =
 /**
  * @param patient whether silent members may still be waited for: where they never answer the others
  * go on without them
+ * @param maximumLagBytes nobody wins who lacks more than this of what another able member has, and
+ * which could not be fetched from there; null: no limit
  */
-export function electLeader(ballots: readonly Ballot[], patient: boolean): ElectionResult {
+export function electLeader(
+  ballots: readonly Ballot[],
+  patient: boolean,
+  maximumLagBytes: number | null = null,
+): ElectionResult {
   const silent = ballots.filter(({ kind }) => kind === "silent").map(({ name }) => name);
   if (patient && silent.length > 0)
     return { winner: null, reason: `${silent.join(", ")} does not answer yet` };
   const able = ballots.filter((ballot) => ballot.kind === "up" || ballot.kind === "down");
   const free = able.filter(({ barred }) => !barred).toSorted(compareCandidates);
-  const newest = Math.max(...able.map(({ timelineTerm }) => timelineTerm));
   // Another line of history may be longer and still lack what the newest leader acknowledged.
+  const newest = Math.max(...able.map(({ timelineTerm }) => timelineTerm));
+  const line = able.filter(({ timelineTerm }) => timelineTerm === newest);
+  const near = free.filter(
+    (ballot) => maximumLagBytes === null || lackOf(ballot, line) <= maximumLagBytes,
+  );
   const best =
     bestOf(
-      free.filter(({ delayed }) => delayed !== true),
+      near.filter(({ delayed }) => delayed !== true),
       newest,
-    ) ?? bestOf(free, newest);
+    ) ?? bestOf(near, newest);
   if (best === undefined) return { winner: null, reason: "no member is able to take the lease" };
   const { name, lsn } = best;
   if (best.delayed === true) return { winner: name, reason: "no other member is able to lead" };
@@ -79,6 +89,29 @@ function bestOf<Candidate extends { kind: string; timelineTerm: number }>(
 ): Candidate | undefined {
   const newest = sorted.filter(({ timelineTerm }) => timelineTerm === term);
   return newest.find(({ kind }) => kind === "up") ?? newest[0];
+}
+
+/** Bytes of what another has, on one history. */
+function lackOf(ballot: Reach, all: readonly Reach[]): number {
+  return Math.max(...all.map(({ lsn }) => lsnDistance({ from: ballot.lsn, to: lsn })));
+}
+
+/** Why a member does not lead but the winner does, as part of a sentence. */
+export function whyNotChosen(
+  ballot: Ballot,
+  winner: Reach & { readonly priority: number },
+): string {
+  if (ballot.kind === "gone") return "it cannot take part";
+  if (ballot.kind === "silent") return "it does not answer";
+  if (ballot.barred) return "it is not to lead";
+  if (ballot.delayed === true) return "it holds back what it receives";
+  if (ballot.timelineTerm < winner.timelineTerm) return "its WAL is of an earlier leader";
+  if (ballot.lsn < winner.lsn)
+    return `it has ${lsnDistance({ from: ballot.lsn, to: winner.lsn })} bytes less`;
+  if (ballot.kind === "down") return "its server is down";
+  return ballot.priority < winner.priority
+    ? "its priority is lower"
+    : "it has as much, and comes after by name";
 }
 
 /**

@@ -1,11 +1,13 @@
 // A rule in words: what is done, why, and in which situations. For `understudy explain` and for
 // docs/protocol.md.
+import { ORDERS, type Order } from "./orders.ts";
 import { RULES, TABLE, type EffectKind, type RuleName } from "./rules.ts";
 import { GROUNDS, PARTS, type Ground, type Part } from "./situation.ts";
 
 export interface RuleExplanation {
-  readonly rule: RuleName;
-  readonly effect: EffectKind;
+  readonly rule: RuleName | Order;
+  /** Null for what is done because a person said so. */
+  readonly effect: EffectKind | null;
   readonly sentence: string;
   /** Of the table; a rule that stands beside it has none. */
   readonly cells: readonly { readonly part: Part; readonly ground: Ground }[];
@@ -80,8 +82,23 @@ export const PART_CHANGES: readonly {
   { from: "follower", to: "removed", by: "a person removes it" },
 ];
 
+/** The rules, then the orders of persons. */
+export function explainAll(): readonly RuleExplanation[] {
+  const orders = Object.entries(ORDERS) as [Order, string][];
+  return [
+    ...explainRules(),
+    ...orders.map(([rule, sentence]) => ({
+      rule,
+      effect: null,
+      sentence,
+      cells: [],
+      beside: null,
+    })),
+  ];
+}
+
 /** In the order of the rules' own table. */
-export function explainRules(): readonly RuleExplanation[] {
+export function explainRules(): readonly (RuleExplanation & { readonly effect: EffectKind })[] {
   return ruleNames().map((rule) => ({
     rule,
     effect: RULES[rule].effect,

@@ -1,6 +1,7 @@
 // Whom a planned change of the primary is handed to where nobody was named: pure arithmetic over
 // the standbys as the primary sees them. Everybody who is near enough will have everything by then,
 // so that the priority goes before a lag that passes.
+import { isDelayed } from "../cascade.ts";
 import { isFenced } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 
@@ -36,6 +37,7 @@ export function chooseSuccessor(
 function whyNot(record: ClusterRecord, standby: Standby): string | null {
   if (isFenced(record, standby.name)) return "is fenced";
   if (record.members[standby.name]?.tags.nofailover === true) return "is set nofailover";
+  if (isDelayed(record.members[standby.name])) return "is set to hold back what it receives";
   if (!standby.isStreaming) return "does not stream";
   if (standby.replayLagBytes === null) return "is behind by an unknown amount";
   if (standby.replayLagBytes > MAX_HAND_OVER_LAG_BYTES)

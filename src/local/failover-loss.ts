@@ -1,0 +1,88 @@
+// What a failover by hand would lose: read from the old primary's disk, or told from what it had
+// last said of itself, in bytes and in transactions.
+import { estimateTransactions, lossOnDisk } from "../agent/loss-on-disk.ts";
+import { memberPaths } from "../agent/member-paths.ts";
+import { lagOf } from "../core/protocol/lag.ts";
+import { lastKnownPosition, type ClusterRecord } from "../core/record.ts";
+import type { Candidate } from "./candidates.ts";
+import type { LocalCluster } from "./cluster.ts";
+
+export interface Loss {
+  /** Null when nothing tells. */
+  readonly lossBytes: number | null;
+  /** Committed in them. Null when nothing tells. */
+  readonly lossTransactions: number | null;
+  /**
+   * Whether it is exact: read from the dead primary's WAL, on a history that the candidate is
+   * proven to share.
+   */
+  readonly isExact: boolean;
+  /** Why it is not. */
+  readonly doubt: string | null;
+}
+
+const NOTHING: Loss = { lossBytes: 0, lossTransactions: 0, isExact: true, doubt: null };
+
+export async function estimateLoss(
+  cluster: LocalCluster,
+  of: {
+    record: ClusterRecord;
+    from: string | null;
+    to: Candidate;
+    candidates: readonly Candidate[];
+  },
+): Promise<Loss> {
+  const { from, to } = of;
+  if (from === null) return unknownLoss("nobody has led yet");
+  if (from === to.name) return NOTHING;
+  const { root } = cluster.paths;
+  const { data: dataDir } = memberPaths(root, to.name);
+  const lost = await lossOnDisk(memberPaths(root, from), { dataDir, ...to });
+  if (lost === "unreadable") return lossFromRenewals({ ...of, dataDir });
+  if (lost === null)
+    return unknownLoss(`it is not proven that ${to.name} shares the history of ${from}`);
+  return { ...NOTHING, lossBytes: lost.bytes, lossTransactions: lost.transactions };
+}
+
+/** What the old primary had last said of itself, where its disk tells nothing. */
+async function lossFromRenewals(of: {
+  record: ClusterRecord;
+  to: Candidate;
+  candidates: readonly Candidate[];
+  dataDir: string;
+}): Promise<Loss> {
+  const { record, to, candidates, dataDir } = of;
+  const doubt = "the old primary's disk cannot be read";
+  const others = candidates.filter(({ name }) => name !== to.name);
+  const lossBytes = lagOf(to, { last: lastKnownPosition(record), forks: record.forks, others });
+  if (lossBytes === null) return unknownLoss(doubt);
+  const lossTransactions = await estimateTransactions(dataDir, lossBytes);
+  return { lossBytes, lossTransactions, isExact: false, doubt };
+}
+
+function unknownLoss(doubt: string): Loss {
+  return { lossBytes: null, lossTransactions: null, isExact: false, doubt };
+}
+
+/** What is not known to be nothing is a loss. */
+export function losesSomething({ lossBytes, isExact }: Loss): boolean {
+  return lossBytes !== 0 || !isExact;
+}
+
+/** Part of a sentence. */
+export function describeLoss(loss: Loss, of: { from: string | null }): string {
+  const { lossBytes, lossTransactions, isExact, doubt } = loss;
+  if (lossBytes === null) return `what is lost cannot be told: ${doubt ?? "nothing tells"}`;
+  const transactions = describeTransactions(lossTransactions, isExact);
+  if (!isExact)
+    return `at least ${lossBytes} bytes are lost, ${transactions}: ${doubt ?? "nothing tells more"}`;
+  return lossBytes === 0
+    ? `nothing is lost: it has all WAL of ${of.from ?? "the old primary"}`
+    : `${lossBytes} bytes of the old primary's WAL are lost, ${transactions}`;
+}
+
+function describeTransactions(count: number | null, isExact: boolean): string {
+  if (count === null) return "with an unknown number of transactions";
+  const noun = `committed transaction${count === 1 ? "" : "s"}`;
+  return `with ${isExact ? "" : "about "}${count} ${noun}`;
+}
