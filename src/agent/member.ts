@@ -40,6 +40,8 @@ export interface Member {
   readonly leaderWatch: LeaderWatch;
   readonly sync: SyncKeeping;
   readonly supply: Supply;
+  /** Of a primary: see SettingsContext. As its last pass has found it. */
+  readonly logical: { synchronizedSlots: readonly string[] };
   readonly log: Journal;
   /** The specification as it was last read. */
   file(): ClusterFile;

@@ -157,6 +157,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     leaderWatch,
     sync,
     supply: new Supply(systemClock),
+    logical: { synchronizedSlots: [] },
     log,
     file: () => file,
     event: (entry) => {

@@ -3,6 +3,7 @@
 import { API_VERSION } from "../core/spec.ts";
 import { formatLsnOrNull, lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { MemberState, MemberStatus, Progress } from "../core/member-status.ts";
+import { isDelayed } from "../core/cascade.ts";
 import { slotNameOf } from "../core/name.ts";
 import { describeQuorum } from "../core/protocol/quorum.ts";
 import { lastLeader } from "../core/record.ts";
@@ -241,6 +242,8 @@ async function reasonOf(input: Reading, position: Position | null): Promise<stri
   if (ground !== "standby" || isStreaming(member, position)) return null;
   const leader = writableLeader(member.keeper.record);
   if (leader === null) return "there is no primary to follow";
+  if (isDelayed(member.keeper.record?.members[member.name]))
+    return "it is delayed, and receives again when it has replayed what it has";
   const complaint = await member.server.lastComplaint({ withinMs: COMPLAINT_AGE_MS });
   return `it does not receive from ${leader.name}${complaint === null ? " yet" : `; PostgreSQL's log has: ${complaint}`}`;
 }

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Major } from "../../src/core/spec.ts";
+import { signal } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
-import { TestCluster } from "../support/local-cluster.ts";
+import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { eventsOf } from "./diverged-primary.ts";
 import { asSuperuser, writeSegments } from "./server-facts.ts";
 
@@ -22,6 +23,10 @@ export function describeSlots(major: Major): void {
       slotsFollow(cluster));
     it("hold what an absent standby needs, which streams on from a new primary without a copy", () =>
       streamsOn(cluster));
+    // Before, the agent gives it up: by the size of the disk, see core/protocol/slots.test.ts.
+    if (major >= 13)
+      it("are given up for a member that stands still, which comes back by itself", () =>
+        isGivenUp(cluster));
     it("go with a member that is removed, and slots of users stay", () => goWithMember(cluster));
   });
 }
@@ -59,6 +64,35 @@ async function streamsOn(cluster: TestCluster): Promise<void> {
   await cluster.untilHealthy();
   const events = (await eventsOf(cluster, absent)).slice(earlier);
   assert.ok(!events.includes("cloned") && !events.includes("data-set-aside"), events.join());
+}
+
+async function isGivenUp(cluster: TestCluster): Promise<void> {
+  const { primary } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  await cluster.ok(["param", "set", "max_slot_wal_keep_size=64MB"]);
+  const absent = primary === "t-3" ? "t-2" : "t-3";
+  const processes = [
+    ...cluster.deadmanPids(absent),
+    cluster.agentPid(absent),
+    ...cluster.serverPids(absent),
+  ];
+  for (const pid of processes) signal(pid, "SIGSTOP");
+  await eventually("its slot is given up, and that is told", async () => {
+    await writeSegments(cluster, { on: primary, count: SEGMENTS });
+    await asSuperuser(cluster, primary, "CHECKPOINT");
+    return (await eventsOf(cluster, primary)).includes("slot-given-up");
+  });
+  for (const pid of processes) signal(pid, "SIGCONT");
+  // Another standby may still have the WAL: then it is served by that one, else copied anew.
+  await eventually("it has found a way back", async () => {
+    const events = await eventsOf(cluster, absent);
+    return events.includes("wal-fetched-elsewhere") || events.includes("wal-gone");
+  });
+  await cluster.until("it streams from the primary", (status) => {
+    const { state, upstream } = memberOf(status, absent);
+    return status.state === "healthy" && state === "streaming" && upstream === primary;
+  });
+  await cluster.ok(["param", "set", "--reset", "max_slot_wal_keep_size"]);
 }
 
 async function goWithMember(cluster: TestCluster): Promise<void> {

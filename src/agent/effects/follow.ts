@@ -9,6 +9,7 @@ import type { Position } from "../probe.ts";
 import { askNeighbours } from "../neighbours.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
+import { dropSuperseded } from "./logical-slots.ts";
 import { pruneHistories } from "./prune-histories.ts";
 import { historyOf, rememberFollowing, standingOf } from "./rejoin.ts";
 import {
@@ -50,7 +51,9 @@ export async function follow(context: EffectContext): Promise<void> {
     await writeStandbyMode(member, request);
     if (changed || another) await reloadSettings(member, context.signal);
   }
-  await keepSlots(member, { record, neighbours: await askNeighbours(member, record) });
+  const neighbours = await askNeighbours(member, record);
+  await keepSlots(member, { record, neighbours });
+  await dropSuperseded(member, { record, neighbours });
   await pruneHistories(member);
   await keepSupplied(context, { leader, source, stalledForMs });
 }

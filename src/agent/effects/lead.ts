@@ -11,6 +11,7 @@ import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
 import { pruneHistories } from "./prune-histories.ts";
+import { noteSynchronizedSlots } from "./logical-slots.ts";
 import { keepRewindRole } from "./rewind-role.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
 import { synchronize } from "./synchronize.ts";
@@ -23,6 +24,7 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   // A hand-over that was under way when its agent died: nothing is handed over yet, so it never
   // was.
   if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
+  await noteSynchronizedSlots(member, record);
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await reloadSettings(member, signal);
   await keepRoles(member);

@@ -55,8 +55,6 @@ export interface SettingsRequest {
   readonly service?: Service;
   /** Where it is about to lead: a delay that is set for it does not hold any more. */
   readonly withoutDelay?: boolean;
-  /** See SettingsContext. */
-  readonly synchronizedSlots?: readonly string[];
 }
 
 /**
@@ -234,7 +232,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
       carriesLogicalSlots(member) &&
       applyDelayMs === 0 &&
       isLeader(request.record, request.upstream),
-    synchronizedSlots: request.synchronizedSlots ?? [],
+    synchronizedSlots: request.asPrimary ? member.logical.synchronizedSlots : [],
     controlMinimums: request.asPrimary ? null : await controlMinimums(paths.data),
   };
 }

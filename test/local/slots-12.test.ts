@@ -1,3 +1,0 @@
-import { describeSlots } from "./slots.ts";
-
-describeSlots(12);
