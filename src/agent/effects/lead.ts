@@ -30,12 +30,13 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   await keepRoles(member);
   // Promoted by an agent that ended before it could say so.
   await announce({ member, record, position: await member.positions.read() });
+  await synchronize({ member, signal }, { waits: false });
   await keepRewindRole(member);
   await makeApplicationDatabase(member);
   await pruneHistories(member);
   // An agent that does not answer is waited for, and commits must not wait for that.
   const ended = await Promise.allSettled([
-    synchronize({ member, signal }),
+    synchronize({ member, signal }, { waits: true }),
     keepSlots(member, { record }),
   ]);
   for (const each of ended) if (each.status === "rejected") throw each.reason;

@@ -12,7 +12,7 @@ import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
 import type { EffectContext } from "./effect.ts";
 import { announce, keepRoles } from "./lead.ts";
-import { awaitShown, cutApplications, writeService } from "./service.ts";
+import { cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 import { reserveSlots } from "./slots.ts";
 
@@ -31,7 +31,7 @@ export async function promote(context: EffectContext): Promise<void> {
   // the store does not say whose it is.
   if (!(await member.keeper.confirmLease(record.term))) return;
   const from = await member.positions.read().catch(() => null);
-  const isClosed = await closeDoor(context, { isAccepting: from !== null });
+  await closeDoor(context, { isAccepting: from !== null });
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
@@ -43,8 +43,6 @@ export async function promote(context: EffectContext): Promise<void> {
   await reserveSlots(member, { record });
   await keepRoles(member);
   await announce({ member, record, position });
-  member.sync.begin({ term: record.term, timeline: position.timeline });
-  member.sync.isSettled = isClosed;
   const downMs = member.leaderWatch.withoutPrimaryForMs(record);
   const pause = downMs === null ? "" : `; nobody could write for ${(downMs / 1000).toFixed(2)} s`;
   member.event({
@@ -69,21 +67,18 @@ export async function promote(context: EffectContext): Promise<void> {
 
 /**
  * Before it is writable: nobody may see commits that no standby has, nor is any acknowledged until
- * it waits for standbys. The postmaster reads its settings before it acts on a later request, so
- * where it takes no connections yet there is nothing to wait for.
- * @returns whether it was seen to be closed
+ * it waits for standbys. It is not waited for: the postmaster reads its settings before it acts on
+ * a request that comes later, and who connects until then is cut off before anybody is served.
  */
-async function closeDoor(context: EffectContext, of: { isAccepting: boolean }): Promise<boolean> {
-  const { member, record, signal } = context;
+async function closeDoor(
+  { member, record, signal }: EffectContext,
+  of: { isAccepting: boolean },
+): Promise<void> {
   const { guarantee } = record.sync;
-  if (guarantee === null) return false;
-  const change = { member, record, signal, service: firstService(guarantee) };
+  if (guarantee === null) return;
   member.sync.isOpen = false;
-  await writeService(change);
-  if (!of.isAccepting) return false;
-  await awaitShown(change);
-  await cutApplications(member);
-  return true;
+  await writeService({ member, record, signal, service: firstService(guarantee) });
+  if (of.isAccepting) await cutApplications(member);
 }
 
 /**

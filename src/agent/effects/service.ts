@@ -1,8 +1,8 @@
 // Gives a primary other settings for its commits and its clients, and returns when nothing of the
 // server goes by the former ones any more: the barrier (postgres-facts, 9).
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client } from "pg";
-import { UnderstudyError } from "../../core/errors.ts";
+import type { Client, QueryConfig } from "pg";
+import { UnderstudyError, assert } from "../../core/errors.ts";
 import { CLOSED, isSameQuorum, type Quorum } from "../../core/protocol/quorum.ts";
 import type { Service } from "../../core/protocol/service.ts";
 import type { ClusterRecord } from "../../core/record.ts";
@@ -15,6 +15,11 @@ const BARRIER_LIMIT_MS = 10_000;
 const POLL_MS = 5;
 const QUERY_LIMIT_MS = 2_000;
 const CHECKPOINT_LIMIT_MS = 300_000;
+/** A commit of the least: it writes WAL, and changes nothing. */
+const PROBE: QueryConfig & { query_timeout: number } = {
+  text: "SELECT pg_logical_emit_message(true, 'understudy', 'does it wait')",
+  query_timeout: BARRIER_LIMIT_MS,
+};
 
 export interface ServiceChange {
   readonly member: Member;
@@ -52,27 +57,27 @@ export async function writeService({ member, record, service }: ServiceChange): 
  * every other process to. Its processes look before what they do next, but for walsenders in the
  * middle of something, and for the checkpointer.
  */
-export async function awaitShown({
-  member,
-  service,
-  signal,
-}: Pick<ServiceChange, "member" | "service" | "signal">): Promise<void> {
-  const wanted = formatStandbyNames(service.waitsFor);
-  await until(`PostgreSQL of ${member.name} to read synchronous_standby_names`, signal, () =>
-    isShown(member, wanted),
-  );
+async function awaitShown(change: ServiceChange): Promise<void> {
+  await (await connectAfterReload(change)).end();
 }
 
-async function isShown({ session }: Member, wanted: string): Promise<boolean> {
-  const client = await session.open({ queryTimeoutMs: QUERY_LIMIT_MS });
-  try {
-    const { rows } = await client.query<{ names: string }>(
-      "SELECT current_setting('synchronous_standby_names') AS names",
-    );
-    return rows[0]?.names === wanted;
-  } finally {
-    await client.end();
-  }
+async function connectAfterReload({ member, service, signal }: ServiceChange): Promise<Client> {
+  const wanted = formatStandbyNames(service.waitsFor);
+  let shown: Client | null = null;
+  await until(`PostgreSQL of ${member.name} to read its settings`, signal, async () => {
+    const client = await member.session.open({ queryTimeoutMs: QUERY_LIMIT_MS });
+    try {
+      const { rows } = await client.query<{ names: string }>(
+        "SELECT current_setting('synchronous_standby_names') AS names",
+      );
+      if (rows[0]?.names === wanted) shown = client;
+    } finally {
+      if (shown === null) await client.end();
+    }
+    return shown !== null;
+  });
+  assert(shown !== null, "a wait has ended with what it waited for");
+  return shown;
 }
 
 /**
@@ -105,20 +110,21 @@ async function endWalSenders({ name, session }: Member, signal: AbortSignal): Pr
  * Has a commit of our own wait, while nobody can confirm it, and sees it wait: then all do (lesson
  * 17). Faster than a checkpoint, where nobody is served yet.
  */
-export async function seeACommitWait(member: Member, signal: AbortSignal): Promise<void> {
-  const client = await member.session.open({ queryTimeoutMs: 0 });
+export async function seeACommitWait(change: ServiceChange): Promise<void> {
+  const { member, signal } = change;
+  const client = await connectAfterReload(change);
   try {
+    // From now on nobody else is let in; who was before goes.
+    await cutApplications(member);
     const pid = await pidOf(client);
     await client.query("SET synchronous_commit = on");
     const at: { commit: Promise<void> | null } = { commit: null };
     await until(`a commit of ${member.name} to wait for standbys`, signal, async () => {
       // One that was not told to wait yet ends at once, and the next one is tried.
-      at.commit ??= client
-        .query("SELECT pg_logical_emit_message(true, 'understudy', 'does it wait')")
-        .then(
-          () => void (at.commit = null),
-          () => {},
-        );
+      at.commit ??= client.query(PROBE).then(
+        () => void (at.commit = null),
+        () => {},
+      );
       return await isWaiting(member, pid);
     });
     // Nothing is lost by it, and it must not be waited for for ever.

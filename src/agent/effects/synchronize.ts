@@ -3,6 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parseLsn, type Lsn } from "../../core/lsn.ts";
 import {
+  CLOSED,
   NOBODY,
   describeQuorum,
   isSameQuorum,
@@ -19,9 +20,9 @@ import type { EffectContext } from "./effect.ts";
 import {
   changeService,
   checkpoint,
-  cutApplications,
   seeACommitWait,
   settleService,
+  writeService,
 } from "./service.ts";
 import { serviceOnDisk } from "./settings.ts";
 
@@ -32,15 +33,21 @@ const ANSWER_LIMIT_MS = 500;
 
 type Context = Pick<EffectContext, "member" | "signal">;
 
-/** Of a primary that was announced. Returns when all is as it is wanted, or cannot be yet. */
-export async function synchronize({ member, signal }: Context): Promise<void> {
-  const deadline = performance.now() + PASS_LIMIT_MS;
+/**
+ * Of a primary that was announced. Returns when all is as it is wanted, or cannot be yet.
+ * @param of.waits whether to wait a while for those that must confirm before it serves
+ */
+export async function synchronize(
+  { member, signal }: Context,
+  of: { waits: boolean },
+): Promise<void> {
+  const deadline = performance.now() + (of.waits ? PASS_LIMIT_MS : 0);
   for (;;) {
     signal.throwIfAborted();
     const { record } = member.keeper;
     if (record === null || !member.keeper.holdsLease) return;
     const situation = await look({ member, record });
-    if (situation !== null && !member.sync.isSettled) {
+    if (situation?.service.isOpen === true && !member.sync.isSettled) {
       await settle({ member, record, signal, ...situation });
       continue;
     }
@@ -176,7 +183,7 @@ interface Taking extends Situation {
 }
 
 async function take(step: Exclude<ServiceStep, { kind: "await" }>, of: Taking): Promise<void> {
-  const { member, signal, service } = of;
+  const { member, service } = of;
   const { sync } = member;
   switch (step.kind) {
     case "setting":
@@ -185,8 +192,7 @@ async function take(step: Exclude<ServiceStep, { kind: "await" }>, of: Taking): 
       await changeService({ ...of, service: { ...service, waitsFor: step.quorum } });
       return settled(member);
     case "see-a-commit-wait":
-      await cutApplications(member);
-      await seeACommitWait(member, signal);
+      await seeACommitWait(of);
       sync.binds = true;
       return;
     case "checkpoint":
@@ -195,13 +201,16 @@ async function take(step: Exclude<ServiceStep, { kind: "await" }>, of: Taking): 
       return;
     case "record":
       return promise(step.guarantee, of);
-    case "open":
-      await changeService({ ...of, service: { ...service, isOpen: true } });
+    case "open": {
+      const wasClosed = isSameQuorum(service.waitsFor, CLOSED);
+      await writeService({ ...of, service: { waitsFor: step.quorum, isOpen: true } });
+      sync.isSettled = wasClosed;
       sync.isOpen = true;
       member.event({
         event: "opened",
         message: `${member.name} takes applications: ${describeReady(of)}.`,
       });
+    }
   }
 }
 

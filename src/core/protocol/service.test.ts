@@ -29,7 +29,7 @@ function perform(view: ServiceView, all: boolean): ServiceView | null {
     case "record":
       return { ...view, guarantee: step.guarantee };
     case "open":
-      return { ...view, service: { ...view.service, isOpen: true } };
+      return { ...view, service: { waitsFor: step.quorum, isOpen: true }, confirmed: [] };
     case "await":
       return all ? { ...view, confirmed: OTHERS } : null;
   }
@@ -87,8 +87,9 @@ test("nobody is let in before commits are proven to wait and so many have confir
               binds,
               confirmed,
             };
-            if (nextServiceStep(view)?.kind !== "open") continue;
-            assert(binds, JSON.stringify(view));
+            const step = nextServiceStep(view);
+            if (step?.kind !== "open") continue;
+            assert(binds && implies(step.quorum, guarantee), JSON.stringify(view));
             const have = guarantee.members.filter((name) => confirmed.includes(name));
             assert(have.length >= guarantee.required, JSON.stringify(view));
           }
@@ -113,10 +114,20 @@ test("one that is promoted acknowledges nothing and lets nobody in, until a stan
   view = { ...view, binds: true };
   assert.deepEqual(nextServiceStep(view), { kind: "await", quorum: promise(one) });
   view = { ...view, wanted: one };
-  assert.deepEqual(nextServiceStep(view), { kind: "setting", quorum: one });
-  view = { ...view, service: { waitsFor: one, isOpen: false } };
-  assert.equal(nextServiceStep(view)?.kind, "await");
-  assert.equal(nextServiceStep({ ...view, confirmed: ["b"] })?.kind, "open");
+  assert.deepEqual(nextServiceStep(view), { kind: "await", quorum: one });
+  assert.deepEqual(nextServiceStep({ ...view, confirmed: ["b"] }), { kind: "open", quorum: one });
+});
+
+test("one that cannot have what is promised lowers the promise first, where it may degrade", () => {
+  const view: ServiceView = {
+    service: { waitsFor: CLOSED, isOpen: false },
+    guarantee: promise(quorumOf(1, ["b"])),
+    wanted: NOBODY,
+    binds: true,
+    confirmed: [],
+  };
+  assert.deepEqual(nextServiceStep(view), { kind: "record", guarantee: null });
+  assert.deepEqual(nextServiceStep({ ...view, guarantee: null }), { kind: "open", quorum: NOBODY });
 });
 
 test("switched on under load it needs a checkpoint once, and the standbys' confirmation", () => {

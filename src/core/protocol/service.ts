@@ -1,7 +1,7 @@
 // How a primary comes to serve under synchronous replication, and goes on to: the one next step,
 // from what commits wait for now, what the record promises, and who has confirmed. Pure; the agent
 // carries the steps out (src/agent/effects/synchronize.ts), and so does the simulation.
-import { CLOSED, isSameQuorum, type Guarantee, type Quorum } from "./quorum.ts";
+import { CLOSED, NOBODY, implies, isSameQuorum, type Guarantee, type Quorum } from "./quorum.ts";
 import { nextSyncStep } from "./sync-set.ts";
 
 /** What a primary's settings say of its commits and its clients. */
@@ -38,34 +38,43 @@ export type ServiceStep =
   /** The same proof where commits must not be held up: after a checkpoint the setting binds. */
   | { readonly kind: "checkpoint" }
   | { readonly kind: "record"; readonly guarantee: Guarantee | null }
-  | { readonly kind: "open" }
+  /** Commits wait for these from now on, and applications may come: one write and reload. */
+  | { readonly kind: "open"; readonly quorum: Quorum }
   /** So many of these have not confirmed yet. */
   | { readonly kind: "await"; readonly quorum: Quorum };
 
 /** Null when all is as it is wanted. */
 export function nextServiceStep(view: ServiceView): ServiceStep | null {
-  const { service, guarantee, wanted, binds } = view;
-  const { waitsFor, isOpen } = service;
-  if (!isOpen && guarantee !== null && !binds)
-    return isSameQuorum(waitsFor, CLOSED)
-      ? { kind: "see-a-commit-wait" }
-      : { kind: "setting", quorum: CLOSED };
-  if (!isOpen && mayOpen(view)) return { kind: "open" };
-  const step = wanted === null ? null : nextSyncStep({ setting: waitsFor, guarantee, wanted });
-  if (step === null) return isOpen ? null : { kind: "await", quorum: guarantee ?? waitsFor };
-  if (step.kind === "setting") return step;
+  const { service, guarantee, wanted } = view;
+  if (!service.isOpen) return nextClosedStep(view);
+  const step =
+    wanted === null ? null : nextSyncStep({ setting: service.waitsFor, guarantee, wanted });
+  if (step === null || step.kind === "setting") return step;
   const next = step.guarantee;
   if (step.needsProof && next !== null) {
-    if (guarantee === null && !binds) return { kind: "checkpoint" };
+    if (guarantee === null && !view.binds) return { kind: "checkpoint" };
     if (!isConfirmed(next, view)) return { kind: "await", quorum: next };
   }
   return { kind: "record", guarantee: next };
 }
 
-function mayOpen(view: ServiceView): boolean {
-  const { waitsFor } = view.service;
-  if (isSameQuorum(waitsFor, CLOSED)) return false;
-  return view.guarantee === null || isConfirmed(waitsFor, view);
+/**
+ * Until it serves, commits wait for nobody that there is, so that none is acknowledged by anything
+ * weaker than what it then waits for: no barrier is needed in between.
+ */
+function nextClosedStep(view: ServiceView): ServiceStep {
+  const { service, guarantee, wanted, binds } = view;
+  if (guarantee !== null && !binds)
+    return isSameQuorum(service.waitsFor, CLOSED)
+      ? { kind: "see-a-commit-wait" }
+      : { kind: "setting", quorum: CLOSED };
+  if (wanted === null) return { kind: "await", quorum: guarantee ?? service.waitsFor };
+  if (!implies(wanted, guarantee ?? NOBODY)) {
+    const step = nextSyncStep({ setting: service.waitsFor, guarantee, wanted });
+    if (step?.kind === "record") return { kind: "record", guarantee: step.guarantee };
+  }
+  const mayOpen = guarantee === null || isConfirmed(wanted, view);
+  return mayOpen ? { kind: "open", quorum: wanted } : { kind: "await", quorum: wanted };
 }
 
 function isConfirmed({ required, members }: Quorum, { confirmed }: ServiceView): boolean {
