@@ -16,6 +16,11 @@ export function parseStandbys(text: string): number {
 }
 
 /** @throws UnderstudyError USAGE. */
+export function parseRequired(text: string): number {
+  return wholeNumber(text, { what: "--required", from: 1, to: MAX_STANDBYS });
+}
+
+/** @throws UnderstudyError USAGE. */
 export function parsePort(text: string): number {
   return wholeNumber(text, { what: "--port", from: 1024, to: MAX_PORT });
 }

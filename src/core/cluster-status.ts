@@ -10,7 +10,7 @@ import { isFenced } from "./record-changes.ts";
 import { carryOverWarnings } from "./slot-warnings.ts";
 import { API_VERSION } from "./spec.ts";
 import { doubtOf, lagOf, peerOf, senderOf, syncOf, type SyncState } from "./streaming.ts";
-import { syncStatusOf, syncWarnings, type SyncStatus } from "./sync-status.ts";
+import { promisesLess, syncStatusOf, syncWarnings, type SyncStatus } from "./sync-status.ts";
 
 export const CLUSTER_STATES = ["healthy", "degraded", "no-primary", "paused"] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
@@ -85,7 +85,8 @@ interface Question {
  * and every
  * other member is proven to stream from it. A standby's word alone proves nothing (lesson 49): the
  * primary must
- * show it too, on the primary's timeline.
+ * show it too, on the primary's timeline. With synchronous replication as much is promised as is
+ * wanted.
  */
 export function summarize(question: Question): ClusterStatus {
   const { record, statuses } = question;
@@ -165,7 +166,7 @@ function stateOf(facts: {
   if (claimants.length > 1) return "degraded";
   if (primary === null) return "no-primary";
   const ready = primary.state === "running" && primary.term === record.term;
-  if (!ready || record.switchover !== null) return "degraded";
+  if (!ready || record.switchover !== null || promisesLess(record)) return "degraded";
   const others = members.filter((member) => member.name !== primary.name);
   if (!others.every((member) => member.state === "streaming" || isHeldBack(member)))
     return "degraded";

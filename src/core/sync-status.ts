@@ -22,6 +22,14 @@ export function syncStatusOf({ sync }: ClusterRecord): SyncStatus {
   };
 }
 
+/**
+ * Whether less is promised than is wanted: nothing is, or it was lowered while standbys are away.
+ */
+export function promisesLess({ sync }: ClusterRecord): boolean {
+  if (sync.mode === "off") return false;
+  return (sync.guarantee?.required ?? 0) < Math.max(1, sync.required);
+}
+
 /** @param primary what it has answered; null where there is none */
 export function syncWarnings(record: ClusterRecord, primary: MemberStatus | null): string[] {
   const { mode, required, guarantee } = syncStatusOf(record);

@@ -7,6 +7,7 @@ import { UnderstudyError } from "../core/errors.ts";
 import { parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus, Progress } from "../core/member-status.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
+import { promisesLess } from "../core/sync-status.ts";
 import { lastWordsOf, type StartedAgent } from "./agents.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
 import { askMembers, describeCluster } from "./read-status.ts";
@@ -77,7 +78,7 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
       const seconds = watch.started.has(member.name) ? (performance.now() - begun) / 1000 : null;
       report(member, { answer, ready, caughtUp, seconds, record, watch });
     }
-    if (watched.every(({ name }) => ready.has(name)))
+    if (watched.every(({ name }) => ready.has(name)) && isPromised(status, { record, watch }))
       return describeCluster(cluster, { record, statuses: answers });
     if (performance.now() - begun > watch.timeoutMs)
       throw new UnderstudyError(
@@ -86,6 +87,17 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
       );
     await delay(isWorking(watched) ? POLL_MS.whileWorking : POLL_MS.atTheEnd);
   }
+}
+
+/** Synchronous replication is in force as it is wanted, where it can be. */
+function isPromised(
+  { members, primary }: ClusterStatus,
+  of: { record: ClusterRecord; watch: Watch },
+): boolean {
+  const { record, watch } = of;
+  if (watch.only !== undefined || !promisesLess(record)) return true;
+  const standbys = members.filter(({ name, fenced }) => name !== primary && !fenced);
+  return standbys.length < record.sync.required;
 }
 
 function isWorking(members: readonly ClusterMember[]): boolean {

@@ -20,6 +20,7 @@ import {
   type Outcome,
   type Plan,
 } from "./cluster.ts";
+import { refuseLessDurable } from "./parameters.ts";
 
 export interface ConfigChange {
   /** Null: of the cluster as a whole. */
@@ -61,6 +62,7 @@ export async function showMemberConfig(
 export async function planConfig(cluster: LocalCluster, change: ConfigChange): Promise<Plan> {
   const record = await readRecord(cluster);
   const { after, changes } = applied(record, change);
+  refuseWithItsParameters(cluster, after);
   const what = describeChange(change);
   return {
     summary:
@@ -77,6 +79,7 @@ export async function setConfig(cluster: LocalCluster, change: ConfigChange): Pr
   let changes: readonly KeyChange[] = [];
   const written = await changeClusterRecord(cluster, (record) => {
     const result = applied(record, change);
+    refuseWithItsParameters(cluster, result.after);
     changes = result.changes;
     return result.after;
   });
@@ -85,6 +88,12 @@ export async function setConfig(cluster: LocalCluster, change: ConfigChange): Pr
     summary: written === null ? `${what} already` : what,
     facts: { member: change.member, changed: written !== null, changes },
   };
+}
+
+/** @throws UnderstudyError REFUSED. */
+function refuseWithItsParameters({ file }: LocalCluster, after: ClusterRecord | null): void {
+  if (after === null) return;
+  refuseLessDurable(after.sync, file.specification.spec.postgres.parameters);
 }
 
 interface KeyChange {

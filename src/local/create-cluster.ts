@@ -6,7 +6,7 @@ import { createSecrets, writeClusterFile, type ClusterFile } from "../agent/clus
 import { clusterPaths, memberPaths, type ClusterPaths } from "../agent/member-paths.ts";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { memberNameAt } from "../core/name.ts";
-import { newRecord, type RecordMember } from "../core/record.ts";
+import { newRecord, type RecordMember, type SyncPolicy } from "../core/record.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import type { MemberPorts } from "./ports.ts";
 import { giveTo, requireReachable, type Owner } from "./owner.ts";
@@ -127,9 +127,10 @@ export async function createCluster(options: {
   place: ClusterPlace;
   file: ClusterFile;
   ports: readonly MemberPorts[];
+  sync: SyncPolicy;
   owner: Owner | null;
 }): Promise<void> {
-  const { place, file, ports, owner } = options;
+  const { place, file, ports, sync, owner } = options;
   const paths = clusterPaths(place.dir);
   await giveTo(owner, [place.dir, paths.operationLock]);
   await removeUnfinished(paths);
@@ -142,7 +143,7 @@ export async function createCluster(options: {
     await giveTo(owner, [memberPaths(place.dir, name).root]);
   }
   await createSecrets(paths.secrets);
-  await writeFirstRecord({ place, members, owner });
+  await writeFirstRecord({ place, members, sync, owner });
   await giveTo(owner, [paths.members, paths.secrets]);
   await writeClusterFile(paths.cluster, file);
 }
@@ -156,15 +157,17 @@ async function removeUnfinished(paths: ClusterPaths): Promise<void> {
 async function writeFirstRecord(options: {
   place: ClusterPlace;
   members: Record<string, RecordMember>;
+  sync: SyncPolicy;
   owner: Owner | null;
 }): Promise<void> {
-  const { place, members, owner } = options;
+  const { place, members, sync, owner } = options;
   const path = clusterPaths(place.dir).record;
   const record = newRecord({
     cluster: place.name,
     founder: memberNameAt(place.name, 1),
     ttlMs: LEASE_TTL_MS,
     members,
+    sync,
   });
   await using store = new SqliteStore({ path, cluster: place.name });
   await store.write({ record, expected: null, durable: true });

@@ -34,6 +34,16 @@ export function refuseOtherShape(
         hint: "Use: understudy standby add, understudy standby remove NAME",
       },
     );
+  const { mode, required } = record.sync;
+  const hasOtherSync = options.sync !== null && options.sync !== mode;
+  if (hasOtherSync || (options.required !== null && options.required !== required))
+    throw new UnderstudyError(
+      "REFUSED",
+      `${name} has sync=${mode} required=${required}; up changes nothing of a cluster that is there`,
+      {
+        hint: `Use: understudy config set sync=${options.sync ?? mode} required=${options.required ?? required}`,
+      },
+    );
   const first = Math.min(...Object.values(record.members).map(({ port }) => port));
   if (options.port !== null && options.port !== first)
     throw new UnderstudyError("REFUSED", `${name} has its ports from ${first} on, and keeps them`, {

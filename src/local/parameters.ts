@@ -1,7 +1,9 @@
 // The users' own PostgreSQL parameters: shown as a running server has them, checked by that server
 // before they are written, taken up by a reload or by restarts in the right order.
 import { writeClusterFile } from "../agent/cluster-file.ts";
+import { durabilityObjection } from "../core/durability.ts";
 import { UnderstudyError } from "../core/errors.ts";
+import type { SyncPolicy } from "../core/record.ts";
 import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import {
   SETTINGS_QUERY,
@@ -237,11 +239,25 @@ async function checkChange(cluster: LocalCluster, change: ParameterChange) {
     [...change.reset, ...Object.keys(change.set)].map((name) => name.toLowerCase()),
   );
   const kept = Object.entries(own).filter(([name]) => !gone.has(name.toLowerCase()));
+  const parameters = { ...Object.fromEntries(kept), ...changed.parameters };
+  refuseLessDurable(record.sync, parameters);
   return {
-    parameters: { ...Object.fromEntries(kept), ...changed.parameters },
+    parameters,
     needRestart: [...changed.needRestart, ...resets],
     warnings: changed.warnings,
   };
+}
+
+/** @throws UnderstudyError REFUSED. */
+export function refuseLessDurable(
+  policy: Pick<SyncPolicy, "mode">,
+  parameters: Readonly<Record<string, string>>,
+): void {
+  const objection = durabilityObjection(policy, parameters);
+  if (objection === null) return;
+  throw new UnderstudyError("REFUSED", `${objection}; nothing was changed`, {
+    hint: "Choose it for single transactions, with SET LOCAL synchronous_commit, or have: understudy config set sync=off",
+  });
 }
 
 /**

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
 import { agentRuns } from "../agent/witness.ts";
 import { askStatus } from "../agent/peer.ts";
+import { syncObjection } from "../core/config/sync-keys.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { removeMember } from "../core/record-changes.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
@@ -47,6 +48,7 @@ export async function removeStandby(
   const address = await addressOf(cluster, { record, name });
   refusePrimary(record, name);
   await requirePrimary(cluster, name);
+  await refuseNeeded(cluster, { record, name });
   const paths = memberPaths(cluster.paths.root, name);
   // What cannot be read must not count as nothing; and it is looked at before anything is changed.
   await entriesOf(paths.kept);
@@ -128,6 +130,34 @@ function refusePrimary(record: ClusterRecord, name: string): void {
   throw new UnderstudyError(
     "PRIMARY_PROTECTED",
     `cannot remove ${name}: it is the primary of term ${record.term}`,
+  );
+}
+
+/**
+ * Synchronous replication needs so many standbys: without them every write would wait.
+ * @throws UnderstudyError REFUSED.
+ */
+async function refuseNeeded(
+  cluster: LocalCluster,
+  of: { record: ClusterRecord; name: string },
+): Promise<void> {
+  const { record, name } = of;
+  const { mode, required, whenUnavailable } = record.sync;
+  const without = removeMember(record, name);
+  if (mode === "off" || without === null) return;
+  const hint = "Have it wait for fewer first: understudy config set required=1, or sync=off";
+  const objection = syncObjection(without);
+  if (objection !== null)
+    throw new UnderstudyError("REFUSED", `cannot remove ${name}: ${objection}`, { hint });
+  if (whenUnavailable === "degrade") return;
+  const { members, primary } = await readClusterStatus(cluster);
+  const others = members.filter((member) => member.name !== primary && member.name !== name);
+  const streaming = others.filter(({ state }) => state === "streaming").length;
+  if (streaming >= required || members.every((member) => member.sync !== "quorum")) return;
+  throw new UnderstudyError(
+    "REFUSED",
+    `cannot remove ${name}: every write would wait, as ${required === 1 ? "no other standby streams" : `only ${streaming} of the ${required} standbys that it needs would stream`}`,
+    { hint },
   );
 }
 

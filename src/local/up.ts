@@ -2,7 +2,7 @@
 // when every standby streams.
 import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
-import type { ClusterRecord, RecordMember } from "../core/record.ts";
+import type { ClusterRecord, RecordMember, SyncPolicy } from "../core/record.ts";
 import { API_VERSION, type ClusterSpec, type Major } from "../core/spec.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { askStatus } from "../agent/peer.ts";
@@ -31,6 +31,7 @@ import { stopCluster } from "./down.ts";
 import { preloadVersionsOf, requireItsLibraries, requireSameLibraries } from "./libraries.ts";
 import { findOwner, type Owner } from "./owner.ts";
 import { binariesHome, type ClusterPlace, type Environment } from "./place.ts";
+import { refuseLessDurable } from "./parameters.ts";
 import { choosePorts, describePassedOver, type MemberPorts } from "./ports.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
 import { refuseOtherShape, requireItsBinaries } from "./existing-cluster.ts";
@@ -47,6 +48,10 @@ export interface UpOptions {
   readonly locale: string | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly preload: readonly string[];
+  /** Whether commits wait for standbys; null where nothing was said: not in a new cluster. */
+  readonly sync: SyncPolicy["mode"] | null;
+  /** For how many; null where nothing was said: one. */
+  readonly required: number | null;
   /** Make the record anew from the members' data: the old one is lost or damaged. */
   readonly adoptRecord: boolean;
   readonly timeoutMs: number;
@@ -93,6 +98,26 @@ export async function upCluster(options: UpOptions, around: UpSurroundings): Pro
 interface Plan {
   readonly file: ClusterFile;
   readonly ports: readonly MemberPorts[];
+  readonly sync: SyncPolicy;
+}
+
+/** @throws UnderstudyError REFUSED. */
+function syncPolicyOf(options: UpOptions): SyncPolicy {
+  const { sync, required, standbys } = options;
+  const policy = {
+    mode: sync ?? "off",
+    required: required ?? 1,
+    whenUnavailable: "block",
+  } as const;
+  const count = standbys ?? DEFAULT_STANDBYS;
+  if (policy.mode === "on" && policy.required > count)
+    throw new UnderstudyError(
+      "REFUSED",
+      `commits cannot wait for ${policy.required} standbys: there are to be ${count}; nothing was made`,
+      { hint: "Have more with --standbys, or less with --required." },
+    );
+  refuseLessDurable(policy, options.parameters);
+  return policy;
 }
 
 /** Everything that can be wrong with the wish is found here, before anything is made. */
@@ -101,6 +126,7 @@ async function planNew(
   around: UpSurroundings & { owner: Owner | null },
 ): Promise<Plan> {
   await requireRoom(options.place, around.owner);
+  const sync = syncPolicyOf(options);
   const found = await choosePostgres(options, around);
   const count = 1 + (options.standbys ?? DEFAULT_STANDBYS);
   // One installation serves every member here, so what is checked once, before anything is started,
@@ -120,6 +146,7 @@ async function planNew(
     });
   return {
     ports: chosen.ports,
+    sync,
     file: {
       specification,
       installation: found.installation,

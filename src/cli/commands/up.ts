@@ -7,6 +7,7 @@ import {
   parseParameter,
   parsePort,
   parsePreload,
+  parseRequired,
   parseStandbys,
 } from "../arguments.ts";
 import { examples, onRun, timeoutOption } from "../command.ts";
@@ -14,6 +15,7 @@ import { showingMembers } from "../member-progress.ts";
 import type { UpOptions } from "../../local/up.ts";
 import { renderFooter } from "../screens/footer.ts";
 import type { CliContext, Session } from "../session.ts";
+import type { SyncPolicy } from "../../core/record.ts";
 import type { Major } from "../../core/spec.ts";
 
 interface Options {
@@ -25,6 +27,8 @@ interface Options {
   readonly locale?: string;
   readonly param?: Record<string, string>;
   readonly preload?: readonly string[];
+  readonly sync?: SyncPolicy["mode"];
+  readonly required?: number;
   readonly foreground?: boolean;
   readonly adoptRecord?: boolean;
   readonly timeout: number;
@@ -41,7 +45,11 @@ export function register(program: Command, context: CliContext): void {
   for (const option of shapeOptions()) command.addOption(option);
   for (const option of placeOptions()) command.addOption(option);
   command.action(onRun<Options>(context, up));
-  examples(command, ["understudy up", "understudy up --name shop --standbys 1 --postgres 16"]);
+  examples(command, [
+    "understudy up",
+    "understudy up --name shop --standbys 1 --postgres 16",
+    "understudy up --sync on",
+  ]);
 }
 
 function shapeOptions(): Option[] {
@@ -64,6 +72,12 @@ function shapeOptions(): Option[] {
     new Option("--preload <library>", "a library to preload; may be repeated").argParser(
       parsePreload,
     ),
+    new Option("--sync <on|off>", "whether commits wait for standbys (new cluster: off)")
+      .choices(["on", "off"])
+      .env("UNDERSTUDY_SYNC"),
+    new Option("--required <n>", "with --sync on: for how many of them (1)")
+      .argParser(parseRequired)
+      .env("UNDERSTUDY_REQUIRED"),
     new Option("--locale <locale>", "locale of a new cluster's databases (C.UTF-8)")
       .argParser(parseNotEmpty)
       .env("UNDERSTUDY_LOCALE"),
@@ -101,6 +115,8 @@ async function up(session: Session, call: { options: Options }): Promise<void> {
     locale: options.locale ?? null,
     parameters: options.param ?? {},
     preload: options.preload ?? [],
+    sync: options.sync ?? null,
+    required: options.required ?? null,
     adoptRecord: options.adoptRecord === true,
     timeoutMs: options.timeout,
     signal: session.context.signal,
