@@ -1,0 +1,3 @@
+import { describeSyncMode } from "./sync-mode.ts";
+
+describeSyncMode(18);
