@@ -135,13 +135,6 @@ describe("the status of a cluster", () => {
     assert.equal(only(status, "demo-1").sync, null);
   });
 
-  it("is degraded while less is promised than is wanted of commits", () => {
-    const { sync } = recordOf();
-    assert.equal(statusOf({}, recordOf({ sync: { ...sync, guarantee: null } })).state, "degraded");
-    assert.equal(statusOf({}, recordOf({ sync: { ...sync, required: 2 } })).state, "degraded");
-    assert.equal(statusOf({}, recordOf({ sync: { ...sync, mode: "off" } })).state, "healthy");
-  });
-
   it("names the likely hosts first, and no password, in its endpoints", () => {
     assert.deepEqual(statusOf().endpoints, {
       write:

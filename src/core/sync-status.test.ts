@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemberStatus } from "./member-status.ts";
 import { newRecord, type ClusterRecord } from "./record.ts";
-import { syncStatusOf, syncWarnings } from "./sync-status.ts";
+import { promisesLess, syncStatusOf, syncWarnings } from "./sync-status.ts";
 import { API_VERSION } from "./spec.ts";
 
 const PROMISED = { required: 1, members: ["demo-2", "demo-3"], renewed: ["demo-3"] };
@@ -99,4 +99,11 @@ test("the status names the promise, and not who is a newer copy", () => {
     whenUnavailable: "block",
     guarantee: { required: 1, members: ["demo-2", "demo-3"] },
   });
+});
+
+test("less is promised than is wanted while nothing is, or while it was lowered", () => {
+  assert.equal(promisesLess(recordOf({ mode: "on" })), true);
+  assert.equal(promisesLess(recordOf({ mode: "on", required: 2, guarantee: PROMISED })), true);
+  assert.equal(promisesLess(recordOf({ mode: "on", guarantee: PROMISED })), false);
+  assert.equal(promisesLess(recordOf({})), false);
 });
