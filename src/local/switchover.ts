@@ -85,13 +85,16 @@ export async function switchoverUnderLock(
   if (!operation.wait) return done((performance.now() - begun) / 1000);
   const promoted = await waitFor(cluster, {
     what: `the promotion of ${to.name}`,
-    isSo: ({ primary }) => primary === to.name || primary === from.name,
+    // Where the successor dies in the middle it may be the old primary, or a third member.
+    isSo: ({ primary }) => primary !== null,
     operation,
   });
   if (promoted.primary !== to.name)
     throw new UnderstudyError(
       "SWITCHOVER_FAILED",
-      `${to.name} did not take over; ${from.name} leads on`,
+      promoted.primary === from.name
+        ? `${to.name} did not take over; ${from.name} leads on`
+        : `${to.name} did not take over; ${promoted.primary ?? "another member"} leads now`,
     );
   operation.onStep(`${to.name} is the primary of term ${promoted.term}`);
   const seconds = (performance.now() - begun) / 1000;

@@ -72,11 +72,10 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
  */
 export async function handOver(situation: HandOver): Promise<void> {
   const { member, record, to, order } = situation;
-  const obstacle = await whyNot(situation);
-  if (obstacle !== null)
-    throw new UnderstudyError("SWITCHOVER_REFUSED", `cannot switch over to ${to}: ${obstacle}`);
-  // Writes go on while the dirty pages are written; the shutdown's own checkpoint is then short.
-  await member.longSession.once("CHECKPOINT", { timeoutMs: CHECKPOINT_LIMIT_MS });
+  await refuseObstacle(situation);
+  await checkpoint(situation);
+  // It may have taken long, and nothing has been changed yet.
+  await refuseObstacle(situation);
   const plan = { from: member.name, to, term: record.term };
   if ((await member.keeper.change((current) => beginSwitchover(current, plan))) === null)
     throw new UnderstudyError(
@@ -99,6 +98,28 @@ export async function handOver(situation: HandOver): Promise<void> {
       "SWITCHOVER_FAILED",
       `${to} did not take over and ${member.name} leads on: ${messageOf(thrown)}`,
       { cause: thrown },
+    );
+  }
+}
+
+async function refuseObstacle(situation: HandOver): Promise<void> {
+  const obstacle = await whyNot(situation);
+  if (obstacle === null) return;
+  throw new UnderstudyError(
+    "SWITCHOVER_REFUSED",
+    `cannot switch over to ${situation.to}: ${obstacle}`,
+  );
+}
+
+/** Writes go on while the dirty pages are written; the shutdown's own checkpoint is then short. */
+async function checkpoint({ member, to }: HandOver): Promise<void> {
+  try {
+    await member.longSession.once("CHECKPOINT", { timeoutMs: CHECKPOINT_LIMIT_MS });
+  } catch (cause) {
+    throw new UnderstudyError(
+      "SWITCHOVER_REFUSED",
+      `cannot switch over to ${to}: the checkpoint before it did not end within ${CHECKPOINT_LIMIT_MS / 1000} s (${messageOf(cause)}); nothing was changed`,
+      { cause },
     );
   }
 }
