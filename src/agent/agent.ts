@@ -68,6 +68,8 @@ export interface AgentOptions<M> {
   readonly effects: Effects<M>;
   /** Reads the specification anew. */
   readonly rereadFile: () => Promise<void>;
+  /** Called with each look, before anything is decided. */
+  readonly onLook?: (record: ClusterRecord | null, ground: Ground) => void;
   /** Whether a steady pass may wait: all is as it should be. Always, where nothing is said. */
   readonly isCalm?: () => boolean;
 }
@@ -187,6 +189,7 @@ export class Agent<M extends LoopMember = Member> {
     await this.#takeUpGeneration(record);
     await this.#overseeHandover(record);
     this.#ground = await this.#options.observe(member, record);
+    this.#options.onLook?.(record, this.#ground);
     if (this.#ground === "primary" || !member.keeper.holdsLease) this.#vainAttempts = 0;
     const decision = decide({
       self: member.name,

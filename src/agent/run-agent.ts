@@ -30,6 +30,7 @@ import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
+import { SwitchoverSchedule } from "./schedule.ts";
 import { Session } from "./session.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
@@ -169,12 +170,14 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const rereadFile = async () => {
     file = await readClusterFile(cluster.cluster);
   };
+  using schedule = new SwitchoverSchedule({ member, agent: () => agent });
   const running = new Agent({
     member,
     observe: observeGround,
     leaderIsGone: (record) => leaderWatch.isGone(record),
     effects: EFFECTS,
     rereadFile,
+    onLook: (record, ground) => schedule.look(record, ground),
     isCalm: () => isFed(positions),
   });
   agent = running;

@@ -120,6 +120,8 @@ describe("the command line", () => {
       [["status", "--watch", "1ms"], "USAGE"],
       [["standby", "add", "Demo"], "NAME_INVALID"],
       [["switchover", "--to", "x.y"], "NAME_INVALID"],
+      [["switchover", "--at", "tonight"], "USAGE"],
+      [["switchover", "--at", "03:00", "--cancel"], "USAGE"],
       [["url", "--read", "--write"], "USAGE"],
       [["param", "set"], "USAGE"],
       [["param", "set", "a=1", "--reset", "a"], "USAGE"],

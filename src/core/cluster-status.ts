@@ -6,6 +6,7 @@ import { MEMBER_KEYS } from "./config/member-keys.ts";
 import { connectionUrl } from "./connection-url.ts";
 import type { MemberRole, MemberState, MemberStatus, Progress } from "./member-status.ts";
 import type { ClusterRecord, RecordMember } from "./record.ts";
+import { describeScheduled } from "./protocol/schedule.ts";
 import { isFenced } from "./record-changes.ts";
 import { carryOverWarnings } from "./slot-warnings.ts";
 import { API_VERSION } from "./spec.ts";
@@ -331,6 +332,10 @@ function clusterWarnings(record: ClusterRecord, statuses: Question["statuses"]):
   if (record.paused) warnings.push("automatic failover is paused");
   for (const name of namesInOrder(record.fenced))
     warnings.push(`${name} is fenced; to have it back: understudy unfence ${name}`);
+  if (record.scheduled !== null)
+    warnings.push(
+      `${describeScheduled(record.scheduled)} is scheduled for ${record.scheduled.at}; to cancel it: understudy switchover --cancel`,
+    );
   if (record.switchover !== null)
     warnings.push(`a switchover from ${record.switchover.from} to ${record.switchover.to} goes on`);
   const strangers = namesInOrder(statuses.keys()).filter(

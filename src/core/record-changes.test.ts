@@ -347,3 +347,30 @@ test("who saw a leader that is gone opens no election once that has stopped and 
   assert.equal(changes.openElection(stopped, seen), null);
   assert(changes.openElection(record, seen));
 });
+
+test("a scheduled switchover survives a restart of the same primary, and no other change of hands", () => {
+  const scheduled = { at: "2026-11-23T03:00:00.000Z", to: "demo-2" };
+  const planned = changes.scheduleSwitchover(led(), scheduled);
+  assert.deepEqual(planned?.scheduled, scheduled);
+  const handed = (heir: string) => {
+    const released = changes.releaseLease(planned, { member: "demo-1", term: 1, heir });
+    assert(released);
+    return changes.takeLease(released, taker(heir));
+  };
+  assert.deepEqual(handed("demo-1")?.scheduled, scheduled);
+  assert.equal(handed("demo-3")?.scheduled, null);
+  assert.equal(changes.removeMember(planned, "demo-2")?.scheduled, null);
+  assert.deepEqual(changes.removeMember(planned, "demo-3")?.scheduled, scheduled);
+  assert.equal(changes.cancelScheduled(planned)?.scheduled, null);
+  assert.equal(changes.cancelScheduled(led()), null);
+});
+
+test("a switchover is scheduled only to another member that may lead, while somebody leads", () => {
+  const at = "2026-11-23T03:00:00.000Z";
+  for (const to of ["demo-1", "demo-9"])
+    assert.equal(changes.scheduleSwitchover(led(), { at, to }), null, to);
+  const fenced = changes.fenceMember(led(), "demo-2");
+  assert(fenced);
+  assert.equal(changes.scheduleSwitchover(fenced, { at, to: "demo-2" }), null);
+  assert.equal(changes.scheduleSwitchover(fresh(), { at, to: "demo-2" }), null);
+});

@@ -111,6 +111,8 @@ function withNewLeader(
     leader: { member: taker.member, renewals: 0, ...taker.position },
     heir: null,
     electing: false,
+    // Asked for with another primary in mind; one that merely starts again is the same.
+    scheduled: from === taker.member ? record.scheduled : null,
     history: withHistory(record.history, {
       term,
       member: taker.member,
@@ -184,6 +186,22 @@ export function beginSwitchover(
   if (!holdsLease(record, { member: plan.from, term: plan.term })) return null;
   if (isFenced(record, plan.to)) return null;
   return { ...record, switchover: { from: plan.from, to: plan.to } };
+}
+
+/** A time is named for a switchover, in place of any other. Null when nobody leads. */
+export function scheduleSwitchover(
+  record: ClusterRecord,
+  scheduled: NonNullable<ClusterRecord["scheduled"]>,
+): ClusterRecord | null {
+  const { to } = scheduled;
+  if (record.leader === null || to === record.leader.member) return null;
+  if (to !== null && (!(to in record.members) || isFenced(record, to))) return null;
+  return { ...record, scheduled };
+}
+
+/** Null when none is scheduled. */
+export function cancelScheduled(record: ClusterRecord): ClusterRecord | null {
+  return record.scheduled === null ? null : { ...record, scheduled: null };
 }
 
 /** Withdraws a switchover that has not handed the lease over. */
@@ -343,7 +361,8 @@ export function removeMember(record: ClusterRecord, name: string): ClusterRecord
       .map(([member, entry]) => [member, withoutUpstream(entry, name)]),
   );
   const fenced = record.fenced.filter((each) => each !== name);
-  return { ...record, members, fenced, generation: record.generation + 1 };
+  const scheduled = record.scheduled?.to === name ? null : record.scheduled;
+  return { ...record, members, fenced, scheduled, generation: record.generation + 1 };
 }
 
 function withoutUpstream(member: RecordMember, gone: string): RecordMember {

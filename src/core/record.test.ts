@@ -78,7 +78,7 @@ describe("a stored record", () => {
 
   it("loses no field without being noticed", () => {
     // Of records that an older Understudy wrote.
-    const added = new Set(["ended", "fenced", "lastKnown", "policy"]);
+    const added = new Set(["ended", "fenced", "lastKnown", "policy", "scheduled"]);
     for (const field of Object.keys(fresh).filter((each) => !added.has(each))) {
       const { [field]: _, ...rest } = fresh as Record<string, unknown>;
       assert.throws(() => parseRecord(JSON.stringify(rest)), { code: "RECORD_CORRUPT" }, field);

@@ -102,6 +102,18 @@ const recordSchema = v.object({
     copies: v.optional(v.number(), 0),
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
+  /** A switchover for which a person has named a time; ends with any other change of the leader. */
+  scheduled: v.optional(
+    v.nullable(
+      v.object({
+        /** Wall clock, RFC 3339 UTC: of the leader's agent, when it comes to that. */
+        at: v.string(),
+        /** Null: the best standby at that time. */
+        to: v.nullable(v.string()),
+      }),
+    ),
+    null,
+  ),
   paused: v.boolean(),
   /** Members whose servers stay stopped, whatever happens, until a person unfences them. */
   fenced: v.optional(v.array(v.string()), []),
@@ -163,6 +175,7 @@ export function newRecord(from: {
     members: from.members,
     sync: { ...(from.sync ?? SYNC_OFF), guarantee: null, copies: 0 },
     switchover: null,
+    scheduled: null,
     paused: false,
     fenced: [],
     policy: { maximumLagBytes: null },

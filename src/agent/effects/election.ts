@@ -237,7 +237,10 @@ async function whyNotTake(of: {
 }
 
 /** A promotion on such data could make what one member overwrote the truth. */
-async function sharingOf(member: Member, record: ClusterRecord): Promise<string | null> {
+export async function sharingOf(
+  member: Pick<Member, "witness">,
+  record: ClusterRecord,
+): Promise<string | null> {
   const dataDirs = Object.keys(record.members).flatMap((name) => {
     const disk = member.witness.diskOf(name);
     return disk === null ? [] : [[name, disk.data] as const];

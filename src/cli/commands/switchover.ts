@@ -1,6 +1,6 @@
 // understudy switchover: a standby takes the primary's part, planned, both alive, nothing
 // acknowledged lost.
-import { type Command } from "commander";
+import { Option, type Command } from "commander";
 import { checkMemberName } from "../../core/name.ts";
 import {
   answerOutcome,
@@ -13,10 +13,13 @@ import {
   type Call,
   type WaitOptions,
 } from "../command.ts";
+import { parseScheduleTime } from "../schedule-time.ts";
 import type { CliContext, Session } from "../session.ts";
 
 interface Options extends WaitOptions {
   readonly to?: string;
+  readonly at?: string;
+  readonly cancel?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -29,17 +32,35 @@ export function register(program: Command, context: CliContext): void {
         "primary stream from the new one. Refused beforehand when it cannot end well.",
     )
     .option("--to <member>", "the new primary (the standby that is best placed)")
+    .addOption(
+      new Option(
+        "--at <time>",
+        "not now: HH:MM on this machine's clock, or as 2026-11-23T03:00:00Z",
+      ).conflicts("cancel"),
+    )
+    .addOption(new Option("--cancel", "drop the one that is scheduled").conflicts(["to", "dryRun"]))
     .addOption(dryRunOption())
     .addOption(noWaitOption())
     .addOption(timeoutOption("2m"))
     .action(onRun<Options>(context, switchover));
-  examples(command, ["understudy switchover", "understudy switchover --to demo-2 --dry-run"]);
+  examples(command, ["understudy switchover", "understudy switchover --to demo-2 --at 03:00"]);
 }
 
 async function switchover(session: Session, call: Call<Options>): Promise<void> {
-  const { to: typed, dryRun } = call.options;
+  const { to: typed, at: when, cancel, dryRun } = call.options;
   const to = typed === undefined ? null : checkMemberName(typed);
+  const at = when === undefined ? null : parseScheduleTime(when, new Date());
   const { local, cluster } = await session.cluster();
+  if (cancel === true) {
+    await answerOutcome(session, await local.cancelSchedule(cluster));
+    return;
+  }
+  if (at !== null) {
+    const request = { at, to };
+    if (dryRun === true) await answerPlan(session, await local.planSchedule(cluster, request));
+    else await answerOutcome(session, await local.schedule(cluster, request));
+    return;
+  }
   if (dryRun === true) {
     await answerPlan(session, await local.planSwitchover(cluster, { to }));
     return;
