@@ -15,6 +15,7 @@ import { readControlData, type ControlData } from "../postgres/control-data.ts";
 import { factsOf } from "../postgres/majors.ts";
 import { readSlots, type ReplicationSlot } from "../postgres/slots.ts";
 import { inspectStorage, storageOf } from "../postgres/storage.ts";
+import { whyNoRoom } from "./disk-room.ts";
 import { isKnownToFollow } from "./effects/follow.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
@@ -61,6 +62,8 @@ interface Reading extends StatusInput {
   readonly member: Member;
   /** An agent that has just begun has not looked at its ground yet. */
   readonly hasData: boolean;
+  /** Why its disk has no room; null while it has. */
+  readonly noRoom: string | null;
 }
 
 /** Everything is read anew but what only changes with the server's settings, and the disk. */
@@ -76,12 +79,13 @@ export class StatusReader {
   async read(given: StatusInput): Promise<MemberStatus> {
     const member = this.#member;
     this.#storage ??= await inspectStorage(member.paths.root).then(storageOf, () => null);
-    const [facts, server, control] = await Promise.all([
+    const [facts, server, control, noRoom] = await Promise.all([
       this.#readFacts(given.ground),
       member.server.state(),
       readControlData(member.paths.data).catch(() => null),
+      whyNoRoom(member.paths.data),
     ]);
-    const input = { ...given, member, hasData: control !== null };
+    const input = { ...given, member, hasData: control !== null, noRoom };
     const { ground, activity } = given;
     const { record } = member.keeper;
     const address = record?.members[member.name];
@@ -190,8 +194,8 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (ground === "held") return "failed";
   if (activity.effect === "bootstrap" || activity.effect === "start") return "starting";
   if (ground === "starting" || ground === "closed") return "starting";
-  if (ground === "primary")
-    return position === null ? "failed" : member.sync.isOpen ? "running" : "starting";
+  if (ground === "primary" && (position === null || input.noRoom !== null)) return "failed";
+  if (ground === "primary") return member.sync.isOpen ? "running" : "starting";
   if (ground !== "standby") return "stopped";
   return isStreaming(member, position) ? "streaming" : "catching-up";
 }
@@ -237,6 +241,8 @@ async function reasonOf(input: Reading, position: Position | null): Promise<stri
   if (ground === "held") return "its PostgreSQL was stopped by a signal and serves nobody new";
   if (ground === "starting" || ground === "closed")
     return "PostgreSQL is starting or recovering; it is given the time it needs";
+  if (ground === "primary" && input.noRoom !== null) return input.noRoom;
+  if (ground === "primary" && position === null) return "its PostgreSQL runs but does not answer";
   if (ground === "primary" && !member.sync.isOpen)
     return `it takes no applications yet: what it has is to be on ${describeQuorum(member.sync.awaits ?? member.keeper.record?.sync.guarantee)} first`;
   if (ground !== "standby" || isStreaming(member, position)) return null;
@@ -255,6 +261,7 @@ function warningsOf(input: Reading, facts: Facts): string[] {
   const { doubt } = input.member.sync;
   if (doubt !== null && input.member.keeper.record?.electing === true)
     warnings.push(`it does not take the free lease: ${doubt}`);
+  if (input.noRoom !== null) warnings.push(input.noRoom);
   if (facts.overridden.length > 0)
     warnings.push(
       `ALTER SYSTEM overrides what Understudy renders for ${facts.overridden.join(", ")}; undo it with ALTER SYSTEM RESET`,

@@ -1,17 +1,18 @@
 // A standby's disk that is too small for the copy: a small tmpfs is its whole directory, so that
 // the primary's disk stays as it is.
 import assert from "node:assert/strict";
-import { mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { SmallDisk } from "../support/member-disk.ts";
 import { MountNamespace } from "../support/mount-namespace.ts";
 
 describe("a disk that fills during a base backup", () => {
   it("is named, leaves the primary alone, and the copy succeeds by itself when there is room", async () => {
     await using space = await MountNamespace.open();
     await using cluster = await TestCluster.up(15, { standbys: 0, within: space.enter });
-    await using disk = await giveSmallDisk({ space, cluster }, { member: "t-2", megabytes: 30 });
+    await using disk = await SmallDisk.mount({ space, cluster }, { member: "t-2", megabytes: 30 });
     await cluster.ok(["standby", "add", "t-2", "--no-wait"]);
     const seen = await untilFailed(cluster, "t-2");
     assert.match(
@@ -33,7 +34,7 @@ describe("a disk that fills during a base backup", () => {
   it("is named too where other files take the room, and what was begun is never started", async () => {
     await using space = await MountNamespace.open();
     await using cluster = await TestCluster.up(15, { standbys: 0, within: space.enter });
-    await using disk = await giveSmallDisk({ space, cluster }, { member: "t-2", megabytes: 300 });
+    await using disk = await SmallDisk.mount({ space, cluster }, { member: "t-2", megabytes: 300 });
     const ballast = space.seen(join(disk.path, "ballast"));
     await writeFile(ballast, Buffer.alloc(280 * 1024 * 1024));
     await cluster.ok(["standby", "add", "t-2", "--no-wait"]);
@@ -49,33 +50,4 @@ function untilFailed(cluster: TestCluster, member: string) {
   return cluster.until(`${member} has failed`, (status) =>
     status.members.some(({ name, state }) => name === member && state === "failed"),
   );
-}
-
-interface SmallDisk extends AsyncDisposable {
-  readonly path: string;
-  grow(megabytes: number): Promise<unknown>;
-}
-
-/** The whole directory of a member that is still to come. */
-async function giveSmallDisk(
-  { space, cluster }: { space: MountNamespace; cluster: TestCluster },
-  of: { member: string; megabytes: number },
-): Promise<SmallDisk> {
-  const path = cluster.paths(of.member).root;
-  await mkdir(path, { mode: 0o700 });
-  const { uid, gid } = await stat(cluster.dir);
-  // Who is root only inside of the namespace is the owner already.
-  const owner = process.getuid?.() === 0 ? `,uid=${uid},gid=${gid}` : "";
-  const mount = (options: string) => space.asRoot(`mount -t tmpfs -o ${options} tmpfs "${path}"`);
-  await mount(`size=${of.megabytes}m,mode=0700${owner}`);
-  return {
-    path,
-    grow: (megabytes) => mount(`remount,size=${megabytes}m`),
-    [Symbol.asyncDispose]: async () => {
-      // Nothing may live on it when it goes, and a mounted directory cannot be deleted with its
-      // cluster.
-      await cluster.run(["down"]);
-      await space.asRoot(`umount "${path}"`);
-    },
-  };
 }

@@ -1,0 +1,79 @@
+// A disk that is full: of a primary alone, whose part a standby takes when PostgreSQL ends for it,
+// and of the whole cluster, store and journals included. Each comes back by itself.
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import { AppWriter, withClient } from "../support/app-writer.ts";
+import { eventually } from "../support/eventually.ts";
+import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { SmallDisk } from "../support/member-disk.ts";
+import { MountNamespace } from "../support/mount-namespace.ts";
+import { fillDisk } from "../support/small-disk.ts";
+import { assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
+
+describe("a disk that is full", () => {
+  it("of a primary is named; a standby takes over when it ends, and it comes back when there is room", async () => {
+    await using space = await MountNamespace.open();
+    await using cluster = await TestCluster.up(15, { standbys: 1, within: space.enter });
+    await using disk = await SmallDisk.mount({ space, cluster }, { member: "t-3", megabytes: 250 });
+    await cluster.ok(["standby", "add", "t-3"]);
+    await cluster.untilHealthy();
+    await cluster.ok(["switchover", "--to", "t-3", "--yes"]);
+    const { term } = await cluster.untilHealthy();
+    await using writer = await AppWriter.start(await writeUrl(cluster));
+    await writer.hasWritten(50);
+    const ballast = space.seen(join(disk.path, "ballast"));
+    fillDisk(ballast);
+    const seen = await cluster.until("it is named", ({ state }) => state === "degraded");
+    assert.equal(memberOf(seen, "t-3").state, "failed");
+    assert.match(memberOf(seen, "t-3").reason ?? "", /^its disk is full: \d+ MiB are free for /);
+
+    await writeUntilItEnds(await memberUrl(cluster, "t-3"));
+    const later = await cluster.until("another member leads", (status) => {
+      return status.term > term && status.primary !== null;
+    });
+    assert.notEqual(later.primary, "t-3");
+    await writer.hasWritten(50);
+    const waiting = memberOf(await cluster.status(), "t-3");
+    assert.match(waiting.warnings.join(), /its disk is full/);
+    await rm(ballast);
+    const status = await cluster.untilHealthy();
+    assert.equal(memberOf(status, "t-3").state, "streaming");
+    await assertAllRows(cluster, await writer.stop());
+  });
+
+  it("for everything, record and journals too, loses nothing, and the cluster comes back when there is room", async () => {
+    await using space = await MountNamespace.open();
+    await using cluster = await TestCluster.reserve(15, { within: space.enter });
+    const root = dirname(cluster.dir);
+    await space.asRoot(`mount -t tmpfs -o size=500m,mode=0755 tmpfs "${root}"`);
+    if (process.getuid?.() !== 0) await space.asRoot(`chmod 777 "${root}"`);
+    await cluster.ok(cluster.upArgs({ standbys: 1 }));
+    await cluster.untilHealthy();
+    await using writer = await AppWriter.start(await writeUrl(cluster));
+    await writer.hasWritten(50);
+    const ballast = space.seen(join(root, "ballast"));
+    fillDisk(ballast);
+    await writeUntilItEnds(await memberUrl(cluster, "t-1"));
+    await eventually("no write is taken", async () => {
+      const before = writer.acknowledged.length;
+      await eventually("a while", async () => (await cluster.run(["status"])).status !== null);
+      return writer.acknowledged.length === before;
+    });
+    await rm(ballast);
+    await cluster.untilHealthy();
+    await writer.hasWritten(50);
+    await assertAllRows(cluster, await writer.stop());
+    await cluster.ok(["down", "--delete", "--yes"]);
+    await space.asRoot(`umount "${root}"`);
+  });
+});
+
+/** Messages in its WAL alone, so that the next segment is what finds no room. */
+async function writeUntilItEnds(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    for (;;)
+      await client.query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))");
+  }).catch(() => {});
+}
