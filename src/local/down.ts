@@ -3,10 +3,12 @@
 import { agentRuns } from "../agent/witness.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
+import { releaseLease } from "../core/record-changes.ts";
 import { lastAddresses } from "./adopt-record.ts";
-import { stopMember, stopServerWithoutAgent } from "./agents.ts";
+import { isWithoutAgent, stopMember, stopServerWithoutAgent } from "./agents.ts";
 import { entriesOf } from "./entries-of.ts";
 import {
+  changeClusterRecord,
   lockCluster,
   readRecord,
   type LocalCluster,
@@ -31,6 +33,9 @@ export async function stopCluster(
   operation: Pick<Operation, "signal" | "timeoutMs">,
 ): Promise<string[]> {
   const { leader, members } = await whomToStop(cluster);
+  // A standby would take the part of a primary without an agent as soon as its server ends.
+  if (leader !== null && (await isWithoutAgent(cluster.paths.root, leader)))
+    await keepItsTurn(cluster, leader);
   const others = Object.keys(members).filter((name) => name !== leader);
   const order = leader === null ? [others] : [[leader], others];
   for (const names of order)
@@ -43,7 +48,22 @@ export async function stopCluster(
       }),
     );
   await stopUnknown(cluster, { known: members, operation });
+  // Its agent may have found the store held at that moment.
+  if (leader !== null) await keepItsTurn(cluster, leader);
   return order.flat();
+}
+
+/**
+ * Names a leader that no agent runs to lead again: nobody else may then take its lease. A store
+ * that is away must not keep a cluster from being stopped; the next `up` finds the record as it
+ * was.
+ */
+async function keepItsTurn(cluster: LocalCluster, member: string): Promise<void> {
+  await changeClusterRecord(cluster, (record) =>
+    releaseLease(record, { member, term: record.term, heir: member }),
+  ).catch((thrown: unknown) => {
+    if (!(thrown instanceof UnderstudyError)) throw thrown;
+  });
 }
 
 /**

@@ -8,7 +8,7 @@ import { readClusterStatus } from "./read-status.ts";
 
 const POLL_MS = 50;
 
-/** @throws UnderstudyError TIMED_OUT: what was asked for goes on. */
+/** @throws UnderstudyError TIMED_OUT, or the signal's reason: what was asked for goes on. */
 export async function waitFor(
   cluster: LocalCluster,
   wish: {
@@ -20,6 +20,8 @@ export async function waitFor(
   const deadline = performance.now() + wish.operation.timeoutMs;
   for (;;) {
     const status = await readClusterStatus(cluster, wish.operation.signal);
+    // An interruption has members look unreachable that are not.
+    wish.operation.signal.throwIfAborted();
     if (wish.isSo(status)) return status;
     if (performance.now() > deadline)
       throw new UnderstudyError(
