@@ -6,6 +6,7 @@ import type { Progress } from "../core/member-status.ts";
 import type { PostgresServer } from "../postgres/server.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 import type { Clock } from "./clock.ts";
+import type { Drained } from "./drained.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { LeaderWatch } from "./leader-watch.ts";
 import type { MemberMemory } from "./memory.ts";
@@ -37,6 +38,7 @@ export interface Member {
   readonly keeper: LeaseKeeper;
   readonly memory: MemberMemory;
   readonly witness: Witness;
+  readonly drained: Drained;
   readonly leaderWatch: LeaderWatch;
   readonly sync: SyncKeeping;
   readonly supply: Supply;

@@ -16,7 +16,14 @@ import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import type { DeadlinePolicy } from "./deadman/policy.ts";
+import {
+  permitHighPriority,
+  rememberUsualPriority,
+  takeUsualPriority,
+  usualPriority,
+} from "./deadman/priority.ts";
 import { serviceOnDisk } from "./effects/settings.ts";
+import { Drained } from "./drained.ts";
 import { EFFECTS } from "./effects/table.ts";
 import { observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
@@ -64,6 +71,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const cluster = clusterPaths(options.clusterRoot);
   const paths = memberPaths(options.clusterRoot, options.member);
   let file = await readClusterFile(cluster.cluster);
+  rememberUsualPriority();
   await becomeClusterUser(file.osUser);
   const secrets = await readSecrets(cluster.secrets);
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
@@ -106,6 +114,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     dataDir: paths.data,
     configFile: paths.configFile,
     logDir: paths.logs,
+    backendOomScore: usualPriority().oomScoreAdj,
     onExit: () => {
       positions.forget();
       wake();
@@ -155,6 +164,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     keeper,
     memory,
     witness,
+    drained: new Drained(),
     leaderWatch,
     sync,
     supply: new Supply(systemClock),
@@ -218,6 +228,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   // has started it.
   guard = deadman;
   deadman.begin();
+  takeUsualPriority();
   await running.run();
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
 }
@@ -295,5 +306,6 @@ async function becomeClusterUser(name: string | null): Promise<void> {
   // Node writes its compile cache when the process ends, which that user could not; without it the
   // next agent would strip and compile everything again, for half a second and 30 MB.
   flushCompileCache();
+  await permitHighPriority();
   if (user !== null) dropPrivileges(user);
 }

@@ -5,6 +5,7 @@ import { Deadman } from "../agent/deadman/deadman.ts";
 import { TRIES_VARIABLE, type AgentCommand } from "../agent/deadman/guardian.ts";
 import { isDeadlinePolicy, type DeadlinePolicy } from "../agent/deadman/policy.ts";
 import { raisePriority } from "../agent/deadman/priority.ts";
+import { WATCHDOG_VARIABLE, Watchdog } from "../agent/deadman/watchdog.ts";
 import { Journal } from "../agent/journal.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { startAgainFromWarmCache } from "./entry.ts";
@@ -25,6 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function watch(given: Arguments): Promise<void> {
   const { member, events, log, data, policy, restart } = given;
+  const journal = new Journal({ path: events, member });
   const deadman = new Deadman({
     member,
     dataDir: data,
@@ -32,7 +34,8 @@ async function watch(given: Arguments): Promise<void> {
     agentPid: process.ppid,
     restart,
     earlierTries: Number(process.env[TRIES_VARIABLE] ?? 0),
-    events: new Journal({ path: events, member }),
+    events: journal,
+    watchdog: watchdogFor({ member, journal }),
   });
   const ended = deadman.run(process.stdin);
   const reached = raisePriority();
@@ -45,6 +48,19 @@ async function watch(given: Arguments): Promise<void> {
   process.stdout.on("error", () => {});
   process.stdout.write("ready\n");
   await ended;
+}
+
+function watchdogFor({ member, journal }: { member: string; journal: Journal }): Watchdog | null {
+  const path = process.env[WATCHDOG_VARIABLE] ?? "";
+  if (path === "") return null;
+  const onTrouble = (why: string) => {
+    journal.write({
+      event: "watchdog-not-fed",
+      level: "error",
+      message: `The deadman of ${member} cannot feed the watchdog ${path}: ${why}`,
+    });
+  };
+  return new Watchdog({ path, onTrouble });
 }
 
 interface Arguments {

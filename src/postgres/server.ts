@@ -16,6 +16,7 @@ import {
   serverProcess,
   signalPostmaster,
 } from "./processes.ts";
+import { readOomScore, setOomScore } from "./oom-score.ts";
 import { isStopped, type ProcessStat } from "./proc.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import { removeStalePidFile } from "./stale-pid-file.ts";
@@ -26,6 +27,8 @@ export interface ServerOptions {
   /** postgresql.conf, outside of the data directory. */
   readonly configFile: string;
   readonly logDir: string;
+  /** See oom-score.ts. Default: this process's own. */
+  readonly backendOomScore?: number;
   /** Called when the postmaster that was running is found to be gone. */
   readonly onExit: () => void;
 }
@@ -58,6 +61,8 @@ const LOG_TAIL_BYTES = 16_384;
  */
 const NOTHING_LEFT_MS = 1_000;
 const HELD_AFTER_MS = 1_000;
+/** Its deadman's may be lower yet. */
+const POSTMASTER_OOM_SCORE = -900;
 
 export class PostgresServer {
   readonly #options: ServerOptions;
@@ -208,6 +213,7 @@ export class PostgresServer {
 
   #spawn(extra: readonly string[]): Promise<number | string> {
     const { installation, dataDir, configFile, logDir } = this.#options;
+    const backendOomScore = this.#options.backendOomScore ?? readOomScore() ?? 0;
     const log = openSync(join(logDir, "start.log"), "w", 0o600);
     try {
       const child = spawn(
@@ -216,11 +222,14 @@ export class PostgresServer {
         {
           detached: true,
           stdio: ["ignore", log, log],
-          env: serverEnvironment(process.env),
+          env: { ...serverEnvironment(process.env), ...oomEnvironment(backendOomScore) },
           cwd: dataDir,
         },
       );
       child.unref();
+      // Before it has children. With it all of them would end, and be recovered from.
+      if (child.pid !== undefined)
+        setOomScore(child.pid, [POSTMASTER_OOM_SCORE, Math.min(0, backendOomScore)]);
       this.#childPid = child.pid ?? null;
       this.#nothingLeftMs = -Infinity;
       return new Promise((resolve) => {
@@ -266,6 +275,14 @@ export class PostgresServer {
     }
     return null;
   }
+}
+
+/** The manual, "Linux Memory Overcommit": a backend is ended rather than the postmaster. */
+function oomEnvironment(backendOomScore: number): NodeJS.ProcessEnv {
+  return {
+    PG_OOM_ADJUST_FILE: "/proc/self/oom_score_adj",
+    PG_OOM_ADJUST_VALUE: String(backendOomScore),
+  };
 }
 
 function complaintAt(lines: readonly string[], index: number): string {

@@ -126,6 +126,13 @@ export class TestCluster implements AsyncDisposable {
     return this.#begin([...args, "--dir", this.dir, "--name", this.name, "--json"]);
   }
 
+  /** One member alone, as after a power cut that the others have not come back from. */
+  async startAgent(member: string): Promise<void> {
+    const { ended } = this.#begin(["agent", "--dir", this.dir, "--member", member]);
+    ended.catch(() => {});
+    await eventually(`the agent of ${member} runs`, () => this.deadmanPids(member).length === 1);
+  }
+
   /** A second agent, as `up` would start it; only its exit status and its words can be seen. */
   runAgent(member: string): Promise<CommandResult> {
     return this.#begin(["agent", "--dir", this.dir, "--member", member]).ended;

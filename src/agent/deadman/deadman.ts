@@ -11,6 +11,7 @@ import { DISMISS, RELIEVE } from "./deadmen.ts";
 import { Guardian, type AgentCommand } from "./guardian.ts";
 import { Lines, readOrder, type Order } from "./order.ts";
 import { graceMs, longestSleepMs, nowMs, type DeadlinePolicy } from "./policy.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 export interface DeadmanOptions {
   readonly member: string;
@@ -21,6 +22,8 @@ export interface DeadmanOptions {
   readonly restart: AgentCommand;
   readonly earlierTries: number;
   readonly events: Journal;
+  /** Null where there is none to feed. */
+  readonly watchdog: Watchdog | null;
 }
 
 type Armed = Extract<Order, { kind: "arm" }>;
@@ -69,9 +72,13 @@ export class Deadman {
       orders.once("close", () => this.#agentGone());
       process.on(RELIEVE, () => {
         this.#guardian.stop();
+        this.#options.watchdog?.handOver();
         this.#relieve();
       });
-      process.on(DISMISS, () => void this.#guardian.stopWithChild().then(() => this.#relieve()));
+      process.on(DISMISS, () => {
+        this.#options.watchdog?.disarm();
+        void this.#guardian.stopWithChild().then(() => this.#relieve());
+      });
     });
   }
 
@@ -80,6 +87,9 @@ export class Deadman {
     this.#hasOrders = true;
     if (order.kind === "leave") this.#agentLeaves = true;
     else this.#armed = order.kind === "arm" ? order : null;
+    // Not while a killing goes on that may never end.
+    if (order.kind === "arm" && !this.#killing && !this.#relieved) this.#options.watchdog?.feed();
+    if (order.kind === "disarm" && !this.#killing) this.#options.watchdog?.disarm();
     this.#setTimer();
   }
 
@@ -160,6 +170,7 @@ export class Deadman {
       try {
         const killed = await killServer({ dataDir, timeoutMs: KILL_LIMIT_MS });
         this.#report({ ...killed, lateMs, term: armed.term });
+        this.#options.watchdog?.disarm();
         done = true;
       } catch (thrown) {
         if (complaint !== messageOf(thrown)) this.#complain((complaint = messageOf(thrown)));

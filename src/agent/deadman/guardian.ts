@@ -4,9 +4,11 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { messageOf } from "../../core/errors.ts";
 import type { Journal } from "../journal.ts";
-import { usualPriority } from "./priority.ts";
 
-/** How the agent is started: as the one before it was. */
+/**
+ * How the agent is started: as the one before it was. It has this process's priority until it has
+ * handed that down to a deadman of its own.
+ */
 export interface AgentCommand {
   readonly file: string;
   readonly args: readonly string[];
@@ -90,7 +92,6 @@ export class Guardian {
     child.once("error", (error) => this.#failed(error.message));
     child.once("exit", (status, signal) => this.#failed(`it ended with ${signal ?? status}`));
     if (child.pid === undefined) return;
-    usualPriority(child.pid);
     events.write({
       event: "agent-restarted",
       level: "warning",

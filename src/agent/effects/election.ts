@@ -107,10 +107,10 @@ export async function stand(context: EffectContext): Promise<void> {
   // Before anything is taken: while it replays for long, another may come back that can lead.
   if (isDelayed(record.members[member.name])) await endDelay(context);
   const old = formerLeaders(record).filter((name) => name !== member.name);
-  const saved = old.length === 0 ? null : await saveAll(member, { from: old, signal });
+  const saved = await saveFromDisks(context, { old, ballots });
   const doubt = await doubtAfter({ context, saved, ballots });
   const expected = await expectedLoss({ context, own, ballots, saved });
-  const obstacle = doubt ?? (await whyNotTake({ context, own, old, saved }));
+  const obstacle = doubt ?? (await whyNotTake({ context, old, saved }));
   const refusal = obstacle === null ? refusalOfLag({ context, old, saved, expected }) : null;
   if (obstacle !== null || refusal !== null) {
     await clearSpool(member.paths.spool);
@@ -147,6 +147,45 @@ function lagLimitOf({ member, record }: EffectContext): number | null {
 }
 
 /**
+ * From the disks of those that led, and where these do not give all that was acknowledged, from
+ * those of standbys that are gone and had come further. Null where nobody has led.
+ */
+async function saveFromDisks(
+  { member, record, signal }: EffectContext,
+  of: { old: readonly string[]; ballots: readonly Ballot[] },
+): Promise<SavedWal | null> {
+  const { old, ballots } = of;
+  const { term } = record;
+  if (old.length === 0) return null;
+  const saved = await saveAll(member, { from: old, term, signal });
+  // With a guarantee it is counted who must have what (doubtAfter).
+  if (saved.lostBytes === 0 || record.sync.guarantee !== null) return saved;
+  const from = await furtherStandbys({ member, record }, { old, ballots });
+  if (from.length === 0) return saved;
+  const more = await saveAll(member, { from, term, signal });
+  const left = await saveAll(member, { from: old, term, signal });
+  return { ...left, savedBytes: more.savedBytes + left.savedBytes };
+}
+
+/** Of those that are not up; one that is started meanwhile is noticed (rescueWal). */
+async function furtherStandbys(
+  { member, record }: Pick<EffectContext, "member" | "record">,
+  of: { old: readonly string[]; ballots: readonly Ballot[] },
+): Promise<readonly string[]> {
+  const candidate = await ownBallot(member, record);
+  const gone = of.ballots.filter(({ kind, name }) => kind === "gone" && !of.old.includes(name));
+  const ballots = await Promise.all(
+    gone.map(async ({ name }): Promise<Ballot> => {
+      const disk = member.witness.diskOf(name);
+      const { systemId } = record;
+      const onDisk = disk === null ? null : await reachOnDisk(disk, { name, systemId });
+      return onDisk === null ? { kind: "gone", name } : { kind: "gone", name, onDisk };
+    }),
+  );
+  return "lsn" in candidate ? aheadOnDisk(null, { candidate, ballots }) : [];
+}
+
+/**
  * One that led has all that it acknowledged. It does not go before the others, which are up; but
  * where none of these is certain to have as much, and none can fetch it, it takes its lease back.
  */
@@ -177,7 +216,7 @@ async function doubtAfter(of: {
   const before = await ownBallot(member, record);
   if (!("lsn" in before)) return `it is not known what ${member.name} has`;
   const ahead = aheadOnDisk(guarantee, { candidate: before, ballots });
-  if (ahead.length > 0) await saveAll(member, { from: ahead, signal });
+  if (ahead.length > 0) await saveAll(member, { from: ahead, term: record.term, signal });
   const candidate = ahead.length > 0 ? await ownBallot(member, record) : before;
   const others = ballots.filter(({ name }) => name !== member.name);
   const doubt = "lsn" in candidate ? doubtOf(guarantee, { candidate, ballots: others }) : null;
@@ -214,12 +253,12 @@ async function isHarmless(
 /** What only a person may decide, and what is to be waited for. */
 async function whyNotTake(of: {
   context: EffectContext;
-  own: Ballot;
   old: readonly string[];
   saved: SavedWal | null;
 }): Promise<string | null> {
-  const { own, old, saved } = of;
+  const { old, saved } = of;
   const { member, record } = of.context;
+  const own = await ownBallot(member, record);
   const sharing = old.length === 0 ? null : await sharingOf(member, record);
   if (sharing !== null) return sharing;
   const lostBytes = saved === null ? 0 : saved.lostBytes;

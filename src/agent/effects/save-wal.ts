@@ -5,9 +5,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { formatLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
+import { readTimelineHistory } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import type { DrainedWal } from "../drained.ts";
 import { lossOnDisk } from "../loss-on-disk.ts";
 import type { Member } from "../member.ts";
+import type { MemberPaths } from "../member-paths.ts";
+import { MemberMemory } from "../memory.ts";
 import { cutReaders } from "./promote.ts";
 import { reachOf } from "../reach.ts";
 
@@ -36,14 +40,21 @@ const NOTHING_MISSING: SavedWal = {
   trouble: null,
 };
 
+interface Drain {
+  readonly from: string;
+  /** In which nobody leads. */
+  readonly term: number;
+  readonly signal: AbortSignal;
+}
+
 /** One disk after the other; what is lost of one of them is lost. */
 export async function saveAll(
   member: Member,
-  of: { from: readonly string[]; signal: AbortSignal },
+  of: Omit<Drain, "from"> & { readonly from: readonly string[] },
 ): Promise<SavedWal> {
   let all: SavedWal = NOTHING_MISSING;
   for (const from of of.from) {
-    const one = await saveWal(member, { from, signal: of.signal });
+    const one = await saveWal(member, { ...of, from });
     all = {
       savedBytes: all.savedBytes + one.savedBytes,
       lostBytes: sum(all.lostBytes, one.lostBytes),
@@ -64,10 +75,7 @@ function sum(one: number | null, other: number | null): number | null {
  * Returns when everything is replayed that can be had. The spool is left filled then: the promotion
  * that follows empties it. Nothing that fails here is thrown but an abort: what is lost is told.
  */
-async function saveWal(
-  member: Member,
-  of: { from: string; signal: AbortSignal },
-): Promise<SavedWal> {
+async function saveWal(member: Member, of: Drain): Promise<SavedWal> {
   const { from, signal } = of;
   try {
     await member.witness.fence(from, signal);
@@ -80,12 +88,14 @@ async function saveWal(
   }
 }
 
-async function drain(member: Member, of: { from: string; signal: AbortSignal }): Promise<SavedWal> {
-  const { from, signal } = of;
+async function drain(member: Member, of: Drain): Promise<SavedWal> {
+  const { from, term, signal } = of;
   const disk = member.witness.diskOf(from);
-  const { lsn: position } = reachOf(await member.positions.read(), member.memory);
+  const { lsn: position, timeline } = reachOf(await member.positions.read(), member.memory);
   if (disk === null || position === null)
     return { ...NOTHING_MISSING, ...UNKNOWN, trouble: `the disk of ${from} is not here` };
+  const known = member.drained.find(term, { from, position });
+  if (known !== null) return savedOf(known);
   const rescue = await rescueWal({
     deadDataDir: disk.data,
     standbyDataDir: member.paths.data,
@@ -95,14 +105,47 @@ async function drain(member: Member, of: { from: string; signal: AbortSignal }):
   });
   if (rescue.kind === "refused")
     return { ...NOTHING_MISSING, ...(await missingOf(member, from)), trouble: rescue.message };
-  const ends = [{ name: from, lsn: rescue.endLsn, timeline: rescue.timeline }];
-  if (rescue.kind === "nothing-missing") return { ...NOTHING_MISSING, ends };
-  await cutReaders(member);
-  // It looks into the spool at once, instead of at its next interval (postgres-facts, 8).
-  await member.server.reload();
-  await awaitReplayed(member, { endLsn: rescue.endLsn, signal });
-  const savedBytes = lsnDistance({ from: position, to: rescue.endLsn });
-  return { ...NOTHING_MISSING, savedBytes, ends };
+  const { endLsn } = rescue;
+  if (rescue.kind === "filled") {
+    await cutReaders(member);
+    // It looks into the spool at once, instead of at its next interval (postgres-facts, 8).
+    await member.server.reload();
+    await awaitReplayed(member, { endLsn, signal });
+  }
+  await rememberWay(member, { disk, before: timeline, timeline: rescue.timeline, from });
+  const savedBytes = rescue.kind === "filled" ? lsnDistance({ from: position, to: endLsn }) : 0;
+  const drained = { from, endLsn, timeline: rescue.timeline, savedBytes };
+  member.drained.add(term, drained);
+  return savedOf(drained);
+}
+
+function savedOf({ from, endLsn, timeline, savedBytes }: DrainedWal): SavedWal {
+  return { ...NOTHING_MISSING, savedBytes, ends: [{ name: from, lsn: endLsn, timeline }] };
+}
+
+/**
+ * What was drained may lead onto a timeline that this member had not followed yet. Which term began
+ * it the dead one has written down; without that, others who are on it would have to be copied
+ * anew.
+ */
+async function rememberWay(
+  member: Member,
+  of: { from: string; disk: MemberPaths; before: number | null; timeline: number },
+): Promise<void> {
+  const { from, disk, before, timeline } = of;
+  if (before === null || before === timeline) return;
+  const dead = await MemberMemory.load(disk.memory);
+  const forks = dead.forks.filter((fork) => fork.timeline <= timeline);
+  const { ancestors } = await readTimelineHistory(disk.data, timeline);
+  const left = ancestors.find((ancestor) => ancestor.timeline === before);
+  if (left === undefined || forks.at(-1)?.timeline !== timeline) return;
+  const followed = {
+    leader: from,
+    timeline,
+    before,
+    switchPoint: formatLsn(left.switchPoint),
+  };
+  await member.memory.rememberPath({ followed, forks });
 }
 
 type Lost = Pick<SavedWal, "lostBytes" | "lostTransactions">;

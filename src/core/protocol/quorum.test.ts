@@ -114,7 +114,7 @@ test("what can be fetched is on disks of the set that have more, the furthest fi
   assert.deepEqual(aheadOnDisk(guarantee, { candidate, ballots }), ["d", "c"]);
   const renewed = { ...guarantee, renewed: ["d"] };
   assert.deepEqual(aheadOnDisk(renewed, { candidate, ballots }), ["c"]);
-  assert.deepEqual(aheadOnDisk(null, { candidate, ballots }), []);
+  assert.deepEqual(aheadOnDisk(null, { candidate, ballots }), ["x", "d", "c"]);
 });
 
 test("who is a newer copy counts as unseen, the candidate too", () => {

@@ -114,7 +114,8 @@ export function doubtOf(
 
 /**
  * Members that are not up and whose disks have more than the candidate: it can fetch that from
- * there before it leads. The furthest first.
+ * there before it leads. The furthest first. Without a guarantee whoever has more counts: it may
+ * have been acknowledged.
  */
 export function aheadOnDisk(
   guarantee: Guarantee | null,
@@ -122,7 +123,7 @@ export function aheadOnDisk(
 ): readonly string[] {
   return of.ballots
     .flatMap((ballot) => ("onDisk" in ballot && ballot.onDisk ? [ballot.onDisk] : []))
-    .filter(({ name }) => guarantee !== null && isVouchedFor(guarantee, name))
+    .filter(({ name }) => guarantee === null || isVouchedFor(guarantee, name))
     .filter((each) => hasMore(each, of.candidate))
     .sort(compareReach)
     .map(({ name }) => name);
