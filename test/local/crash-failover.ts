@@ -54,6 +54,8 @@ async function refusedWhileAlive(cluster: TestCluster): Promise<void> {
 }
 
 async function refusedWithoutAgent(cluster: TestCluster): Promise<void> {
+  // Or a standby would end that server and take its place as soon as the lease is over.
+  await cluster.ok(["pause"]);
   await cluster.killAgentForGood("t-1");
   const writer = await AppWriter.start(await writeUrl(cluster));
   const { status, error } = await cluster.fails(["failover", "--yes"]);
@@ -62,6 +64,7 @@ async function refusedWithoutAgent(cluster: TestCluster): Promise<void> {
   await writer.hasWritten(20);
   const acknowledged = await writer.stop();
   await cluster.ok(["up"]);
+  await cluster.ok(["resume"]);
   await cluster.untilHealthy();
   await assertAllRows(cluster, acknowledged);
 }

@@ -81,7 +81,7 @@ describe("a data directory that is gone", () => {
     const marker = { operation: "rewind", pid: 1, startedAt: at, source: null };
     await writeFile(markerPath(data), JSON.stringify(marker));
     const started = (await stat(`${logs}/start.log`)).mtimeMs;
-    const first = await cluster.fails(["up", "--timeout", "60s"]);
+    const first = await cluster.fails(["up", "--timeout", "120s"]);
     assert.match(first.error.message, /half made/);
     assert.equal((await stat(`${logs}/start.log`)).mtimeMs, started, "it was not started");
     await failsOverFrom(cluster, acknowledged);
@@ -89,7 +89,7 @@ describe("a data directory that is gone", () => {
 });
 
 async function failsOverFrom(cluster: TestCluster, acknowledged: readonly number[]): Promise<void> {
-  const { error } = await cluster.fails(["up", "--timeout", "60s"]);
+  const { error } = await cluster.fails(["up", "--timeout", "120s"]);
   assert.equal(error.code, "DATA_MISSING");
   assert.match(error.message, /data is (gone|half made)$/);
   assert.match(error.hint, /understudy .*failover$/);

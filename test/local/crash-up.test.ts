@@ -5,9 +5,15 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { clusterPaths } from "../../src/agent/member-paths.ts";
+import { tryLock } from "../../src/store/process-lock.ts";
 import { withClient } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
-import { TestCluster, describe as described, errorOf } from "../support/local-cluster.ts";
+import {
+  TestCluster,
+  describe as described,
+  errorOf,
+  type CommandResult,
+} from "../support/local-cluster.ts";
 import { writeUrl } from "./cluster-facts.ts";
 
 /**
@@ -24,7 +30,7 @@ describe("up", () => {
       await delay(afterMs);
       first.child.kill("SIGKILL");
       await first.ended;
-      await cluster.ok(["up", "--pg-bin", cluster.installation.binDir]);
+      await cluster.ok(cluster.upArgs());
       const status = await cluster.untilHealthy();
       assert.equal(status.members.length, 3);
       assert.equal(status.members.filter(({ role }) => role === "primary").length, 1);
@@ -43,10 +49,7 @@ describe("up", () => {
   it("says what goes on when a later one is interrupted", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
     await cluster.ok(["down"]);
-    const later = cluster.begin(["up"]);
-    await eventually("an agent runs", () => cluster.findAgent("t-1") !== null);
-    later.child.kill("SIGINT");
-    const result = await later.ended;
+    const result = await interruptedLater(cluster);
     assert.equal(result.status, 130, described(result));
     const { code, message, hint } = errorOf(result);
     assert.equal(code, "INTERRUPTED");
@@ -119,6 +122,16 @@ async function interruptedFirst(
   assert.equal(errorOf(result).code, "INTERRUPTED");
   assert.deepEqual(cluster.processes(), []);
   await assert.rejects(stat(cluster.dir), { code: "ENOENT" });
+}
+
+/** It waits for t-2, whose agent seems to run, until it is interrupted. */
+async function interruptedLater(cluster: TestCluster): Promise<CommandResult> {
+  using lock = tryLock(cluster.paths("t-2").agentLock);
+  assert.ok(lock !== null);
+  const later = cluster.begin(["up"]);
+  await eventually("an agent runs", () => cluster.findAgent("t-1") !== null);
+  later.child.kill("SIGINT");
+  return await later.ended;
 }
 
 /** It came while the other was at it, or after it had ended. */

@@ -10,9 +10,8 @@ import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { assertAllRows, writeUrl } from "./cluster-facts.ts";
 
-/** The lease of a cluster on one machine, and what is allowed from its end until nothing lives. */
+/** Of a cluster on one machine. */
 const TTL_MS = LEASE_TTL_MS;
-const KILL_LIMIT_MS = 500;
 
 describe("a member's deadman", () => {
   let cluster: TestCluster;
@@ -80,8 +79,10 @@ describe("a member's deadman", () => {
       () => cluster.serverPids("t-1").length === 0,
     );
     const ms = performance.now() - stoppedAt;
-    assert.ok(ms >= TTL_MS * 0.8 - 50, `killed after ${ms} ms, while the lease held`);
-    assert.ok(ms <= TTL_MS + KILL_LIMIT_MS, `killed after ${ms} ms`);
+    // To the millisecond it is looked at in test/agent/deadman.test.ts; here, that it is this lease
+    // and no other that ends it, on a machine that has much else to do.
+    assert.ok(ms >= TTL_MS * 0.5, `killed after ${ms} ms, while the lease held`);
+    assert.ok(ms <= TTL_MS * 2, `killed after ${ms} ms`);
     const [event] = await eventually("it says so", async () => {
       const found = await eventsOf(cluster, "t-1", "server-killed");
       return found.length > 0 && found;

@@ -15,8 +15,8 @@ describe("down --delete", () => {
     await cluster.until("the record has no t-2", ({ members }) => members.length === 1);
     removal.child.kill("SIGKILL");
     await removal.ended;
-    signal(agent, "SIGCONT");
     assert.equal(cluster.findAgent("t-2"), agent);
+    signal(agent, "SIGCONT");
     await cluster.ok(["down", "--delete", "--yes"]);
     assert.deepEqual(cluster.processes(), []);
     await assert.rejects(readdir(cluster.dir), { code: "ENOENT" });

@@ -86,7 +86,7 @@ describe("a lease that is taken away", () => {
     const settings = `${cluster.paths("t-1").data}/postgresql.auto.conf`;
     const sound = await readFile(settings);
     await appendFile(settings, "\nthis is no setting\n");
-    const up = await cluster.fails(["up", "--timeout", "40s"]);
+    const up = await cluster.fails(["up", "--timeout", "120s"]);
     assert.equal(up.error.code, "START_FAILED");
     const outcome = JSON.parse(await cluster.ok(["failover", "--yes"]));
     assert.deepEqual([outcome.to, outcome.lossBytes, outcome.lossIsExact], ["t-2", 0, true]);
@@ -103,7 +103,7 @@ describe("a lease that is taken away", () => {
     const settings = `${cluster.paths("t-2").data}/postgresql.auto.conf`;
     const sound = await readFile(settings);
     await appendFile(settings, "\nthis is no setting\n");
-    const up = await cluster.fails(["up", "--timeout", "40s"]);
+    const up = await cluster.fails(["up", "--timeout", "120s"]);
     assert.equal(up.error.code, "START_FAILED");
     const outcome = JSON.parse(await cluster.ok(["failover", "--accept-loss", "--yes"]));
     assert.deepEqual([outcome.to, outcome.lossIsExact], ["t-1", true]);
@@ -119,7 +119,7 @@ describe("a lease that is taken away", () => {
     const settings = `${cluster.paths(primary).data}/postgresql.auto.conf`;
     const sound = await readFile(settings);
     await appendFile(settings, "\nthis is no setting\n");
-    await cluster.fails(["up", "--timeout", "40s"]);
+    await cluster.fails(["up", "--timeout", "120s"]);
     const later = await cluster.until("the other leads", (status) => status.term > term);
     assert.notEqual(later.primary, primary);
     await writeFile(settings, sound);

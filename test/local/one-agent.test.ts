@@ -41,7 +41,7 @@ describe("a second agent", () => {
           `^the data directory of t-3 is that of ${victim} too, which another agent runs \\(process ${cluster.agentPid(victim)}\\): \\S+; nothing was changed\\n$`,
         ),
       );
-      const up = await cluster.fails(["up", "--timeout", "60s"]);
+      const up = await cluster.fails(["up", "--timeout", "120s"]);
       assert.match(up.error.message, new RegExp(`data directory of t-3 is that of ${victim} too`));
       assert.deepEqual(await readJournal(cluster.paths("t-3").events), events);
       await writer.hasWritten(50);

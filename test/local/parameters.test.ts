@@ -36,7 +36,7 @@ describe("a value with which a server does not start", () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
     await cluster.ok(["param", "set", TOO_MUCH, "--no-wait"]);
     await cluster.ok(["down"]);
-    const up = await cluster.fails(["up", "--timeout", "30s"]);
+    const up = await cluster.fails(["up", "--timeout", "120s"]);
     assert.equal(up.error.code, "START_FAILED");
     await cluster.ok(["down"]);
     const unset = await cluster.fails(["param", "set", "work_mem=9MB"]);

@@ -5,18 +5,24 @@ import { Client } from "pg";
 import { eventually } from "./eventually.ts";
 
 const PAUSE_MS = 5;
-const CONNECT_LIMIT_MS = 3_000;
+/**
+ * An application goes on to the next host; what a test asks once is answered late rather than not.
+ */
+const CONNECT_LIMIT_MS = { ofWriter: 3_000, once: 30_000 };
 const STATEMENT_LIMIT_MS = 10_000;
 
 /**
  * As libpq does: the hosts in their order, the first that is what target_session_attrs asks for.
  * `pg` itself knows one host only.
  */
-export async function connectAsLibpq(url: string): Promise<Client> {
+export async function connectAsLibpq(
+  url: string,
+  connectMs = CONNECT_LIMIT_MS.once,
+): Promise<Client> {
   const { hosts, wants, rest } = parseHosts(url);
   const troubles: string[] = [];
   for (const host of hosts) {
-    const client = newClient(`${rest.before}${host}${rest.after}`);
+    const client = newClient(`${rest.before}${host}${rest.after}`, connectMs);
     try {
       await client.connect();
       if (wants === "any" || (await isWritable(client)) === (wants === "read-write")) return client;
@@ -42,10 +48,10 @@ function parseHosts(url: string): {
   return { hosts: hosts.split(","), wants, rest: { before, after } };
 }
 
-function newClient(connectionString: string): Client {
+function newClient(connectionString: string, connectMs: number): Client {
   const client = new Client({
     connectionString,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    connectionTimeoutMillis: connectMs,
     query_timeout: STATEMENT_LIMIT_MS,
   });
   client.on("error", () => {});
@@ -134,7 +140,7 @@ export class AppWriter implements AsyncDisposable {
     while (!signal.aborted) {
       let client: Client | null = null;
       try {
-        client = await connectAsLibpq(this.#url);
+        client = await connectAsLibpq(this.#url, CONNECT_LIMIT_MS.ofWriter);
         while (!signal.aborted) {
           const n = this.#next++;
           await client.query("INSERT INTO written (n) VALUES ($1)", [n]);
