@@ -1,0 +1,86 @@
+// Gives each member of a cluster a small disk of its own, so that one can be full while the others
+// have room. Mounts; so the program runs itself again in a mount namespace that nobody else sees,
+// and must be root.
+import { spawnSync } from "node:child_process";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { memberPaths } from "../../src/agent/member-paths.ts";
+import type { Fault } from "../../src/local/drill/fault.ts";
+import type { TestCluster } from "../../test/support/local-cluster.ts";
+import { fillDisk } from "../../test/support/small-disk.ts";
+
+const MEGABYTES = 700;
+const INSIDE = "UNDERSTUDY_BENCH_IN_NAMESPACE";
+
+/** False where this program is to end: another one, of the same arguments, has run in its place. */
+export function enterNamespace(): boolean {
+  if (process.env[INSIDE] !== undefined) return true;
+  if (process.getuid?.() !== 0) throw new Error("small disks are mounted, which needs root");
+  const { status } = spawnSync(
+    "unshare",
+    [
+      "--mount",
+      "--propagation",
+      "private",
+      process.execPath,
+      ...process.execArgv,
+      ...process.argv.slice(1),
+    ],
+    { stdio: "inherit", env: { ...process.env, [INSIDE]: "1" } },
+  );
+  process.exitCode = status ?? 1;
+  return false;
+}
+
+/** Of a cluster that is up; it is down for a moment. Undone before the cluster is deleted. */
+export async function giveSmallDisks(cluster: TestCluster): Promise<AsyncDisposable> {
+  const members = (await cluster.status()).members.map(({ name }) => name);
+  await cluster.ok(["down"]);
+  const mounts: string[] = [];
+  for (const member of members) {
+    const { root } = cluster.paths(member);
+    const { uid, gid } = await stat(root);
+    await rename(root, `${root}.large`);
+    await mkdir(root, { mode: 0o700 });
+    run("mount", [
+      "-t",
+      "tmpfs",
+      "-o",
+      `size=${MEGABYTES}m,mode=0700,uid=${uid},gid=${gid}`,
+      "tmpfs",
+      root,
+    ]);
+    mounts.push(root);
+    run("cp", ["-a", `${root}.large/.`, root]);
+    await rm(`${root}.large`, { recursive: true });
+  }
+  await cluster.ok(["up"]);
+  await cluster.untilHealthy();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await cluster.run(["down"]);
+      for (const root of mounts) run("umount", ["-l", root]);
+    },
+  };
+}
+
+/** Somebody else's file takes all the room there is beside this member's data, for so long. */
+export function diskFull(lastsMs: number): Fault {
+  return {
+    noun: "the room",
+    describe: (member) => `the disk of ${member} is full for ${lastsMs / 1_000} s`,
+    describeUndo: (member) => `the disk of ${member} has room again`,
+    lastsMs,
+    comesBackAfter: "undoing",
+    inflict: async ({ cluster, member }, undoing) => {
+      const ballast = join(memberPaths(cluster.paths.root, member).root, "ballast");
+      undoing.defer(() => rm(ballast, { force: true }));
+      fillDisk(ballast);
+    },
+  };
+}
+
+function run(program: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
+}
