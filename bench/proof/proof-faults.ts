@@ -27,7 +27,7 @@ export const PROOF_FAULTS = {
   "data-gone": { words: "data directory deleted", fault: DATA_GONE },
   "store-outage": { words: "store locked for 20 s", fault: faultOf("store-outage", OUTAGE_MS) },
   switchover: { words: "switchover", fault: faultOf("switchover", 0) },
-  "disk-full": { words: "disk full for 20 s, then freed", fault: diskFull(OUTAGE_MS) },
+  "disk-full": { words: "disk full until PostgreSQL ends, then freed", fault: diskFull(OUTAGE_MS) },
 } as const satisfies Record<string, Row>;
 
 export type ProofFault = keyof typeof PROOF_FAULTS;

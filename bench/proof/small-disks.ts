@@ -5,11 +5,15 @@ import { spawnSync } from "node:child_process";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { memberPaths } from "../../src/agent/member-paths.ts";
-import type { Fault } from "../../src/local/drill/fault.ts";
+import { readRecord } from "../../src/local/cluster.ts";
+import { connectTo } from "../../src/local/drill/app-client.ts";
+import type { Fault, Target } from "../../src/local/drill/fault.ts";
+import { hostsOf } from "../../src/local/drill/load.ts";
 import type { TestCluster } from "../../test/support/local-cluster.ts";
 import { fillDisk } from "../../test/support/small-disk.ts";
 
 const MEGABYTES = 700;
+const WRITE_LIMIT_MS = 20_000;
 const INSIDE = "UNDERSTUDY_BENCH_IN_NAMESPACE";
 
 /** False where this program is to end: another one, of the same arguments, has run in its place. */
@@ -64,7 +68,11 @@ export async function giveSmallDisks(cluster: TestCluster): Promise<AsyncDisposa
   };
 }
 
-/** Somebody else's file takes all the room there is beside this member's data, for so long. */
+/**
+ * Somebody else's file takes all the room there is beside this member's data, for so long; and what
+ * is written goes on until PostgreSQL ends for it: before that statements fail, which is no reason
+ * to fail over.
+ */
 export function diskFull(lastsMs: number): Fault {
   return {
     noun: "the room",
@@ -76,8 +84,27 @@ export function diskFull(lastsMs: number): Fault {
       const ballast = join(memberPaths(cluster.paths.root, member).root, "ballast");
       undoing.defer(() => rm(ballast, { force: true }));
       fillDisk(ballast);
+      await writeUntilItEnds({ cluster, member });
     },
   };
+}
+
+/** Messages in its WAL alone, so that the next segment is what finds no room. */
+async function writeUntilItEnds({ cluster, member }: Pick<Target, "cluster" | "member">) {
+  const { members } = await readRecord(cluster);
+  const host = hostsOf(members).find((each) => each.member === member);
+  if (host === undefined) throw new Error(`the record has no member ${member}`);
+  const deadline = performance.now() + WRITE_LIMIT_MS;
+  try {
+    const login = { password: cluster.secrets.application, limitMs: WRITE_LIMIT_MS };
+    using connection = await connectTo(host, login);
+    while (performance.now() < deadline)
+      await connection.client.query(
+        "SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))",
+      );
+  } catch {
+    // That is what was to be reached.
+  }
 }
 
 function run(program: string, args: readonly string[]): void {

@@ -137,11 +137,14 @@ const STOP_WAIT_MS = 2_000;
  * all its children and itself, and returns when no process of the data directory lives. Also for
  * orphans without a postmaster. Nothing running is a success. An abort is heeded before the first
  * signal and while waiting, never between.
+ * @param options.postmaster of this server, where it is known: found though its directory was moved
+ * away
  * @throws UnderstudyError STOP_FAILED naming the processes that still live, or that may not be
  * signalled.
  */
 export async function killServer(options: {
   dataDir: string;
+  postmaster?: ProcessIdentity;
   timeoutMs: number;
   signal?: AbortSignal;
 }): Promise<{ killed: number; ms: number }> {
@@ -150,9 +153,10 @@ export async function killServer(options: {
   const started = performance.now();
   const dead = new Set<string>();
   for (;;) {
-    const postmaster = findPostmaster(dataDir);
+    const postmaster = findPostmaster(dataDir) ?? strayOf(options.postmaster);
     if (postmaster !== null) await killFamily(postmaster, dead);
-    const left = findServerProcesses(dataDir);
+    // Those that were killed work elsewhere where the directory was moved away.
+    const left = [...findServerProcesses(dataDir), ...stillAlive(dead)];
     if (left.length === 0) return { killed: dead.size, ms: performance.now() - started };
     for (const found of left) if (sendSignal(found, "SIGKILL")) dead.add(keyOf(found));
     if (performance.now() - started > timeoutMs)
@@ -163,6 +167,18 @@ export async function killServer(options: {
       );
     await delay(POLL_MS, undefined, signal === undefined ? {} : { signal });
   }
+}
+
+function stillAlive(killed: ReadonlySet<string>): ProcessStat[] {
+  return [...killed].flatMap((key) => {
+    const stat = readLiveStat(Number(key.split(":")[0]));
+    return stat !== null && keyOf(stat) === key ? [stat] : [];
+  });
+}
+
+function strayOf(postmaster: ProcessIdentity | undefined): ProcessStat | null {
+  if (postmaster === undefined || !isAlive(postmaster)) return null;
+  return readLiveStat(postmaster.pid);
 }
 
 /** Only the postmaster forks, so the list of its children is complete while it is stopped. */

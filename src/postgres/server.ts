@@ -11,10 +11,13 @@ import { readPostmasterPid, type PostmasterStatus } from "./postmaster-pid.ts";
 import type { Installation } from "./installation.ts";
 import {
   findServerProcesses,
+  identityOf,
+  isAlive,
   isServerProcess,
   killServer,
   serverProcess,
   signalPostmaster,
+  type ProcessIdentity,
 } from "./processes.ts";
 import { readOomScore, setOomScore } from "./oom-score.ts";
 import { isStopped, type ProcessStat } from "./proc.ts";
@@ -68,6 +71,8 @@ export class PostgresServer {
   readonly #options: ServerOptions;
   /** The postmaster that this process started, until its exit is reported. */
   #childPid: number | null = null;
+  /** The last postmaster that was seen; it is looked for also where its directory is gone. */
+  #postmaster: ProcessIdentity | null = null;
   /** When the process table was last walked and had nothing of this server. */
   #nothingLeftMs = -Infinity;
   /** Since when the postmaster is seen stopped by a signal. */
@@ -88,6 +93,8 @@ export class PostgresServer {
     const postmaster = file === null ? null : serverProcess({ pid: file.pid, dataDir });
     if (file !== null && postmaster !== null) {
       const { pid } = postmaster;
+      if (this.#postmaster?.startTicks !== postmaster.startTicks)
+        this.#postmaster = identityOf(pid);
       return this.#alive({ kind: this.#isHeld(postmaster) ? "held" : stateWord(file.status), pid });
     }
     // Its end may be seen here before it is reported.
@@ -116,9 +123,18 @@ export class PostgresServer {
   /** Walks the whole process table, which costs milliseconds. */
   #lookForOrphans(): ServerState {
     const processes = findServerProcesses(this.#options.dataDir);
+    if (processes.length === 0 && this.#hasStray())
+      return this.#alive({ kind: "orphaned", processes: 1 });
     if (processes.length > 0) return this.#alive({ kind: "orphaned", processes: processes.length });
     this.#nothingLeftMs = performance.now();
     return { kind: "stopped" };
+  }
+
+  /**
+   * Its data directory was moved away or deleted: the server goes on by the files that it has open.
+   */
+  #hasStray(): boolean {
+    return this.#postmaster !== null && isAlive(this.#postmaster);
   }
 
   /**
@@ -156,7 +172,7 @@ export class PostgresServer {
     this.#nothingLeftMs = -Infinity;
     const state = await this.state();
     if (state.kind !== "orphaned") return 0;
-    await killServer({ dataDir: this.#options.dataDir, timeoutMs: 10_000, signal });
+    await this.kill(signal);
     return state.processes;
   }
 
@@ -195,7 +211,8 @@ export class PostgresServer {
 
   /** Kills every process of it, at once and completely. */
   async kill(signal: AbortSignal): Promise<void> {
-    await killServer({ dataDir: this.#options.dataDir, timeoutMs: 10_000, signal });
+    const stray = this.#postmaster === null ? {} : { postmaster: this.#postmaster };
+    await killServer({ dataDir: this.#options.dataDir, ...stray, timeoutMs: 10_000, signal });
   }
 
   /** Makes it read its settings again. */

@@ -5,15 +5,16 @@ import type { Effects } from "./effect.ts";
 import { freeLease, stand, stepDown } from "./election.ts";
 import { fenceServer, resign } from "./fence.ts";
 import { follow } from "./follow.ts";
+import { endAndGiveUpLease } from "./give-up-lease.ts";
 import { lead } from "./lead.ts";
-import { giveUpLease, takeNamedLease } from "./lease.ts";
+import { takeNamedLease } from "./lease.ts";
 import { promote } from "./promote.ts";
 import { rejoin } from "./rejoin.ts";
 import { fence, start, stopServer } from "./start.ts";
 
 export const EFFECTS: Effects = {
   "take-lease": takeNamedLease,
-  "give-up-lease": giveUpLease,
+  "give-up-lease": endAndGiveUpLease,
   "step-down": stepDown,
   "open-election": freeLease,
   stand,
