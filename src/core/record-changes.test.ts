@@ -148,6 +148,7 @@ test("whatever is asked in whatever order: terms never fall, rise only with a ch
         (record: ClusterRecord) =>
           changes.appointHeir(record, { member: who, deadLeader, term: of }),
     ),
+    term.map((of) => (record: ClusterRecord) => changes.reopenElection(record, { term: of })),
     fc.tuple(fc.option(member), fc.option(member), term).map(
       ([leader, heir, of]) =>
         (record: ClusterRecord) =>

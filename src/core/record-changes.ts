@@ -282,6 +282,12 @@ export function unfenceMember(record: ClusterRecord, name: string): ClusterRecor
   return { ...record, heir, fenced: record.fenced.filter((each) => each !== name) };
 }
 
+/** The choice of a person came to nothing: the standbys go on choosing. Null when it was made. */
+export function reopenElection(record: ClusterRecord, of: { term: number }): ClusterRecord | null {
+  if (record.term !== of.term || record.leader !== null || record.heir !== null) return null;
+  return { ...record, electing: true };
+}
+
 /** The first member has made the data: from now on every data directory must be of this system. */
 export function setSystemId(record: ClusterRecord, systemId: string): ClusterRecord | null {
   return record.systemId === null ? { ...record, systemId } : null;

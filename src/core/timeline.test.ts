@@ -5,6 +5,7 @@ import { formatLsn, lsnFromBigInt, parseLsn } from "./lsn.ts";
 import {
   FIRST_TIMELINE,
   historyFileName,
+  isBeginningOf,
   parseTimelineHistory,
   relationTo,
   type TimelineHistory,
@@ -31,6 +32,15 @@ function textOf(history: TimelineHistory): string {
     .join("");
 }
 
+function historyOf(timeline: number, ...points: string[]): TimelineHistory {
+  const ancestors = points.map((point, place) => ({
+    timeline: place + 1,
+    switchPoint: parseLsn(point),
+    reason: "",
+  }));
+  return { timeline, ancestors };
+}
+
 describe("a timeline's history", () => {
   it("is read as PostgreSQL writes it, with any number of entries", () => {
     fc.assert(
@@ -47,6 +57,30 @@ describe("a timeline's history", () => {
       { timeline: 1, switchPoint: parseLsn("0/3000060"), reason: "" },
       { timeline: 2, switchPoint: parseLsn("0/5000000"), reason: "before 2026-11-22 12:00:00+00" },
     ]);
+  });
+
+  it("leaves no timeline later than those after it", () => {
+    // As PostgreSQL 15 wrote it: promoted at 0/1527BB0, while it headed for a timeline 2 that was
+    // to begin at 0/F000000.
+    const text =
+      "1\t0/F000000\tno recovery target specified\n\n2\t0/1527BB0\tno recovery target specified\n";
+    const history = parseTimelineHistory({ timeline: 3, text });
+    assert.deepEqual(
+      history.ancestors.map(({ switchPoint }) => formatLsn(switchPoint)),
+      ["0/1527BB0", "0/1527BB0"],
+    );
+    const ahead = { timeline: 1, endLsn: parseLsn("0/A000000") };
+    assert.equal(relationTo({ history, writeLsn: parseLsn("0/B000000") }, ahead).kind, "diverged");
+  });
+
+  it("begins another one that went on from it, and none that was forked elsewhere", () => {
+    const whole = historyOf(3, "0/1000", "0/2000");
+    assert(isBeginningOf(whole, whole));
+    assert(isBeginningOf(historyOf(2, "0/1000"), whole));
+    assert(isBeginningOf(FIRST_TIMELINE, whole));
+    assert(!isBeginningOf(historyOf(2, "0/1008"), whole));
+    assert(!isBeginningOf(historyOf(3, "0/1000"), whole), "a 3 that was forked from 1");
+    assert(!isBeginningOf(historyOf(4, "0/1000", "0/2000", "0/3000"), whole));
   });
 
   it("is not guessed from a malformed line", () => {

@@ -21,6 +21,10 @@ export const FIRST_TIMELINE: TimelineHistory = { timeline: 1, ancestors: [] };
 /**
  * Reads a history file ("1\t0/3000060\tno recovery target specified"). It has no limit on its
  * number of entries (lesson 52).
+ *
+ * PostgreSQL names as parent the timeline that recovery headed for, reached or not: where a standby
+ * was promoted before it got there, the switch points fall (seen on 15). No timeline was left later
+ * than those after it, so each counts only up to the least of theirs.
  * @throws UnderstudyError INTERNAL when a line is malformed.
  */
 export function parseTimelineHistory(file: { timeline: number; text: string }): TimelineHistory {
@@ -36,7 +40,32 @@ export function parseTimelineHistory(file: { timeline: number; text: string }): 
     const [, timeline = "", switchPoint = "", reason = ""] = match;
     ancestors.push({ timeline: Number(timeline), switchPoint: parseLsn(switchPoint), reason });
   }
-  return { timeline: file.timeline, ancestors };
+  return { timeline: file.timeline, ancestors: withRisingSwitchPoints(ancestors) };
+}
+
+function withRisingSwitchPoints(
+  ancestors: TimelineHistory["ancestors"],
+): TimelineHistory["ancestors"] {
+  let least: Lsn | null = null;
+  return ancestors
+    .toReversed()
+    .map(({ timeline, switchPoint, reason }) => {
+      least = least === null || switchPoint < least ? switchPoint : least;
+      return { timeline, switchPoint: least, reason };
+    })
+    .toReversed();
+}
+
+/** Whether a timeline and its history are the other's own, or those of one of its ancestors. */
+export function isBeginningOf(history: TimelineHistory, of: TimelineHistory): boolean {
+  const path = [...of.ancestors.map(({ timeline }) => timeline), of.timeline];
+  return (
+    path[history.ancestors.length] === history.timeline &&
+    history.ancestors.every(({ timeline, switchPoint }, place) => {
+      const theirs = of.ancestors[place];
+      return theirs?.timeline === timeline && theirs.switchPoint === switchPoint;
+    })
+  );
 }
 
 /** "0000002A.history". */

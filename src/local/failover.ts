@@ -74,7 +74,7 @@ export async function failover(
   const decision = await decideFailover(cluster, request);
   requireAcceptance(decision, request);
   const { record, from, to } = decision;
-  const revocation = await revoke(cluster, { record, operation });
+  const revocation = await revoke(cluster, { record, to: to.name, operation });
   let loss: Loss = decision;
   try {
     // It may have come back and taken writes between the look at it and the revocation.

@@ -4,8 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../agent/member-paths.ts";
 import { agentRuns } from "../agent/witness.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { formerLeaders } from "../core/protocol/election.ts";
 import type { ClusterRecord } from "../core/record.ts";
-import { appointHeir, revokeLease } from "../core/record-changes.ts";
+import { appointHeir, reopenElection, revokeLease } from "../core/record-changes.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { askAgent, changeClusterRecord, type LocalCluster, type Operation } from "./cluster.ts";
 
@@ -22,14 +23,15 @@ export interface Revocation {
 }
 
 /**
- * Returns when no process of the one that led can take writes any more.
+ * Returns when no process of whoever led can take writes any more.
+ * @param of.to who is to lead instead: it is not asked to stop
  * @throws UnderstudyError FAILOVER_REFUSED, after the lease was given back where it had been taken.
  */
 export async function revoke(
   cluster: LocalCluster,
-  of: { record: ClusterRecord; operation: Operation },
+  of: { record: ClusterRecord; to: string; operation: Operation },
 ): Promise<Revocation> {
-  const { record, operation } = of;
+  const { record, to, operation } = of;
   const holder = record.leader?.member ?? record.heir;
   const { term } = record;
   const deadLeader = record.leader?.member ?? null;
@@ -41,12 +43,18 @@ export async function revoke(
     appoint: (member) => appoint(cluster, { member, term }),
     undo: async () => {
       if (holder !== null) await appoint(cluster, { member: holder, term });
+      else if (record.electing)
+        await changeClusterRecord(cluster, (current) => reopenElection(current, { term }));
     },
   };
-  if (holder === null) return revocation;
-  operation.onStep(`the lease of term ${term} was taken from ${holder}`);
+  if (holder !== null) operation.onStep(`the lease of term ${term} was taken from ${holder}`);
+  // Where the lease is free, it was taken from somebody whose server may have stood still since:
+  // what was asked of it then, it does when it goes on.
+  const suspects = holder === null ? formerLeaders(record).filter((name) => name !== to) : [holder];
+  const consequence = holder === null ? "nobody leads" : `${holder} is named to lead again`;
+  const looked = { record, consequence, operation };
   try {
-    await awaitHarmless(cluster, { name: holder, record, operation });
+    await Promise.all(suspects.map((name) => awaitHarmless(cluster, { name, ...looked })));
   } catch (thrown) {
     await revocation.undo();
     throw thrown;
@@ -70,9 +78,9 @@ function changedMeanwhile(): UnderstudyError {
  */
 async function awaitHarmless(
   cluster: LocalCluster,
-  of: { name: string; record: ClusterRecord; operation: Operation },
+  of: { name: string; record: ClusterRecord; consequence: string; operation: Operation },
 ): Promise<void> {
-  const { name, record, operation } = of;
+  const { name, record, consequence, operation } = of;
   const { root } = cluster.paths;
   const address = record.members[name];
   const deadline = performance.now() + FENCE_LIMIT_MS;
@@ -83,7 +91,7 @@ async function awaitHarmless(
     if (remainingMs <= 0)
       throw new UnderstudyError(
         "FAILOVER_REFUSED",
-        `PostgreSQL of ${name} has not ended within ${FENCE_LIMIT_MS / 1000} s${trouble}; ${name} is named to lead again`,
+        `PostgreSQL of ${name} has not ended within ${FENCE_LIMIT_MS / 1000} s${trouble}; ${consequence}`,
         { hint: "See what it does: understudy status" },
       );
     if (address !== undefined && agentRuns(root, name))

@@ -4,10 +4,17 @@
 import assert from "node:assert/strict";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { openCluster, readRecord, type Operation } from "../../src/local/cluster.ts";
+import type { ClusterRecord } from "../../src/core/record.ts";
+import {
+  changeClusterRecord,
+  openCluster,
+  readRecord,
+  type Operation,
+} from "../../src/local/cluster.ts";
 import { revoke } from "../../src/local/revocation.ts";
 import { withClient } from "../support/app-writer.ts";
 import { signal } from "../support/cluster-processes.ts";
+import { freezeMember } from "../support/frozen-member.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { hasNoLag, memberUrl } from "./cluster-facts.ts";
 
@@ -16,6 +23,10 @@ const OPERATION_LIMIT_MS = 60_000;
 function operation(): Operation {
   const limit = AbortSignal.timeout(OPERATION_LIMIT_MS);
   return { signal: limit, timeoutMs: OPERATION_LIMIT_MS, wait: true, onStep: () => {} };
+}
+
+function freed(record: ClusterRecord): ClusterRecord {
+  return { ...record, leader: null, electing: true };
 }
 
 describe("a lease that is taken away", () => {
@@ -33,7 +44,7 @@ describe("a lease that is taken away", () => {
     const earlier = await cluster.untilHealthy();
     const opened = await open();
     const record = await readRecord(opened);
-    const revocation = await revoke(opened, { record, operation: operation() });
+    const revocation = await revoke(opened, { record, to: "t-2", operation: operation() });
     const { leader, heir } = await readRecord(opened);
     assert.deepEqual([leader, heir], [null, null]);
     const url = await memberUrl(cluster, "t-1");
@@ -56,7 +67,7 @@ describe("a lease that is taken away", () => {
     // It would end the server that the test is about.
     await cluster.kill(...cluster.deadmanPids("t-1"));
     try {
-      await assert.rejects(revoke(opened, { record, operation: operation() }), {
+      await assert.rejects(revoke(opened, { record, to: "t-2", operation: operation() }), {
         code: "FAILOVER_REFUSED",
         message: /PostgreSQL of t-1 has not ended within 15 s.*t-1 is named to lead again/,
       });
@@ -67,12 +78,34 @@ describe("a lease that is taken away", () => {
     assert.equal((await cluster.untilHealthy()).primary, "t-1");
   });
 
+  it("that is free already goes to nobody while the one that had it stands still: it may go on", async () => {
+    await cluster.untilHealthy();
+    await cluster.ok(["pause"]);
+    const opened = await open();
+    const frozen = await freezeMember(cluster, "t-1");
+    try {
+      await changeClusterRecord(opened, freed);
+      const record = await readRecord(opened);
+      await assert.rejects(revoke(opened, { record, to: "t-2", operation: operation() }), {
+        code: "FAILOVER_REFUSED",
+        message: /PostgreSQL of t-1 has not ended within 15 s.*nobody leads/,
+      });
+      assert.equal((await readRecord(opened)).electing, true);
+    } finally {
+      frozen.thaw();
+    }
+    await cluster.ok(["resume"]);
+    const { primary } = await cluster.untilHealthy();
+    if (primary !== "t-1") await cluster.ok(["switchover", "--to", "t-1", "--yes"]);
+    assert.equal((await cluster.untilHealthy()).primary, "t-1");
+  });
+
   it("of an older record is not taken", async () => {
     await cluster.untilHealthy();
     const opened = await open();
     const record = await readRecord(opened);
     const older = { ...record, term: record.term - 1 };
-    await assert.rejects(revoke(opened, { record: older, operation: operation() }), {
+    await assert.rejects(revoke(opened, { record: older, to: "t-2", operation: operation() }), {
       code: "FAILOVER_REFUSED",
       message: /the record has changed meanwhile/,
     });

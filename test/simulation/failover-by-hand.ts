@@ -1,9 +1,14 @@
 // A failover by hand, when the primary is lost and nobody takes its place. As src/local/failover.ts
 // does it: the lease is taken away first, then it is proven that the old primary can take no
 // writes, then its WAL is compared.
-import { appointHeir, revokeLease } from "../../src/core/record-changes.ts";
+import { appointHeir, reopenElection, revokeLease } from "../../src/core/record-changes.ts";
 import { lastLeader, type ClusterRecord } from "../../src/core/record.ts";
-import { compareReach, termOfTimeline, type Reach } from "../../src/core/protocol/election.ts";
+import {
+  compareReach,
+  formerLeaders,
+  termOfTimeline,
+  type Reach,
+} from "../../src/core/protocol/election.ts";
 import { lossOf } from "../../src/core/protocol/wal-loss.ts";
 import { changeRecord } from "../../src/store/store.ts";
 import { pathOf } from "./model/election.ts";
@@ -47,10 +52,15 @@ export async function failOver(options: Options, record: ClusterRecord): Promise
   if (revoked === null) throw new Error("the record has changed");
   const appoint = (member: string) =>
     changeRecord(store, (current) => appointHeir(current, { member, deadLeader: null, term }));
+  const suspects =
+    holder === null ? formerLeaders(record).filter((name) => name !== to.name) : [holder];
   try {
-    if (holder !== null && choice.mustBeHarmless) await awaitHarmless(options, holder);
+    if (choice.mustBeHarmless)
+      await Promise.all(suspects.map((name) => awaitHarmless(options, name)));
   } catch (thrown) {
     if (holder !== null) await appoint(holder);
+    else if (record.electing)
+      await changeRecord(store, (current) => reopenElection(current, { term }));
     throw thrown;
   }
   const loss = lossFrom(options, { from: lastLeader(record), to: to.member });

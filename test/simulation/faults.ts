@@ -43,10 +43,29 @@ export type FaultKind = keyof typeof WEIGHTS;
 
 export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
 
+/** When a fault does most harm: in the middle of a step. */
+export const MOMENTS = {
+  election: "an election is opened",
+  lease: "a member takes the lease",
+  promotion: "a member is promoted",
+  primary: "a member becomes writable",
+  start: "a server starts",
+  copy: "a member is being copied or rewound",
+  switchover: "a switchover begins",
+  handover: "the lease is handed over",
+} as const satisfies Record<string, string>;
+
+export type Moment = keyof typeof MOMENTS;
+
 export interface Fault {
   readonly atMs: number;
+  /** It waits for the next of these, for a while; null: it happens at once. */
+  readonly moment: Moment | null;
   readonly kind: FaultKind;
-  /** Whom it meets; "the primary" is whoever leads at that moment. */
+  /**
+   * Whom it meets; "the primary" is whoever leads at that moment, or whom the moment it waited for
+   * is about.
+   */
   readonly member: string | "the primary";
   /** The other of two. */
   readonly other: string;
@@ -76,6 +95,8 @@ const NAMES = ["una", "duo", "tre", "quad", "quin"];
 const FIRST_FAULT_MS = 12_000;
 const LAST_FAULT_MS = 109_000;
 const HEAL_AT_MS = 110_000;
+const MOMENT_NAMES = Object.keys(MOMENTS) as readonly Moment[];
+const AT_A_MOMENT = 0.3;
 const WEATHERS: readonly Weather[] = [
   CALM,
   CALM,
@@ -109,12 +130,13 @@ function drawFault(random: Random, members: readonly string[]): Fault {
   const member = random.chance(0.5) ? "the primary" : random.pick(members);
   const other = random.pick(members);
   // Faults meet more often than they would by themselves: two in one moment are the hard ones.
-  const moment = random.between(FIRST_FAULT_MS, LAST_FAULT_MS);
+  const drawnMs = random.between(FIRST_FAULT_MS, LAST_FAULT_MS);
   const atMs = random.chance(0.5)
-    ? Math.round(moment / 20_000) * 20_000 + (moment % 1_500)
-    : moment;
+    ? Math.round(drawnMs / 20_000) * 20_000 + (drawnMs % 1_500)
+    : drawnMs;
   const lastsMs = random.chance(0.3) ? random.between(10, 2_000) : random.between(2_000, 40_000);
-  return { atMs, kind, member, other, lastsMs, dice: random.between(1, 1 << 30) };
+  const moment = random.chance(AT_A_MOMENT) ? random.pick(MOMENT_NAMES) : null;
+  return { atMs, moment, kind, member, other, lastsMs, dice: random.between(1, 1 << 30) };
 }
 
 const WEIGHT = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
@@ -161,7 +183,7 @@ const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
   "member is copied anew",
 ]);
 
-export function describeFault({ atMs, kind, member, other, lastsMs }: Fault): string {
+export function describeFault({ atMs, moment, kind, member, other, lastsMs }: Fault): string {
   const whom = OF_TWO.has(kind)
     ? `: ${member} and ${other}`
     : TO_ANOTHER.has(kind)
@@ -170,5 +192,6 @@ export function describeFault({ atMs, kind, member, other, lastsMs }: Fault): st
         ? ""
         : `: ${member}`;
   const long = OF_A_MOMENT.has(kind) ? "" : `, for ${(lastsMs / 1_000).toFixed(1)} s`;
-  return `at ${(atMs / 1_000).toFixed(1)} s ${kind}${whom}${long}`;
+  const when = moment === null ? "" : `, when ${MOMENTS[moment]},`;
+  return `at ${(atMs / 1_000).toFixed(1)} s${when} ${kind}${whom}${long}`;
 }

@@ -1,6 +1,7 @@
 // Has a fault happen, and end.
-import { describeFault, type Fault } from "./faults.ts";
+import { describeFault, type Fault, type FaultKind } from "./faults.ts";
 import type { MachineClock } from "./life.ts";
+import type { Moments } from "./moments.ts";
 import { STORE, type Network, type Weather } from "./model/network.ts";
 import type { SimulatedStore } from "./model/store.ts";
 import type { Person } from "./person.ts";
@@ -16,19 +17,44 @@ export interface Stage {
   readonly store: SimulatedStore;
   readonly network: Network;
   readonly person: Person;
+  readonly moments: Moments;
   /** How what still lasts is ended. */
   readonly ends: Set<() => void>;
+  /** No fault begins any more. */
+  readonly isOver: () => boolean;
+  readonly onFault: (kind: FaultKind) => void;
   readonly onEvent: (who: string, text: string) => void;
 }
 
+/** A fault waits so long for its moment, and comes at most so long after it. */
+const WAIT_MS = 40_000;
+const LATEST_MS = 80;
 const HOUR_MS = 3_600_000;
 const ROUGH: Weather = { lost: 0.25, doubled: 0.15, slow: 0.2, slowMs: 1_500 };
 const SLOW: Weather = { lost: 0, doubled: 0, slow: 0.9, slowMs: 4_000 };
 
 export function inject(fault: Fault, stage: Stage): void {
+  if (fault.moment === null) return begin(fault, stage);
+  const trap = (about: string): void => {
+    if (!remove()) return;
+    const afterMs = new Random(fault.dice, 1).between(0, LATEST_MS);
+    const met = fault.member === "the primary" ? { ...fault, member: about } : fault;
+    stage.scheduler.at(afterMs, () => begin(met, stage));
+  };
+  const remove = stage.moments.await(fault.moment, trap);
+  const end = () => {
+    stage.ends.delete(end);
+    remove();
+  };
+  stage.ends.add(end);
+  stage.scheduler.at(WAIT_MS, end);
+}
+
+function begin(fault: Fault, stage: Stage): void {
   const member = memberOf(fault, stage);
   const other = stage.members.get(fault.other);
-  if (member === undefined || other === undefined) return;
+  if (stage.isOver() || member === undefined || other === undefined) return;
+  stage.onFault(fault.kind);
   stage.onEvent("faults", describeFault({ ...fault, member: member.name }));
   happen(fault, { ...stage, member, other, random: new Random(fault.dice) });
 }

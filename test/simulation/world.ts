@@ -7,11 +7,12 @@ import type { Violation } from "./checkers/checker.ts";
 import { Checkers } from "./checkers/checkers.ts";
 import { NO_DEFECT, type Defect } from "./defect.ts";
 import { CHOICE } from "./failover-by-hand.ts";
-import type { Plan } from "./faults.ts";
+import type { FaultKind, Plan } from "./faults.ts";
 import { inject } from "./inject.ts";
 import { Life, type MachineClock } from "./life.ts";
 import { emptyDisk } from "./model/disk.ts";
 import { modelEffects, observeModel } from "./model/effects.ts";
+import { Moments } from "./moments.ts";
 import { Network } from "./model/network.ts";
 import { ModelServer, type Machine } from "./model/server.ts";
 import { STEPS } from "./model/steps.ts";
@@ -53,6 +54,7 @@ export interface Figures {
   readonly copies: number;
   readonly rewinds: number;
   readonly starts: number;
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
 }
 
 export interface RunResult extends Figures {
@@ -79,6 +81,8 @@ class World {
   readonly #around: Surroundings;
   readonly #person: Person;
   readonly #ends = new Set<() => void>();
+  readonly #moments = new Moments();
+  readonly #faults: Partial<Record<FaultKind, number>> = {};
   #isHealed = false;
   #lastRecordId = 0;
   #wellSinceMs: number | null = null;
@@ -95,6 +99,7 @@ class World {
       servers: this.#servers,
       storedRecord: () => this.#store.record,
       isAtWork: (member) => this.#isAtWork(member),
+      moment: (moment, about) => this.#moments.come(moment, about),
       note: this.#event,
     });
     this.#store = new SimulatedStore({
@@ -161,6 +166,7 @@ class World {
       copies,
       rewinds,
       starts,
+      faults: this.#faults,
     };
   }
 
@@ -260,7 +266,10 @@ class World {
       store: this.#store,
       network: this.#network,
       person: this.#person,
+      moments: this.#moments,
       ends: this.#ends,
+      isOver: () => this.#isHealed,
+      onFault: (kind) => (this.#faults[kind] = (this.#faults[kind] ?? 0) + 1),
       onEvent: this.#event,
     });
   }

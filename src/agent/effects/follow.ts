@@ -3,6 +3,7 @@
 import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import { isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
+import { headsElsewhere } from "../../postgres/unreached-histories.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
 import type { Position } from "../probe.ts";
@@ -98,6 +99,9 @@ async function mayFollow(
   const standing = standingOf(member, { end: { timeline, endLsn }, upstream, record });
   const proof = { upstream, end: { timeline }, leader, record };
   if (standing.kind !== "behind" && !hasSwitched(member, { position, ...proof })) return false;
+  // It has a history of its own that leads elsewhere: only a start finds another way.
+  if (await headsElsewhere(member.paths.data, { timeline, upstream: upstream.history }))
+    return false;
   await rememberFollowing(member, proof);
   return true;
 }

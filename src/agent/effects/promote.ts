@@ -7,14 +7,18 @@ import { parseLsn } from "../../core/lsn.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { firstService } from "../../core/protocol/service.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { headsBeyondItsWal } from "../../postgres/unreached-histories.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
+import type { Position } from "../probe.ts";
+import { reachOf } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
 import { announce, keepRoles } from "./lead.ts";
 import { cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 import { reserveSlots } from "./slots.ts";
+import { stopServer } from "./start.ts";
 
 const POLL_MS = 2;
 const CHECKPOINT_LIMIT_MS = 300_000;
@@ -31,6 +35,11 @@ export async function promote(context: EffectContext): Promise<void> {
   // the store does not say whose it is.
   if (!(await member.keeper.confirmLease(record.term))) return;
   const from = await member.positions.read().catch(() => null);
+  if (from !== null && from.inRecovery && (await headsAstray(member, from))) {
+    // Started anew, without that history, it heads for the end of what it has.
+    await stopServer(context);
+    return;
+  }
   await closeDoor(context, { isAccepting: from !== null });
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
@@ -63,6 +72,12 @@ export async function promote(context: EffectContext): Promise<void> {
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await member.server.reload();
   void checkpointLater(member);
+}
+
+/** A history that it has fetched and got nothing of, as from a primary that is lost. */
+async function headsAstray(member: Member, position: Position): Promise<boolean> {
+  const { timeline } = reachOf(position, member.memory);
+  return timeline !== null && (await headsBeyondItsWal(member.paths.data, timeline));
 }
 
 /**

@@ -4,6 +4,7 @@ import { firstService } from "../../core/protocol/service.ts";
 import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
 import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { removeUnreachedHistories } from "../../postgres/unreached-histories.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
 import type { EffectContext } from "./effect.ts";
 import { lowersStandbySettings, writeMemberSettings, writeStandbyMode } from "./settings.ts";
@@ -29,7 +30,7 @@ export async function startAsStandby(
   const service = firstService(record.sync.guarantee);
   const request = { record, upstream, asPrimary, service, withoutDelay };
   await clearSpool(member.paths.spool);
-  await tidyBeforeStart(member);
+  await tidyBeforeStart(member, signal);
   await writeMemberSettings(member, request);
   await writeStandbyMode(member, request);
   member.progress({ step: "starting", bytesDone: null, bytesTotal: null, remainingSeconds: null });
@@ -59,9 +60,20 @@ export async function endOrphans(
 }
 
 /**
- * What ALTER SYSTEM may have put in the way of what we render, and logs that would grow for ever.
+ * What ALTER SYSTEM may have put in the way of what we render, histories that lead nowhere, and
+ * logs that would grow for ever.
  */
-async function tidyBeforeStart(member: EffectContext["member"]): Promise<void> {
+async function tidyBeforeStart(
+  member: EffectContext["member"],
+  signal: AbortSignal,
+): Promise<void> {
+  const unreached = await removeUnreachedHistories(member.paths.data, { signal });
+  if (unreached.length > 0)
+    member.event({
+      event: "histories-removed",
+      message: `${member.name} has no WAL of timeline ${unreached.join(" and ")}: the history file, of a promotion that did not end or of a primary that is lost, was removed, or its PostgreSQL would head for it.`,
+      details: { timelines: unreached },
+    });
   const removed = await clearManagedAutoConf(member.paths.data);
   if (removed.length > 0)
     member.event({

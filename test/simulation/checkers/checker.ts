@@ -2,6 +2,7 @@
 // see from outside, by the identity of each WAL record, which no agent can see, and are independent
 // of the code under test.
 import type { ClusterRecord } from "../../../src/core/record.ts";
+import type { Moment } from "../faults.ts";
 import type { ModelServer } from "../model/server.ts";
 
 /** With the numbers of the design's section 5, or of docs/protocol.md ("I", "P"). */
@@ -42,6 +43,8 @@ export interface View {
   storedRecord(): ClusterRecord;
   /** Whether it takes writes, and its agent is at work. */
   isAtWork(member: string): boolean;
+  /** Something begins in which a fault does much harm. */
+  moment(moment: Moment, about: string): void;
   note(who: string, text: string): void;
   fail(invariant: Invariant, message: string): void;
 }

@@ -50,6 +50,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     this.leaders.acts("starts its server", server);
     this.data.started(server);
     this.loops.happened(server.name, "started");
+    this.#view.moment("start", server.name);
   }
 
   stopRequested(server: ModelServer): void {
@@ -60,11 +61,13 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   promotionRequested(server: ModelServer, term: number): void {
     this.leaders.acts("is promoted", server);
     this.leaders.promotionRequested(server, term);
+    this.#view.moment("promotion", server.name);
   }
 
   becameWritable(server: ModelServer, how: "promoted" | "recovered" | "started"): void {
     this.leaders.becameWritable(server, how);
     this.commits.leads(server);
+    this.#view.moment("primary", server.name);
   }
 
   acknowledged(id: number, server: ModelServer): void {
@@ -82,6 +85,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   recordWritten(before: ClusterRecord, after: ClusterRecord, by: string): void {
     this.commits.mayLead(after.leader?.member ?? after.heir);
     this.leaders.recordWritten(before, after, by);
+    this.#tellMoments(before, after, by);
   }
 
   termTold(member: string, term: number): void {
@@ -105,5 +109,17 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     if (how === "copied") this.copies += 1;
     else this.rewinds += 1;
     this.loops.happened(member, how);
+    this.#view.moment("copy", member);
+  }
+
+  #tellMoments(before: ClusterRecord, after: ClusterRecord, by: string): void {
+    const { leader, heir, electing, switchover } = after;
+    if (electing && !before.electing) this.#view.moment("election", by);
+    if (switchover !== null && before.switchover === null)
+      this.#view.moment("switchover", switchover.to);
+    if (leader === null && heir !== null && before.heir !== heir)
+      this.#view.moment("handover", heir);
+    if (leader !== null && leader.member !== before.leader?.member)
+      this.#view.moment("lease", leader.member);
   }
 }

@@ -97,6 +97,8 @@ async function promote(steps: Steps, context: ModelContext): Promise<void> {
   const { model, life } = member;
   await recordSystemId(member);
   if (!(await steps.mayStillPromote(context))) return;
+  if (model.state === "accepting" && model.inRecovery && steps.headsBeyondItsWal(member))
+    return stopModel(context);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
@@ -186,6 +188,7 @@ async function mayFollow(steps: Steps, member: ModelMember, primary: Primary): P
   const { kind } = steps.standingOf(member, { end, upstream, record });
   if (kind !== "behind" && !hasSwitched(member, { received, upstream, end, ...primary }))
     return false;
+  if (steps.headsElsewhere(member, leader.name)) return false;
   await rememberFollowing(member, { upstream, end, leader, record });
   return true;
 }

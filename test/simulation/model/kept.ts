@@ -1,22 +1,23 @@
 // What gives way and must not be lost: as src/agent/effects/data-aside.ts.
 import { UnderstudyError } from "../../../src/core/errors.ts";
+import { keptName } from "../../../src/agent/effects/kept-name.ts";
 import type { Kept } from "./disk.ts";
 import type { ModelMember } from "./member.ts";
 
 const KEPT_LIMIT = 3;
 
 /** The whole directory, by a rename: that needs no room. */
-export function keepData(member: ModelMember): void {
+export function keepData(member: ModelMember, nameOf = keptName): void {
   const { disk } = member;
   const { data } = disk;
   if (data === null) return;
-  disk.kept.push({ ...now(member), data, from: 0, records: data.wal });
+  disk.kept.push({ ...now(member, nameOf), data, from: 0, records: data.wal });
   disk.data = null;
   removeOldest(member);
 }
 
 /** A copy of the WAL from that record on; the same is not kept twice. */
-export function keepWal(member: ModelMember, from: number): void {
+export function keepWal(member: ModelMember, from: number, nameOf = keptName): void {
   const { disk, name } = member;
   const { data } = disk;
   if (data === null) return;
@@ -25,12 +26,13 @@ export function keepWal(member: ModelMember, from: number): void {
   const isKept = ({ data: whole, from: place, records }: Kept) =>
     whole === null && place === from && records.at(-1)?.id === last;
   if (disk.kept.some(isKept)) return;
-  disk.kept.push({ ...now(member), data: null, from, records: data.wal.slice(from) });
+  disk.kept.push({ ...now(member, nameOf), data: null, from, records: data.wal.slice(from) });
   removeOldest(member);
 }
 
-function now({ clock, model }: ModelMember): Pick<Kept, "stamp" | "atMs"> {
-  return { stamp: clock.wallClock(), atMs: model.machine.scheduler.nowMs };
+function now({ clock, model }: ModelMember, nameOf: typeof keptName): Pick<Kept, "stamp" | "atMs"> {
+  const names = model.disk.kept.map(({ stamp }) => stamp);
+  return { stamp: nameOf(new Date(clock.wallClock()), names), atMs: model.machine.scheduler.nowMs };
 }
 
 /** Names sort as their times do. */

@@ -14,6 +14,7 @@ export async function startAsStandby(
   steps.killOrphans(member);
   const asPrimary = record.leader?.member === member.name;
   await life.sleep(random.between(1, 10), signal);
+  steps.removeUnreachedHistories(member);
   steps.writeStandbyMode(member, upstream);
   model.start({ withoutReaders: asPrimary && random.chance(0.2) });
   // The leader need not wait until it takes connections.

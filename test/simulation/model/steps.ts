@@ -12,7 +12,15 @@ import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts"
 import { isHarmless, saveWal } from "./election.ts";
 import { keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
-import { endOf, flushedEndOf, historyOf, loseUnflushed, toLsn } from "./wal.ts";
+import {
+  endOf,
+  flushedEndOf,
+  historyOf,
+  isBeginningOf,
+  loseUnflushed,
+  ownHistory,
+  toLsn,
+} from "./wal.ts";
 
 export interface Primary {
   readonly leader: Leader;
@@ -37,6 +45,12 @@ export interface Steps {
   keepData(member: ModelMember): void;
   /** Puts a copy of the WAL from that record on out of the way. */
   keepWal(member: ModelMember, from: number): void;
+  /** Before each start: histories of timelines on which it has no WAL. */
+  removeUnreachedHistories(member: ModelMember): void;
+  /** Whether a running standby heads for a timeline that its new upstream does not have. */
+  headsElsewhere(member: ModelMember, upstream: string): boolean;
+  /** Whether a running standby heads for a timeline of which it has nothing. */
+  headsBeyondItsWal(member: ModelMember): boolean;
   /** Before each start. */
   writeStandbyMode(member: ModelMember, upstream: string | null): void;
   /** Whether the lease is still what the promotion was decided on. */
@@ -72,8 +86,19 @@ export const STEPS: Steps = {
   saveWal,
   isHarmless,
   isKnownToFollow,
-  keepData,
-  keepWal,
+  keepData: (member) => keepData(member),
+  keepWal: (member, from) => keepWal(member, from),
+  removeUnreachedHistories: ({ disk: { data } }) => {
+    if (data !== null && data.freshCopy === null) data.newest = ownHistory(data);
+  },
+  headsElsewhere: ({ disk: { data }, around }, upstream) => {
+    const source = around.neighbour(upstream)?.server.disk.data ?? null;
+    if (data === null || source === null || data.newest.timeline <= endOf(data).timeline)
+      return false;
+    return !isBeginningOf(data.newest, ownHistory(source));
+  },
+  headsBeyondItsWal: ({ disk: { data } }) =>
+    data !== null && data.newest.timeline > endOf(data).timeline,
   writeStandbyMode: ({ disk }, upstream) => {
     if (disk.data === null) return;
     disk.data.standbyMode = true;

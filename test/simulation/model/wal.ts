@@ -60,15 +60,31 @@ export function loseUnflushed(data: DataDirectory): void {
   data.wal.length = Math.min(data.wal.length, data.flushed);
 }
 
+/** As it is read: no timeline was left later than those after it. */
 export function historyOf(data: DataDirectory): TimelineHistory {
   return {
     timeline: endOf(data).timeline,
-    ancestors: data.ancestors.map(({ timeline, switchPoint }) => ({
+    ancestors: data.ancestors.map(({ timeline }, place) => ({
       timeline,
-      switchPoint: toLsn(switchPoint),
+      switchPoint: toLsn(
+        Math.min(...data.ancestors.slice(place).map(({ switchPoint }) => switchPoint)),
+      ),
       reason: "promoted",
     })),
   };
+}
+
+/** Whether a history is the beginning of another, as the files tell. */
+export function isBeginningOf(history: History, of: History): boolean {
+  const path = [...of.ancestors.map(({ timeline }) => timeline), of.timeline];
+  return (
+    path[history.ancestors.length] === history.timeline &&
+    history.ancestors.every(
+      ({ timeline, switchPoint }, place) =>
+        of.ancestors[place]?.timeline === timeline &&
+        of.ancestors[place].switchPoint === switchPoint,
+    )
+  );
 }
 
 /**
@@ -86,6 +102,12 @@ export function mayStream(
   const timeline = timelineAt(target, lsn);
   const { timeline: current } = endOf(upstream);
   if (timeline > current) return false;
+  // The upstream would send what it never had: a timeline that it says to have left later.
+  const rises = upstream.ancestors.every(
+    ({ switchPoint }, place) =>
+      switchPoint <= (upstream.ancestors[place + 1]?.switchPoint ?? Infinity),
+  );
+  if (!rises && timeline < current) return false;
   const begins = upstream.ancestors.findLast((each) => each.timeline < timeline)?.switchPoint ?? 0;
   const ends =
     timeline === current
