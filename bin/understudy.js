@@ -22,7 +22,9 @@ async function runHere() {
   // An unwritable directory is no failure: Node then says so in the result and compiles anew.
   if (cache !== undefined) module.enableCompileCache(cache);
   const args = process.argv.slice(2);
-  const program = await import(pathToFileURL(mainModule(args[0])).href);
+  const main = mainModule(args[0]);
+  resolveOwnModules(main);
+  const program = await import(pathToFileURL(main).href);
   process.exitCode = await program.main(args);
 }
 
@@ -33,6 +35,22 @@ function mainModule(command) {
   const source = join(packageRoot, "src", "cli", `${name}.ts`);
   const published = packageRoot.includes(`${sep}node_modules${sep}`) || !existsSync(source);
   return published ? join(packageRoot, "dist", "cli", `${name}.js`) : source;
+}
+
+/**
+ * Our modules name each other by whole relative paths, so there is nothing to be looked for: each
+ * of them costs Node some twenty looks at the disk otherwise, a fifth of the time of each start.
+ */
+function resolveOwnModules(main) {
+  if (module.registerHooks === undefined) return;
+  const own = pathToFileURL(join(main, "..", "..", sep)).href;
+  const format = main.endsWith(".ts") ? "module-typescript" : "module";
+  module.registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier.startsWith(".") && context.parentURL?.startsWith(own)
+        ? { url: new URL(specifier, context.parentURL).href, format, shortCircuit: true }
+        : next(specifier, context),
+  });
 }
 
 /** Below XDG_CACHE_HOME; root's own cache is not below anybody's home. */

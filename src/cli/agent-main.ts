@@ -1,13 +1,13 @@
 // The program of an agent process, `understudy agent --dir DIR --member NAME`: started by `up`, no
 // command for people. It stands apart from the other commands because it runs beside a database for
 // months and loads nothing that it does not need.
-import { parseArgs } from "node:util";
 import { clusterPaths } from "../agent/member-paths.ts";
 import { runAgent } from "../agent/run-agent.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { SMALL_PROCESS_FLAGS, ownProgram, startAgainFromWarmCache } from "./entry.ts";
+import { namedArguments } from "./named-arguments.ts";
 
 /** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -32,14 +32,12 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function readArguments(args: readonly string[]): { dir: string; member: string } {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { dir: { type: "string" }, member: { type: "string" } },
-  });
-  if (values.dir === undefined || values.member === undefined)
+  const named = namedArguments(args);
+  const [dir, member] = [named.get("dir"), named.get("member")];
+  if (dir === undefined || member === undefined)
     throw new UnderstudyError(
       "USAGE",
       "an agent needs --dir, its cluster's directory, and --member",
     );
-  return { dir: values.dir, member: checkMemberName(values.member) };
+  return { dir, member: checkMemberName(member) };
 }

@@ -1,6 +1,5 @@
 // The program of a deadman process, `understudy deadman --data DIR ...`: started by an agent, no
 // command for people. It loads next to nothing, as there is one for each member.
-import { parseArgs } from "node:util";
 import { Deadman } from "../agent/deadman/deadman.ts";
 import { TRIES_VARIABLE, type AgentCommand } from "../agent/deadman/guardian.ts";
 import { isDeadlinePolicy, type DeadlinePolicy } from "../agent/deadman/policy.ts";
@@ -9,6 +8,7 @@ import { WATCHDOG_VARIABLE, Watchdog } from "../agent/deadman/watchdog.ts";
 import { Journal } from "../agent/journal.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { startAgainFromWarmCache } from "./entry.ts";
+import { namedArguments } from "./named-arguments.ts";
 
 /** @param args what comes after "understudy". @returns the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -73,18 +73,7 @@ interface Arguments {
 }
 
 function readArguments(args: readonly string[]): Arguments {
-  const option = { type: "string" } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      data: option,
-      member: option,
-      events: option,
-      log: option,
-      policy: option,
-      restart: option,
-    },
-  });
+  const values = Object.fromEntries(namedArguments(args));
   const { data, member, events, log, policy, restart } = values;
   if (!data || !member || !events || !log || !restart || !isDeadlinePolicy(policy))
     throw new UnderstudyError("USAGE", "a deadman is started by its agent, and by nobody else");

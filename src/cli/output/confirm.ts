@@ -1,6 +1,5 @@
 // Asking before something is destroyed. The answer is typed in full; where nobody can be asked the
 // command fails at once and names the flag.
-import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 import { UnderstudyError } from "../../core/errors.ts";
 
@@ -29,6 +28,7 @@ export async function confirm(
       `this would ${question.what}, and there is no terminal to ask on`,
       { hint: `Add ${question.flag} when you mean it.` },
     );
+  const { createInterface } = await import("node:readline/promises");
   const reader = createInterface({ input: asking.stdin, output: asking.stderr });
   try {
     const answer = await reader.question(

@@ -1,7 +1,7 @@
 // What is printed when a command fails: what was being done and why not, then what to do now. Never
 // a stack trace, unless UNDERSTUDY_DEBUG=1 asks for it.
-import { inspect } from "node:util";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { inspect } from "../node-text.ts";
 import { isForPrograms, type OutputFormat } from "./document.ts";
 import { mark, paint, type Look } from "./look.ts";
 import { harmless, wrap } from "./text.ts";

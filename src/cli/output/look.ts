@@ -1,6 +1,6 @@
 // How text may look on the stream that it goes to: its width, colour, and which characters it can
 // show. A colour never says anything alone: a word and a symbol stand beside it.
-import { styleText } from "node:util";
+import { styleText } from "../node-text.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,8 +1,7 @@
 // Text on a terminal: how many columns it takes, padding, cutting, and making foreign text
 // harmless.
-import { stripVTControlCharacters } from "node:util";
+import { stripVTControlCharacters } from "../node-text.ts";
 
-const SEGMENTER = new Intl.Segmenter("en", { granularity: "grapheme" });
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 // Zero width joiners and the like inside of a grapheme take no room of their own.
@@ -13,10 +12,15 @@ export function displayWidth(text: string): number {
   const bare = stripVTControlCharacters(text);
   if (/^[\x20-\x7e]*$/.test(bare)) return bare.length;
   let width = 0;
-  for (const { segment } of SEGMENTER.segment(bare))
+  for (const { segment } of graphemes(bare))
     if (WIDE.test(segment)) width += 2;
     else if (!ONLY_MARKS.test(segment)) width += 1;
   return width;
+}
+
+/** Made where it is needed: the first one costs 8 ms, and most text is ASCII. */
+function graphemes(text: string): Intl.Segments {
+  return new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text);
 }
 
 export function padTo(text: string, to: { width: number; align: "left" | "right" }): string {
@@ -34,7 +38,7 @@ export function cutTo(line: string, width: number): string {
       kept += part;
       continue;
     }
-    for (const { segment } of SEGMENTER.segment(part)) {
+    for (const { segment } of graphemes(part)) {
       const next = used + displayWidth(segment);
       if (next > width) used = width;
       if (used >= width) break;

@@ -1,10 +1,8 @@
 // Makes many files durable. Several at a time, so that a journalling file system writes them in
 // common commits.
 import { closeSync, fsync, openSync } from "node:fs";
-import { promisify } from "node:util";
 
 const AT_A_TIME = 4;
-const fsyncInBackground = promisify(fsync);
 
 /** fsync of each path, in any order. @throws the signal's reason, or the system's error. */
 export async function syncPaths(paths: readonly string[], signal: AbortSignal): Promise<void> {
@@ -26,7 +24,9 @@ export async function syncPaths(paths: readonly string[], signal: AbortSignal): 
 async function syncPath(path: string): Promise<void> {
   const descriptor = openSync(path, "r");
   try {
-    await fsyncInBackground(descriptor);
+    await new Promise<void>((resolve, reject) => {
+      fsync(descriptor, (error) => (error === null ? resolve() : reject(error)));
+    });
   } finally {
     closeSync(descriptor);
   }
