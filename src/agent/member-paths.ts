@@ -43,6 +43,8 @@ export interface MemberPaths {
   readonly address: string;
   /** Held by the one agent that runs this member. */
   readonly agentLock: string;
+  /** Held by the one process that makes the first data of a new cluster here. */
+  readonly foundingLock: string;
 }
 
 export function clusterPaths(root: string): ClusterPaths {
@@ -79,5 +81,6 @@ export function memberPaths(clusterRoot: string, name: string): MemberPaths {
     memory: join(root, "memory.json"),
     address: join(root, "address.json"),
     agentLock: join(root, "agent.lock"),
+    foundingLock: join(root, "founding.lock"),
   };
 }

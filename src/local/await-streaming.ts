@@ -42,18 +42,20 @@ interface Watch {
   /** Wait for this member alone. */
   readonly only?: string;
   readonly started: ReadonlyMap<string, StartedAgent>;
+  /** By performance.now(); from when a member's seconds and the limit count. Default: now. */
+  readonly begunMs?: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly onStep: (step: UpStep) => void;
 }
 
-/** Looking costs processor time, which initdb and the copies need; towards the end nobody does. */
-const POLL_MS = { whileWorking: 50, atTheEnd: 15 };
+/** Looking costs processor time, which the copies need; towards the end nobody does. */
+const POLL_MS = { whileCopying: 100, atTheEnd: 20 };
 /** An agent tries again by itself; a failure that lasts this long is told as one. */
 const FAILED_FOR_MS = 15_000;
 
 export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promise<ClusterStatus> {
-  const begun = performance.now();
+  const begun = watch.begunMs ?? performance.now();
   const ready = new Set<string>();
   const goals = new Map<string, Lsn>();
   const failedSince = new Map<string, number>();
@@ -85,7 +87,7 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
         "TIMED_OUT",
         `${cluster.place.name} is not up after ${watch.timeoutMs / 1000} s: ${stateOf(status)}`,
       );
-    await delay(isWorking(watched) ? POLL_MS.whileWorking : POLL_MS.atTheEnd);
+    await delay(isCopying(watched) ? POLL_MS.whileCopying : POLL_MS.atTheEnd);
   }
 }
 
@@ -100,8 +102,12 @@ function isPromised(
   return standbys.length < record.sync.required;
 }
 
-function isWorking(members: readonly ClusterMember[]): boolean {
-  return members.some(({ state }) => state === "cloning" || state === "unreachable");
+/** A clone ends with the start of its server, which takes no longer than one on older data. */
+function isCopying(members: readonly ClusterMember[]): boolean {
+  return members.some(
+    ({ state, progress }) =>
+      state === "unreachable" || (state === "cloning" && progress?.step !== "starting"),
+  );
 }
 
 function report(
