@@ -39,6 +39,8 @@ export interface MajorFacts {
   readonly builtinLocaleProvider: boolean;
   /** The server reports in_hot_standby to its clients (55.2.7). */
   readonly reportsInHotStandby: boolean;
+  /** How all files are made durable before recovery can be chosen (20.14). */
+  readonly recoveryInitSyncMethod: boolean;
   /** A base backup carries a manifest (55.4, MANIFEST). */
   readonly backupManifest: boolean;
   /**
@@ -74,6 +76,7 @@ const TEN: MajorFacts = {
   scramDefault: false,
   builtinLocaleProvider: false,
   reportsInHotStandby: false,
+  recoveryInitSyncMethod: false,
   backupManifest: false,
   promotesWhenReplayIsPaused: false,
   walSendersWithinConnections: true,
@@ -109,6 +112,7 @@ const FOURTEEN: MajorFacts = {
   ...THIRTEEN,
   scramDefault: true,
   reportsInHotStandby: true,
+  recoveryInitSyncMethod: true,
   rewind: { ...THIRTEEN.rewind, fromStandby: true },
 };
 

@@ -7,6 +7,7 @@ import { open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
+import { FileWatch } from "./file-watch.ts";
 import { readPostmasterPid, type PostmasterStatus } from "./postmaster-pid.ts";
 import type { Installation } from "./installation.ts";
 import {
@@ -54,6 +55,8 @@ export type ServerState =
     };
 
 const POLL_MS = 3;
+/** How late a server that has come up is seen at the latest, where the system does not tell. */
+const LOOK_MS = 20;
 /** Recovery may go on for hours; whoever started it has other things to do. */
 const START_WAIT_MS = 30_000;
 const REQUEST_AGAIN_MS = 200;
@@ -151,6 +154,7 @@ export class PostgresServer {
   }): Promise<void> {
     await this.killOrphans(options.signal);
     await removeStalePidFile(this.#options.dataDir);
+    using watch = new FileWatch(join(this.#options.dataDir, "postmaster.pid"), { pollMs: LOOK_MS });
     const exited = this.#spawn(options.arguments ?? []);
     const deadline = performance.now() + START_WAIT_MS;
     while (performance.now() < deadline) {
@@ -158,7 +162,7 @@ export class PostgresServer {
       const file = await readPostmasterPid(this.#options.dataDir);
       const mine = file !== null && file.pid === this.#childPid ? file.status : null;
       if (mine === "ready" || (mine !== null && options.until === "running")) return;
-      const ended = await Promise.race([exited, delay(POLL_MS, null)]);
+      const ended = await Promise.race([exited, watch.changed()]);
       if (ended !== null) throw await this.#startError(ended);
     }
   }

@@ -19,16 +19,25 @@ export async function start(context: EffectContext): Promise<void> {
   await startAsStandby(context, null);
 }
 
-/** @throws UnderstudyError START_FAILED with the server's own words. */
+/**
+ * @param extra.arguments settings for this run alone.
+ * @throws UnderstudyError START_FAILED with the server's own words.
+ */
 export async function startAsStandby(
   { member, record, signal }: Situation,
   upstream: Upstream | null,
-  { withoutDelay = false }: { withoutDelay?: boolean } = {},
+  extra: { readonly withoutDelay?: boolean; readonly arguments?: readonly string[] } = {},
 ): Promise<void> {
   await endOrphans(member, signal);
   const asPrimary = record.leader?.member === member.name;
   const service = firstService(record.sync.guarantee);
-  const request = { record, upstream, asPrimary, service, withoutDelay };
+  const request = {
+    record,
+    upstream,
+    asPrimary,
+    service,
+    withoutDelay: extra.withoutDelay === true,
+  };
   await clearSpool(member.paths.spool);
   await tidyBeforeStart(member, signal);
   await writeMemberSettings(member, request);
@@ -40,7 +49,7 @@ export async function startAsStandby(
   // lives.
   await member.server.start({
     until: asPrimary ? "running" : "accepting",
-    arguments: withoutReaders ? ["-c", "hot_standby=off"] : [],
+    arguments: [...(extra.arguments ?? []), ...(withoutReaders ? ["-c", "hot_standby=off"] : [])],
     signal,
   });
 }
