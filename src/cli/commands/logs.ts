@@ -3,7 +3,6 @@ import { Option, type Command } from "commander";
 import { checkMemberName } from "../../core/name.ts";
 import { parseLines } from "../arguments.ts";
 import { examples, onRun, type Call } from "../command.ts";
-import { paint } from "../output/look.ts";
 import { renderEvents, renderLogLine } from "../screens/events.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -48,11 +47,10 @@ async function showLogs(session: Session, call: Call<LogOptions>): Promise<void>
   for await (const line of local.readLogs(cluster, request)) {
     if (stop.aborted) return;
     if (!session.forPeople) session.print(`${JSON.stringify(line)}\n`);
-    else if (member !== null) session.print(`${renderLogLine(line.text, session.out)}\n`);
-    else
-      session.print(
-        `${paint(session.out, "dim", line.member)}  ${renderLogLine(line.text, session.out)}\n`,
-      );
+    else {
+      const shown = { text: line.text, member: member === null ? line.member : null };
+      session.print(`${renderLogLine(shown, session.out)}\n`);
+    }
   }
 }
 

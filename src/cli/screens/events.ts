@@ -1,7 +1,7 @@
 // `understudy events`: the decisions of a cluster, oldest first: when, who, what and why.
 import type { Entry } from "../../agent/journal.ts";
 import { paint, type Look } from "../output/look.ts";
-import { harmless, wrap } from "../output/text.ts";
+import { displayWidth, harmless, wrap } from "../output/text.ts";
 
 /**
  * On a terminal lines are broken where it ends, and a choice of a primary tells of each member;
@@ -67,10 +67,16 @@ function ruleOf({ rule }: Entry, look: Look): string {
   return rule === undefined ? "" : ` ${paint(look, "dim", `[${harmless(rule)}]`)}`;
 }
 
-/** An agent writes JSON lines, made readable here; PostgreSQL's own lines stay as they are. */
-export function renderLogLine(text: string, look: Look): string {
-  const entry = entryIn(text);
-  return entry === null ? harmless(text) : renderEvent(entry, { look, memberWidth: 0 });
+/**
+ * An agent writes JSON lines, made readable here; PostgreSQL's own lines stay as they are.
+ * @param line.member is put before it; null where all lines are of one
+ */
+export function renderLogLine(line: { text: string; member: string | null }, look: Look): string {
+  const entry = entryIn(line.text);
+  const text = entry === null ? harmless(line.text) : renderEvent(entry, { look, memberWidth: 0 });
+  const before = line.member === null ? "" : `${paint(look, "dim", line.member)}  `;
+  const indent = " ".repeat(displayWidth(before) + 2);
+  return wrap(`${before}${text}`, { width: look.width, indent });
 }
 
 function entryIn(text: string): Entry | null {

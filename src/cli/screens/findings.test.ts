@@ -104,9 +104,21 @@ describe("a log line", () => {
       event: "cloned",
       message: "all",
     });
-    assert.equal(renderLogLine(line, PLAIN), "2026-11-22 12:18:02Z  cloned: all");
+    const shown = renderLogLine({ text: line, member: null }, PLAIN);
+    assert.equal(shown, "2026-11-22 12:18:02Z  cloned: all");
     for (const text of ["LOG:  ready\u001b", '{"at":1}', '{"at":'])
-      assert.equal(renderLogLine(text, PLAIN), text.replace("\u001b", String.raw`\u001b`));
+      assert.equal(
+        renderLogLine({ text, member: null }, PLAIN),
+        text.replace("\u001b", String.raw`\u001b`),
+      );
+  });
+
+  it("is broken between words where the terminal is too narrow for it", () => {
+    const line = { text: "LOG:  checkpoint complete: wrote 12 buffers", member: "demo-1" };
+    assert.equal(
+      renderLogLine(line, { ...PLAIN, width: 40 }),
+      "demo-1  LOG:  checkpoint complete: wrote\n          12 buffers",
+    );
   });
 });
 

@@ -2,7 +2,7 @@
 // too long for the terminal is shortened to its first host: it has no password anyway, and
 // `understudy url` prints the complete one.
 import { dot, paint, type Look } from "../output/look.ts";
-import { displayWidth } from "../output/text.ts";
+import { displayWidth, wrap } from "../output/text.ts";
 
 export interface Footer {
   readonly endpoints: { readonly write: string; readonly read: string };
@@ -21,10 +21,14 @@ export function renderFooter(footer: Footer, look: Look): string {
   const room = look.width === null ? Infinity : look.width - longest;
   const indent = room < 9 ? "" : "  ";
   const gap = room < 7 ? "" : " ";
+  const next = `${footer.program} ${footer.next.join(` ${dot(look)} `)}`;
   return [
     `${indent}${paint(look, "dim", "write")} ${gap}${write}`,
     `${indent}${paint(look, "dim", "read")}  ${gap}${read}`,
-    `${indent}${paint(look, "dim", "next")}  ${gap}${footer.program} ${footer.next.join(` ${dot(look)} `)}`,
+    wrap(`${indent}${paint(look, "dim", "next")}  ${gap}${next}`, {
+      width: look.width,
+      indent: `${indent}${gap}      `,
+    }),
   ].join("\n");
 }
 
