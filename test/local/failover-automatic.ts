@@ -74,7 +74,7 @@ async function savesWal(cluster: TestCluster): Promise<void> {
   const { missing } = await compareRows(await memberUrl(cluster, next), acknowledged);
   assert.deepEqual(missing, []);
   const elected = await lastEvent(cluster, { member: next, event: "elected" });
-  assert.equal(elected.details.lostBytes, 0);
+  assert.equal(elected.details.lostBytes, 0, elected.message);
   assert.ok(elected.details.savedBytes > 200 * 50, `${elected.details.savedBytes} bytes`);
   assert.match(elected.message, /bytes were saved from the disk of .* nothing is lost/);
   await cluster.ok(["up"]);
