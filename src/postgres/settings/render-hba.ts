@@ -49,9 +49,7 @@ export function renderHba(options: HbaOptions): string {
           "# The replication role streams, from the members' addresses, and reads of slots in one database.",
           ...memberHosts.map((address) => line(MAINTENANCE_DATABASE, replication, address)),
         ]
-      : [
-          "# The replication role streams, from the members' addresses, and opens no database.",
-        ]),
+      : ["# The replication role streams, from the members' addresses, and opens no database."]),
     ...memberHosts.map((address) => line("replication", replication, address)),
     ...reject(replication),
     ...(rewind === null
