@@ -80,8 +80,11 @@ function assertReadable({ message, hint }: CommandError, what: string): void {
   }
 }
 
+/** Without backends: each agent's sessions come and go. */
 async function lookAt(dir: string): Promise<{ tree: readonly string[]; processes: number[] }> {
-  const processes = findClusterProcesses(dir).filter(({ command }) => /understudy/.test(command));
+  const processes = findClusterProcesses(dir).filter(
+    ({ command }) => /understudy/.test(command) && !command.startsWith("postgres: "),
+  );
   return { tree: await treeOf(dir), processes: processes.map(({ pid }) => pid) };
 }
 
