@@ -47,8 +47,14 @@ import { LocalWitness } from "./witness.ts";
 const PORT_TRIES = 50;
 const LOCK_TRIES = 20;
 const LOCK_PAUSE_MS = 50;
-/** As long as the record, which says it, is not known. */
-const FIRST_TTL_MS = 2_000;
+/**
+ * As long as the record, which says it, is not known. Where nobody takes over by time it is a whole
+ * lease: an agent that has just begun is busy.
+ */
+const FIRST_TTL_MS: Readonly<Record<DeadlinePolicy, number>> = {
+  "confirmed-renewals": 2_000,
+  "own-liveness": 5_000,
+};
 
 export interface RunAgentOptions {
   readonly clusterRoot: string;
@@ -197,7 +203,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     member: options.member,
     paths,
     restart: { file: process.execPath, args: ownArguments(), output: paths.agentOutput },
-    standing: () => standingOf({ keeper, agent: running, dataDir: paths.data }),
+    standing: () =>
+      standingOf({ keeper, agent: running, dataDir: paths.data, policy: options.deadman.policy }),
     log,
   });
   const requests = new RequestDesk({
@@ -280,17 +287,21 @@ function ownArguments(): string[] {
 }
 
 /** A server that an earlier agent has left may be anything until it was looked at. */
-function standingOf(of: { keeper: LeaseKeeper; agent: Agent; dataDir: string }): Standing {
+function standingOf(of: {
+  keeper: LeaseKeeper;
+  agent: Agent;
+  dataDir: string;
+  policy: DeadlinePolicy;
+}): Standing {
   const { record, holdsLease } = of.keeper;
   const { ground } = of.agent;
+  const isUnseen = ground === "nothing" && findPostmaster(of.dataDir) !== null;
   return {
     holdsLease: record === null ? null : holdsLease,
-    mayBeWritable:
-      ground === "primary" ||
-      ground === "held" ||
-      (ground === "nothing" && findPostmaster(of.dataDir) !== null),
+    mayBeWritable: ground === "primary" || ground === "held" || isUnseen,
+    isUnseen,
     term: record?.term ?? 0,
-    ttlMs: record?.ttlMs ?? FIRST_TTL_MS,
+    ttlMs: record?.ttlMs ?? FIRST_TTL_MS[of.policy],
   };
 }
 

@@ -14,6 +14,8 @@ export interface ParentSetup {
   readonly policy: DeadlinePolicy;
   readonly ttlMs: number;
   readonly holdsLease: boolean;
+  /** It has not looked yet at the server that it found. */
+  readonly isUnseen?: boolean;
   /** The store confirms renewals for so long. */
   readonly confirmsForMs?: number;
   /** Its loop does not turn for so long, again and again. */
@@ -29,6 +31,7 @@ guard(JSON.parse(process.argv[2] ?? ""));
 
 function guard(setup: ParentSetup): void {
   const { data, directory, policy, ttlMs, holdsLease, confirmsForMs = Infinity } = setup;
+  const { isUnseen = false } = setup;
   const output = `${directory}/agent.out`;
   // Whoever waits for a parent, or for the next one, reads here.
   appendFileSync(`${directory}/parents`, `${process.pid}\n`);
@@ -54,7 +57,7 @@ function guard(setup: ParentSetup): void {
     restart,
     standing: () => {
       if (policy === "own-liveness") heard(nowMs("own-liveness"));
-      return { holdsLease, mayBeWritable: holdsLease, term: TERM, ttlMs };
+      return { holdsLease, mayBeWritable: holdsLease || isUnseen, isUnseen, term: TERM, ttlMs };
     },
     log: new Journal({ path: `${directory}/agent.log`, member: "demo-1" }),
   });

@@ -151,6 +151,14 @@ describe("the deadman", () => {
     assert.ok(guarded.isServed());
   });
 
+  it("kills nothing while an agent without the lease has not looked yet at what it found", async () => {
+    await using guarded = await Guarded.start({ holdsLease: false, isUnseen: true });
+    await delay(TTL_MS * 2);
+    assert.ok(guarded.isServed());
+    signal(guarded.parent, "SIGSTOP");
+    await guarded.untilKilled();
+  });
+
   it("kills nothing but the server of its own directory", async () => {
     await using guarded = await Guarded.start();
     await using other = await BareServer.make({ installation: guarded.server.installation });

@@ -22,6 +22,8 @@ export interface Standing {
   /** Null as long as the record is not known. */
   readonly holdsLease: boolean | null;
   readonly mayBeWritable: boolean;
+  /** A server is there that this agent has not looked at yet: it may be anything. */
+  readonly isUnseen: boolean;
   readonly term: number;
   readonly ttlMs: number;
 }
@@ -103,7 +105,7 @@ export class DeadmanGuard implements AsyncDisposable {
     else child.unref();
   }
 
-  #judge({ holdsLease, mayBeWritable, term, ttlMs }: Standing): void {
+  #judge({ holdsLease, mayBeWritable, isUnseen, term, ttlMs }: Standing): void {
     const { policy } = this.#options;
     if (holdsLease !== true && !mayBeWritable) {
       // Of a member whose record is not known yet, nothing is known.
@@ -111,7 +113,8 @@ export class DeadmanGuard implements AsyncDisposable {
       if (this.#order?.kind !== "disarm") this.#send({ kind: "disarm" });
       return;
     }
-    if (policy === "own-liveness" && holdsLease !== false) {
+    // A standby's server must not be killed because a busy machine lets its new agent look late.
+    if (policy === "own-liveness" && (holdsLease !== false || isUnseen)) {
       this.#isSettled = true;
       return this.#arm(nowMs(policy) + ttlMs, term);
     }

@@ -266,9 +266,11 @@ async function whyNotTake(of: {
   // Where synchronous replication was in force what is lost was never acknowledged.
   if (lostBytes !== 0 && lacksAll && record.sync.guarantee === null)
     return `it has nothing of what ${old[0] ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
-  // The disk is there, and what keeps its WAL from being had may pass: a full disk, a busy replay.
-  if (lostBytes !== null && lostBytes > 0 && member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS)
-    return `${lostBytes} bytes of ${old.join(" and ")} would be lost (${saved?.trouble ?? "they cannot be had"}); it tries again`;
+  // What keeps it from being had, or from being told, may pass: a full disk, a busy replay.
+  if (saved?.mayPass === true && member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS) {
+    const what = lostBytes === null ? "it cannot be told what" : `${lostBytes} bytes`;
+    return `${what} of ${old.join(" and ")} would be lost (${saved.trouble ?? "they cannot be had"}); it tries again`;
+  }
   for (const name of old)
     if (!(await isHarmless(member, { name, record })))
       return `PostgreSQL of ${name} runs and may take writes`;

@@ -26,6 +26,8 @@ export interface SavedWal {
   readonly ends: readonly { readonly name: string; readonly lsn: Lsn; readonly timeline: number }[];
   /** Why not everything was saved. */
   readonly trouble: string | null;
+  /** Whether more of it may be had, or told, when that is tried again. */
+  readonly mayPass: boolean;
 }
 
 const REPLAY_POLL_MS = 3;
@@ -38,6 +40,7 @@ const NOTHING_MISSING: SavedWal = {
   lostTransactions: 0,
   ends: [],
   trouble: null,
+  mayPass: false,
 };
 
 interface Drain {
@@ -61,6 +64,7 @@ export async function saveAll(
       lostTransactions: sum(all.lostTransactions, one.lostTransactions),
       ends: [...all.ends, ...one.ends],
       trouble: all.trouble ?? one.trouble,
+      mayPass: all.mayPass || one.mayPass,
     };
   }
   return all;
@@ -83,8 +87,13 @@ async function saveWal(member: Member, of: Drain): Promise<SavedWal> {
   } catch (thrown) {
     await clearSpool(member.paths.spool);
     signal.throwIfAborted();
-    const lost = await missingOf(member, from).catch(() => UNKNOWN);
-    return { ...NOTHING_MISSING, ...lost, trouble: messageOf(thrown) };
+    const trouble = messageOf(thrown);
+    try {
+      return unsaved(await missingOf(member, from), trouble);
+    } catch {
+      // Its own server does not answer at this moment: that says nothing of what is lost.
+      return { ...NOTHING_MISSING, ...UNKNOWN, trouble, mayPass: true };
+    }
   }
 }
 
@@ -103,8 +112,7 @@ async function drain(member: Member, of: Drain): Promise<SavedWal> {
     position,
     signal,
   });
-  if (rescue.kind === "refused")
-    return { ...NOTHING_MISSING, ...(await missingOf(member, from)), trouble: rescue.message };
+  if (rescue.kind === "refused") return unsaved(await missingOf(member, from), rescue.message);
   const { endLsn } = rescue;
   if (rescue.kind === "filled") {
     await cutReaders(member);
@@ -151,6 +159,12 @@ async function rememberWay(
 type Lost = Pick<SavedWal, "lostBytes" | "lostTransactions">;
 
 const UNKNOWN: Lost = { lostBytes: null, lostTransactions: null };
+
+/** A disk that is there may give it later: it is full, or the replay has much to do. */
+function unsaved(lost: Lost, trouble: string): SavedWal {
+  const mayPass = lost.lostBytes !== null && lost.lostBytes > 0;
+  return { ...NOTHING_MISSING, ...lost, trouble, mayPass };
+}
 
 /** What the old primary has and this member has not. */
 async function missingOf(member: Member, from: string): Promise<Lost> {
