@@ -10,7 +10,6 @@ import { scramVerifier } from "../../postgres/scram-verifier.ts";
 import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
-import { leaveCrowdedSegment } from "./leave-crowded-segment.ts";
 import { pruneHistories } from "./prune-histories.ts";
 import { noteSynchronizedSlots } from "./logical-slots.ts";
 import { keepRewindRole } from "./rewind-role.ts";
@@ -35,7 +34,6 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   await keepRewindRole(member);
   await makeApplicationDatabase(member);
   await pruneHistories(member);
-  await leaveCrowdedSegment(member);
   // An agent that does not answer is waited for, and commits must not wait for that.
   const ended = await Promise.allSettled([
     synchronize({ member, signal }, { waits: true }),
