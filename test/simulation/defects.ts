@@ -19,15 +19,17 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a former primary rejoins without comparing its WAL",
+    seenAt: 52,
     steps: { standingOf: () => ({ kind: "behind" }) },
   },
   {
     name: "timelines of one number count as one",
-    seenAt: 288,
+    seenAt: 313,
     steps: { standingOf: (_member, { end, upstream }) => relationTo(upstream, end) },
   },
   {
     name: "a running standby is pointed at any new primary",
+    seenAt: 51,
     steps: { isKnownToFollow: () => true },
   },
   {
@@ -41,7 +43,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "diverged data is removed at once",
-    seenAt: 152,
+    seenAt: 102,
     steps: {
       keepData: ({ name, disk, around }) => {
         const { data } = disk;
@@ -52,7 +54,6 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a server is started beside the backends of its dead predecessor",
-    seenAt: 75,
     steps: { killOrphans: () => false },
   },
   {
@@ -73,11 +74,12 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is handed over to whoever was streaming, however far it is",
-    seenAt: 1031,
+    seenAt: 446,
     steps: { successorHasAll: async () => {} },
   },
   {
     name: "promotion goes on whatever has become of the lease",
+    seenAt: 383,
     steps: { mayStillPromote: async () => true },
     alterEffects: (effects) => ({
       ...effects,
@@ -110,7 +112,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the record is written without comparing it",
-    seenAt: 100,
+    seenAt: 46,
     alterStore: (store) => ({
       ...store,
       read: store.read,
@@ -122,7 +124,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "waits are measured by the wall clock",
-    seenAt: 922,
+    seenAt: 923,
     alterClock: (clock, machineClock) => ({
       ...clock,
       nowMs: () => clock.nowMs() + machineClock.offsetMs,
@@ -138,6 +140,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a promotion trusts the record that was read before",
+    seenAt: 500,
     steps: {
       mayStillPromote: async ({ member, record }) =>
         member.keeper.holdsLease && member.keeper.record?.term === record.term,
@@ -166,7 +169,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "what an agent knew of terms and timelines is forgotten when it ends",
-    seenAt: 152,
+    seenAt: 446,
     alterEffects: (effects) => ({
       ...effects,
       lead: async (context) => {
@@ -187,6 +190,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is taken while the old primary may be back",
+    seenAt: 116,
     steps: { isHarmless: async () => true },
   },
   {

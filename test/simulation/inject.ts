@@ -217,8 +217,8 @@ function walOf({ server }: SimulatedMember): number {
 }
 
 function jump({ member, machineClocks, random }: Scene): void {
-  const byMs = random.pick([-1, 1]) * random.pick([2_000, 60_000, HOUR_MS]);
-  const all = random.chance(0.5);
+  const byMs = random.pick([-HOUR_MS, -HOUR_MS, HOUR_MS, -60_000, 60_000, -2_000, 2_000]);
+  const all = random.chance(0.7);
   for (const [name, clock] of machineClocks)
     if (all || name === member.name) clock.offsetMs += byMs;
 }
