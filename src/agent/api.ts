@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
+import type { Claim } from "./confirmation.ts";
 import { createServer } from "./node-http.ts";
 
 /** For an event: one sentence, and what it rests on. */
@@ -32,6 +33,8 @@ export interface AgentRequests {
   awaitReplay(request: { member: string; beyond: string; timeoutMs: number }): Promise<void>;
   /** Keeps among its events what a person has decided. */
   noteDecision(decision: Decided): Promise<void>;
+  /** Promises the leader, which cannot renew its lease, not to succeed it by time. */
+  confirm(request: Claim & { member: string }): Promise<void>;
   /** Stops PostgreSQL, gives up the lease and ends the agent. */
   shutDown(): Promise<void>;
 }
@@ -45,6 +48,14 @@ const REQUEST_LIMIT_MS = 10_000;
 
 const switchoverBody = v.object({ to: v.string(), dryRun: v.optional(v.boolean(), false) });
 const awaitReplayBody = v.object({ member: v.string(), beyond: v.string(), timeoutMs: v.number() });
+
+const confirmBody = v.object({
+  member: v.string(),
+  leader: v.string(),
+  term: v.number(),
+  ttlMs: v.number(),
+  members: v.array(v.string()),
+});
 
 const noteDecisionBody = v.object({
   message: v.pipe(v.string(), v.maxLength(2_000)),
@@ -160,6 +171,7 @@ function controlsOf(requests: AgentRequests): ReadonlyMap<string, Control> {
     ["/switchover", (body) => requests.switchover(parseBody(switchoverBody, body))],
     ["/await-replay", (body) => requests.awaitReplay(parseBody(awaitReplayBody, body))],
     ["/note-decision", (body) => requests.noteDecision(parseBody(noteDecisionBody, body))],
+    ["/confirm", (body) => requests.confirm(parseBody(confirmBody, body))],
     ["/restart", () => requests.restart()],
     ["/reload", () => requests.reload()],
     ["/reclone", () => requests.reclone()],

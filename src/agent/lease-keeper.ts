@@ -28,6 +28,12 @@ export interface LeaseKeeperOptions {
    * the lease was taken or renewed by it. So whoever counts its time can count from before.
    */
   readonly sending?: () => (held: { term: number; ttlMs: number }) => void;
+  /**
+   * Whether every other member of this record confirms its leader. Asked while renewals fail or
+   * take long: as long as all do, nobody takes the lease, and its time counts as if it had been
+   * renewed.
+   */
+  readonly isConfirmedByAll?: (record: ClusterRecord) => Promise<boolean>;
   /** Called when the store begins to fail, with why, and with null when it answers again. */
   readonly onStoreTrouble: (why: string | null) => void;
 }
@@ -40,6 +46,9 @@ export class LeaseKeeper {
   #timer: Disposable | null = null;
   #watch: Disposable | null = null;
   #fifthsOfSilence = 0;
+  /** Whom this member has confirmed last (confirmation.ts). */
+  #promise: { leader: string; term: number; untilMs: number } | null = null;
+  #isUncertain = false;
   #isDisposed = false;
 
   constructor(options: LeaseKeeperOptions) {
@@ -63,10 +72,31 @@ export class LeaseKeeper {
   /**
    * How many fifths of the lease have gone by since the record was last seen to change. Counted
    * awake and only while the store answers: neither a suspended machine nor a store that is away
-   * says anything of the leader.
+   * says anything of the leader. None while this member has promised to wait for it.
    */
   get fifthsOfSilence(): number {
-    return this.#trouble === null ? this.#fifthsOfSilence : 0;
+    return this.#trouble === null && this.#promised() === null ? this.#fifthsOfSilence : 0;
+  }
+
+  /** Whether a change was sent of which it is not known whether it was applied. */
+  get isUncertain(): boolean {
+    return this.#isUncertain;
+  }
+
+  /**
+   * This member has confirmed that leader and takes its lease from it by no lapse of time before
+   * then.
+   */
+  promise(to: { leader: string; term: number; ttlMs: number }): void {
+    const { leader, term, ttlMs } = to;
+    this.#promise = { leader, term, untilMs: this.#options.clock.nowMs() + ttlMs };
+    this.#fifthsOfSilence = 0;
+  }
+
+  /** To whom that was promised, of that term and still in force; null: to nobody. */
+  promisedIn(term: number): string | null {
+    const promised = this.#promised();
+    return promised?.term === term ? promised.leader : null;
   }
 
   /** Reads the record and goes on watching it. */
@@ -109,7 +139,13 @@ export class LeaseKeeper {
   ): Promise<ClusterRecord | null> {
     const confirmed = this.#options.sending?.();
     const before = this.record;
-    const written = await changeRecord(this.#options.store, change, options);
+    let written: Versioned | null;
+    try {
+      written = await changeRecord(this.#options.store, change, options);
+    } catch (thrown) {
+      this.#isUncertain = true;
+      throw thrown;
+    }
     if (written !== null && this.#isRenewed(before, written.record)) confirmed?.(written.record);
     if (written !== null) this.#learn(written);
     else await this.refresh();
@@ -124,6 +160,7 @@ export class LeaseKeeper {
     const holder = { member, term: record.term, position: position() };
     this.#renewing = true;
     try {
+      using _asking = this.#askMeanwhile(record);
       const renewed = await this.change((now) => renewLease(now, holder), { durable: false });
       // Where nothing was to be renewed it was read once more, and that has told how it stands.
       if (renewed !== null) this.#storeAnswered();
@@ -132,12 +169,53 @@ export class LeaseKeeper {
     } finally {
       this.#renewing = false;
     }
+    // Also where it answers, but with what is not to be obeyed.
+    if (this.#trouble !== null) await this.#renewByMembers(record);
   }
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#timer?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
+  }
+
+  /** A store that takes a whole lease to fail must not take the lease along. */
+  #askMeanwhile(record: ClusterRecord): Disposable {
+    const { clock, isConfirmedByAll } = this.#options;
+    let timer: Disposable | null = null;
+    let isOver = false;
+    const askLater = () => {
+      timer = clock.setTimer(
+        record.ttlMs / 5,
+        () =>
+          void this.#renewByMembers(record).finally(() => {
+            if (!isOver) askLater();
+          }),
+      );
+    };
+    if (isConfirmedByAll !== undefined) askLater();
+    return {
+      [Symbol.dispose]: () => {
+        isOver = true;
+        timer?.[Symbol.dispose]();
+      },
+    };
+  }
+
+  async #renewByMembers(record: ClusterRecord): Promise<void> {
+    const { isConfirmedByAll, sending } = this.#options;
+    if (isConfirmedByAll === undefined) return;
+    // Counted from before they are asked: each promises from when it answers.
+    const confirmed = sending?.();
+    if (!(await isConfirmedByAll(record))) return;
+    // What was known may have changed while they were asked.
+    const now = this.record;
+    if (this.holdsLease && now?.term === record.term && isAmong(now, record)) confirmed?.(record);
+  }
+
+  #promised(): { leader: string; term: number } | null {
+    const promise = this.#promise;
+    return promise !== null && this.#options.clock.nowMs() < promise.untilMs ? promise : null;
   }
 
   #schedule(): void {
@@ -160,7 +238,7 @@ export class LeaseKeeper {
   }
 
   #learn(read: Versioned | null): void {
-    if (read === null || read.revision === this.#known?.revision) return;
+    if (read === null) return;
     const { term } = read.record;
     // Terms rise; whoever acted on an older one could lead beside the real leader.
     if (term < Math.max(this.#options.oldestTerm(), this.#known?.record.term ?? 0))
@@ -168,6 +246,8 @@ export class LeaseKeeper {
         "RECORD_CORRUPT",
         `the cluster's record is of term ${term}, and this member has known term ${this.#options.oldestTerm()}: it is an older copy, and is not obeyed`,
       );
+    this.#isUncertain = false;
+    if (read.revision === this.#known?.revision) return;
     const before = this.#known?.record;
     this.#known = read;
     this.#fifthsOfSilence = 0;
@@ -193,6 +273,10 @@ export class LeaseKeeper {
     this.#trouble = why;
     this.#options.onStoreTrouble(why);
   }
+}
+
+function isAmong({ members }: ClusterRecord, others: ClusterRecord): boolean {
+  return Object.keys(members).every((name) => name in others.members);
 }
 
 /** Field by field: what was not changed is mostly the very same, and need not be looked into. */

@@ -8,6 +8,7 @@ import type { MemberStatus } from "../core/member-status.ts";
 import { releaseLease } from "../core/record-changes.ts";
 import { SHUT_DOWN, type Agent } from "./agent.ts";
 import type { AgentRequests, Decided } from "./api.ts";
+import { requireConfirmed, type Claim } from "./confirmation.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
 import { keepData, setCopyAside } from "./effects/data-aside.ts";
 import { compareWith, historyOf } from "./effects/rejoin.ts";
@@ -149,6 +150,17 @@ export class RequestDesk implements AgentRequests {
   async noteDecision({ message, details }: Decided): Promise<void> {
     const rule = "failover-on-request";
     this.#member.event({ event: "failover-decided", rule, level: "warning", message, details });
+  }
+
+  async confirm(request: Claim & { member: string }): Promise<void> {
+    const { member, ...claim } = request;
+    const { name, keeper } = this.#member;
+    // A port may have changed hands.
+    if (member !== name) throw new UnderstudyError("REFUSED", `this is ${name} and not ${member}`);
+    const { effect } = this.#agent.activity;
+    const { record, isUncertain } = keeper;
+    requireConfirmed(claim, { member, record, effect, isUncertain });
+    keeper.promise(claim);
   }
 
   async shutDown(): Promise<void> {

@@ -7,6 +7,7 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
 import { findPostmaster } from "../postgres/processes.ts";
 import { PostgresServer } from "../postgres/server.ts";
+import type { ClusterRecord } from "../core/record.ts";
 import { moveApi } from "../core/record-changes.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
@@ -15,6 +16,7 @@ import { serveApi } from "./api.ts";
 import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
+import { doubtersOf } from "./confirmation.ts";
 import type { DeadlinePolicy } from "./deadman/policy.ts";
 import {
   permitHighPriority,
@@ -99,6 +101,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
 
   let agent: Agent | null = null;
   let storeTrouble: string | null = null;
+  /** What was said of it; null where nothing was yet. */
+  let lastDoubt: string | null = null;
   let guard: DeadmanGuard | null = null;
   const wake = () => {
     // First: the deadman is to know of a lease before anything is done with it.
@@ -135,8 +139,19 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     position: () => leasePosition(positions),
     onChange: wake,
     sending: () => guard?.sending() ?? (() => {}),
+    isConfirmedByAll: async (record) => {
+      const doubters = await doubtersOf(record, {
+        self: options.member,
+        token: secrets.apiToken,
+      });
+      const doubt = doubters.map(({ why }) => why).join("; ");
+      if (doubt !== lastDoubt) log.write(toldOfOutage(record, doubt));
+      lastDoubt = doubt;
+      return doubters.length === 0;
+    },
     onStoreTrouble: (why) => {
       storeTrouble = why;
+      lastDoubt = null;
       log.write({
         event: "store",
         level: why === null ? "info" : "error",
@@ -236,8 +251,15 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   guard = deadman;
   deadman.begin();
   takeUsualPriority();
+  if (options.deadman.policy === "confirmed-renewals") await renewAtOnce(keeper);
   await running.run();
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
+}
+
+/** A server that was there before lives on by a renewal; its time was not meant for a start. */
+async function renewAtOnce(keeper: LeaseKeeper): Promise<void> {
+  await keeper.refresh();
+  await keeper.renew();
 }
 
 /**
@@ -303,6 +325,20 @@ function standingOf(of: {
     term: record?.term ?? 0,
     ttlMs: record?.ttlMs ?? FIRST_TTL_MS[of.policy],
   };
+}
+
+/** @param doubt why some members do not confirm the leader; "" where all do */
+function toldOfOutage(
+  { term, leader }: ClusterRecord,
+  doubt: string,
+): Parameters<Journal["write"]>[0] {
+  const name = leader?.member ?? "nobody";
+  return doubt === ""
+    ? {
+        event: "confirmed-by-all",
+        message: `The store does not answer; every member confirms ${name} for term ${term}.`,
+      }
+    : { event: "not-confirmed", level: "warning", message: `The store does not answer; ${doubt}.` };
 }
 
 async function shutDown(requests: RequestDesk, log: Journal): Promise<void> {

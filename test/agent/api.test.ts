@@ -32,6 +32,7 @@ const requests: AgentRequests = {
   reclone: async () => {},
   awaitReplay: async (wish) => void asked.push(wish),
   noteDecision: async (decided) => void asked.push(decided),
+  confirm: async (wish) => void asked.push(wish),
   shutDown: async () => {},
 };
 

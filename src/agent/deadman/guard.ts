@@ -55,6 +55,8 @@ export class DeadmanGuard implements AsyncDisposable {
   /** Whether that word is the record's and not a guess: from then on nobody else need watch. */
   #isSettled = false;
   #hasRelieved = false;
+  /** The newest that was confirmed, and when it was sent. */
+  #proven: { term: number; sentMs: number } | null = null;
   #beat: NodeJS.Timeout | null = null;
   #again: NodeJS.Timeout | null = null;
   #failures = 0;
@@ -80,13 +82,17 @@ export class DeadmanGuard implements AsyncDisposable {
 
   /**
    * Called before something is sent that may renew or take the lease; what it returns is called
-   * when the store has confirmed it. So the time counts from before it was sent.
+   * when the store, or all members, have confirmed it. So the time counts from before it was sent.
    */
   sending(): (held: { term: number; ttlMs: number }) => void {
     const { policy } = this.#options;
     const sentMs = nowMs(policy);
     return ({ term, ttlMs }) => {
       this.#isSettled = true;
+      const proven = this.#proven;
+      // Of two on their way at once the later one may be confirmed first.
+      if (proven !== null && proven.term === term && proven.sentMs > sentMs) return;
+      this.#proven = { term, sentMs };
       this.#arm(sentMs + ttlMs - marginMs(policy, ttlMs), term);
     };
   }

@@ -16,6 +16,7 @@ import { isFenced, openElection, takeElectedLease } from "../../core/record-chan
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { promisedLeader } from "../confirmation.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
@@ -274,7 +275,10 @@ async function whyNotTake(of: {
   for (const name of old)
     if (!(await isHarmless(member, { name, record })))
       return `PostgreSQL of ${name} runs and may take writes`;
-  return null;
+  const promised = promisedLeader(member, record);
+  return promised === null
+    ? null
+    : `it has confirmed ${promised} as the leader, which may take writes until that has run out`;
 }
 
 /** A promotion on such data could make what one member overwrote the truth. */

@@ -2,15 +2,20 @@
 // with.
 import { UnderstudyError } from "../../core/errors.ts";
 import { isElecting, resignLease, takeLease } from "../../core/record-changes.ts";
+import { promisedLeader } from "../confirmation.ts";
 import type { Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 
 type Leaseholder = Pick<Member, "name" | "clock" | "keeper" | "memory" | "event">;
+type Heir = Leaseholder & { readonly witness: Pick<Member["witness"], "hasNoServer"> };
 
 export async function takeNamedLease({
   member,
+  record: decided,
   decision,
-}: EffectContext<Leaseholder>): Promise<void> {
+}: EffectContext<Heir>): Promise<void> {
+  // It is asked for again soon.
+  if (promisedLeader(member, decided) !== null) return;
   const taken = await member.keeper.change((record) =>
     takeLease(record, {
       member: member.name,
