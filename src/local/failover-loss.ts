@@ -2,10 +2,12 @@
 // last said of itself, in bytes and in transactions.
 import { estimateTransactions, lossOnDisk } from "../agent/loss-on-disk.ts";
 import { memberPaths } from "../agent/member-paths.ts";
+import type { MemberAnswer } from "../core/cluster-status.ts";
 import { lagOf } from "../core/protocol/lag.ts";
 import { lastKnownPosition, type ClusterRecord } from "../core/record.ts";
 import type { Candidate } from "./candidates.ts";
 import type { LocalCluster } from "./cluster.ts";
+import { keepsPromise } from "./kept-promise.ts";
 
 export interface Loss {
   /** Null when nothing tells. */
@@ -19,9 +21,16 @@ export interface Loss {
   readonly isExact: boolean;
   /** Why it is not. */
   readonly doubt: string | null;
+  /**
+   * Synchronous replication was in force, and the candidate is certain to have whatever was
+   * acknowledged by it. Commits that asked for less are not meant.
+   */
+  readonly keepsPromise: boolean;
 }
 
-const NOTHING: Loss = { lossBytes: 0, lossTransactions: 0, isExact: true, doubt: null };
+type Written = Omit<Loss, "keepsPromise">;
+
+const NOTHING: Written = { lossBytes: 0, lossTransactions: 0, isExact: true, doubt: null };
 
 export async function estimateLoss(
   cluster: LocalCluster,
@@ -30,8 +39,26 @@ export async function estimateLoss(
     from: string | null;
     to: Candidate;
     candidates: readonly Candidate[];
+    answers: ReadonlyMap<string, MemberAnswer>;
   },
 ): Promise<Loss> {
+  const [written, isKept] = await Promise.all([
+    estimateWritten(cluster, of),
+    keepsPromise(cluster, of),
+  ]);
+  return { ...written, keepsPromise: isKept };
+}
+
+/** Of the old primary's WAL, acknowledged or not. */
+async function estimateWritten(
+  cluster: LocalCluster,
+  of: {
+    record: ClusterRecord;
+    from: string | null;
+    to: Candidate;
+    candidates: readonly Candidate[];
+  },
+): Promise<Written> {
   const { from, to } = of;
   if (from === null) return unknownLoss("nobody has led yet");
   if (from === to.name) return NOTHING;
@@ -50,7 +77,7 @@ async function lossFromRenewals(of: {
   to: Candidate;
   candidates: readonly Candidate[];
   dataDir: string;
-}): Promise<Loss> {
+}): Promise<Written> {
   const { record, to, candidates, dataDir } = of;
   const doubt = "the old primary's disk cannot be read";
   const others = candidates.filter(({ name }) => name !== to.name);
@@ -60,17 +87,25 @@ async function lossFromRenewals(of: {
   return { lossBytes, lossTransactions, isExact: false, doubt };
 }
 
-function unknownLoss(doubt: string): Loss {
+function unknownLoss(doubt: string): Written {
   return { lossBytes: null, lossTransactions: null, isExact: false, doubt };
 }
 
-/** What is not known to be nothing is a loss. */
-export function losesSomething({ lossBytes, isExact }: Loss): boolean {
-  return lossBytes !== 0 || !isExact;
+/** What is not known to be nothing is a loss; what was never acknowledged is none. */
+export function losesSomething({ lossBytes, isExact, keepsPromise: isKept }: Loss): boolean {
+  return !isKept && (lossBytes !== 0 || !isExact);
 }
 
 /** Part of a sentence. */
 export function describeLoss(loss: Loss, of: { from: string | null }): string {
+  const written = describeWritten(loss, of);
+  const { lossBytes, isExact, keepsPromise: isKept } = loss;
+  return isKept && (lossBytes !== 0 || !isExact)
+    ? `no commit is lost that synchronous replication has acknowledged; of what was written beyond that, ${written}`
+    : written;
+}
+
+function describeWritten(loss: Loss, of: { from: string | null }): string {
   const { lossBytes, lossTransactions, isExact, doubt } = loss;
   if (lossBytes === null) return `what is lost cannot be told: ${doubt ?? "nothing tells"}`;
   const transactions = describeTransactions(lossTransactions, isExact);

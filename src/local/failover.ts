@@ -60,8 +60,8 @@ export async function planFailover(cluster: LocalCluster, request: FailoverReque
   };
 }
 
-function lossFacts({ lossBytes, lossTransactions, isExact }: Loss) {
-  return { lossBytes, lossTransactions, lossIsExact: isExact };
+function lossFacts({ lossBytes, lossTransactions, isExact, keepsPromise }: Loss) {
+  return { lossBytes, lossTransactions, lossIsExact: isExact, keepsPromise };
 }
 
 /** @throws UnderstudyError FAILOVER_REFUSED (nothing changed), OPERATION_IN_PROGRESS, TIMED_OUT. */
@@ -78,7 +78,9 @@ export async function failover(
   let loss: Loss = decision;
   try {
     // It may have come back and taken writes between the look at it and the revocation.
-    loss = await estimateLoss(cluster, decision);
+    const now = await readRecord(cluster);
+    const answers = await askMembers(cluster, { record: now, signal: operation.signal });
+    loss = await estimateLoss(cluster, { ...decision, record: now, answers });
     refuseGreaterLoss(decision, loss);
     await revocation.appoint(to.name);
   } catch (thrown) {
@@ -113,7 +115,7 @@ async function decideFailover(cluster: LocalCluster, request: FailoverRequest): 
   const choice = await chooseCandidate(cluster, { record, from: named, wanted, answers });
   const { chosen: to, candidates } = choice;
   const from = lastLeader(record);
-  const loss = await estimateLoss(cluster, { record, from, to, candidates });
+  const loss = await estimateLoss(cluster, { record, from, to, candidates, answers });
   return { record, from, to, candidates, answers, ...loss };
 }
 
@@ -221,11 +223,12 @@ function requireAcceptance(decision: Decision, request: FailoverRequest): void {
 }
 
 function refuseGreaterLoss(planned: Decision, now: Loss): void {
-  const isGreater =
+  const isMore =
     now.lossBytes === null
       ? planned.lossBytes !== null
       : planned.lossBytes !== null && now.lossBytes > planned.lossBytes;
-  if (!isGreater) return;
+  // What was not acknowledged may have become more, where that was nothing before either.
+  if (now.keepsPromise || !(isMore || planned.keepsPromise)) return;
   throw new UnderstudyError(
     "FAILOVER_REFUSED",
     `${planned.from ?? "the old primary"} has changed meanwhile: ${describeLoss(now, planned)}; it is named to lead again`,

@@ -1,5 +1,5 @@
-// An agent as beside a store between hosts: its server lives by renewals that were confirmed, by the
-// store or by all members. Arguments as `understudy agent`: agent --dir DIR --member NAME
+// An agent as beside a store between hosts: its server lives by renewals that were confirmed, by
+// the store or by all members. Arguments as `understudy agent`: agent --dir DIR --member NAME
 import { clusterPaths } from "../../src/agent/member-paths.ts";
 import { runAgent } from "../../src/agent/run-agent.ts";
 import { ownProgram } from "../../src/cli/entry.ts";

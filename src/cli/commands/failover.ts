@@ -27,7 +27,8 @@ export function register(program: Command, context: CliContext): void {
     .description(
       "Promotes the standby that has most. Commits that reached no standby are lost: how many bytes\n" +
         "and transactions that is, is printed first. Where it is more than nothing, or not known, it\n" +
-        "takes --accept-loss; and the cluster's name must be typed. Refused while the primary lives.",
+        "takes --accept-loss, but not where synchronous replication proves that all acknowledged\n" +
+        "commits are kept. The cluster's name must be typed. Refused while the primary lives.",
     )
     .option("--to <member>", "the new primary (the standby that has most)")
     .option("--accept-loss", "go on although commits are lost, or that cannot be told")
