@@ -35,7 +35,7 @@ export function describeSyncMode(major: Major): void {
   });
 }
 
-async function switchedOn(cluster: TestCluster): Promise<void> {
+export async function switchedOn(cluster: TestCluster): Promise<void> {
   const asynchronous = await cluster.untilHealthy();
   assert.ok(
     asynchronous.warnings.some((text) => text.startsWith("synchronous replication is off")),
@@ -53,7 +53,7 @@ async function switchedOn(cluster: TestCluster): Promise<void> {
 }
 
 /** Nothing can be fetched from the old primary's disk: what is kept is what standbys had. */
-async function losesDisk(cluster: TestCluster): Promise<void> {
+export async function losesDisk(cluster: TestCluster): Promise<void> {
   const { primary, term } = await led(cluster);
   const writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(100);
@@ -164,7 +164,7 @@ async function degrades(cluster: TestCluster): Promise<void> {
   await assertAllRows(cluster, [-1, -2]);
 }
 
-async function switchedOff(cluster: TestCluster): Promise<void> {
+export async function switchedOff(cluster: TestCluster): Promise<void> {
   const writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   await cluster.ok(["config", "set", "sync=off"]);
@@ -176,7 +176,7 @@ async function switchedOff(cluster: TestCluster): Promise<void> {
   await assertAllRows(cluster, await writer.stop());
 }
 
-function untilPromised(cluster: TestCluster, required: number): Promise<ClusterStatus> {
+export function untilPromised(cluster: TestCluster, required: number): Promise<ClusterStatus> {
   return cluster.until("synchronous replication is in force", ({ state, sync }) => {
     return state === "healthy" && sync.guarantee?.required === required;
   });
@@ -204,7 +204,7 @@ async function loseData(cluster: TestCluster, member: string): Promise<() => Pro
 }
 
 /** A commit that may wait for as long as nobody confirms it. */
-function insertOne(client: Client, n: number) {
+export function insertOne(client: Client, n: number) {
   let isDone = false;
   const insert: QueryConfig & { query_timeout: number } = {
     text: "INSERT INTO written (n) VALUES ($1)",
@@ -221,7 +221,7 @@ function insertOne(client: Client, n: number) {
   return { isDone: () => isDone, end: () => outcome };
 }
 
-async function isSeenToWait(cluster: TestCluster): Promise<void> {
+export async function isSeenToWait(cluster: TestCluster): Promise<void> {
   await eventually("a commit waits for standbys", async () => {
     const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     const rows: unknown[] = JSON.parse(await cluster.ok(["sql", waiting]));
