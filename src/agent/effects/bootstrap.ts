@@ -4,14 +4,18 @@ import { setSystemId } from "../../core/record-changes.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { makeFirstData, takeFoundersTurn } from "../founding.ts";
 import type { EffectContext } from "./effect.ts";
+import { prepareSettings } from "./start.ts";
 
-export async function bootstrap({ member, decision, signal }: EffectContext): Promise<void> {
+export async function bootstrap(context: EffectContext): Promise<void> {
+  const { member, decision, signal } = context;
   const { paths, secrets } = member;
   const file = member.file();
   member.progress({ step: "initdb", bytesDone: null, bytesTotal: null, remainingSeconds: null });
+  const settings = prepareSettings(context, { upstream: null, asPrimary: true });
   using lock = await takeFoundersTurn(paths, signal);
   if (lock !== null) await makeFirstData({ paths, file, secrets }, { signal });
   await recordSystemId(member);
+  await settings;
   member.event({
     event: "data-made",
     rule: decision.rule,

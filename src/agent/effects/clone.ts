@@ -2,18 +2,15 @@
 import { rm } from "node:fs/promises";
 import { codeOf } from "../../core/errors.ts";
 import { slotNameOf } from "../../core/name.ts";
-import { firstService } from "../../core/protocol/service.ts";
 import { beginCopy } from "../../core/record-changes.ts";
 import { cloneDataDirectory } from "../../postgres/base-backup/clone.ts";
 import { firstStartArguments } from "../../postgres/base-backup/first-start.ts";
 import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
-import type { Upstream } from "../../postgres/settings/context.ts";
 import { isHalfMade } from "../ground.ts";
 import { REPLICATION_ROLE, writableLeader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { keepData, removeCopiesAside } from "./data-aside.ts";
-import { writeMemberSettings } from "./settings.ts";
-import { startAsStandby } from "./start.ts";
+import { prepareSettings, startAsStandby } from "./start.ts";
 
 export async function clone(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
@@ -23,7 +20,7 @@ export async function clone(context: EffectContext): Promise<void> {
   // What this member had confirmed is not certain to be on it from now on.
   await member.keeper.change((current) => beginCopy(current, member.name));
   if (await isHalfMade(member)) await clearHalfMade(member, signal);
-  const settings = prepareSettings(context, leader.address);
+  const settings = prepareSettings(context, { upstream: leader.address, asPrimary: false });
   const copied = await cloneDataDirectory({
     source: {
       host: leader.address.host,
@@ -56,19 +53,6 @@ export async function clone(context: EffectContext): Promise<void> {
     arguments: await firstStartArguments(member.file().installation.major),
   });
   await removeCopiesAside(member);
-}
-
-/**
- * Beside the copy, so that the start finds them written. What fails here fails there again, where
- * it counts.
- */
-async function prepareSettings(
-  { member, record }: Pick<EffectContext, "member" | "record">,
-  upstream: Upstream,
-): Promise<void> {
-  const service = firstService(record.sync.guarantee);
-  const request = { record, upstream, asPrimary: false, service };
-  await writeMemberSettings(member, request).catch(() => {});
 }
 
 /** What a copy left that was cut off has never been started, so nothing is lost with it. */

@@ -27,12 +27,12 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   await noteSynchronizedSlots(member, record);
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await reloadSettings(member, signal);
-  await keepRoles(member);
+  await keepReplicationRole(member);
   // Promoted by an agent that ended before it could say so.
   await announce({ member, record, position: await member.positions.read() });
   await synchronize({ member, signal }, { waits: false });
+  await keepApplicationDatabase(member);
   await keepRewindRole(member);
-  await makeApplicationDatabase(member);
   await pruneHistories(member);
   // An agent that does not answer is waited for, and commits must not wait for that.
   const ended = await Promise.allSettled([
@@ -73,26 +73,29 @@ export async function announce({
   );
 }
 
-/** What others log in as. */
-export async function keepRoles({ session, secrets }: Member): Promise<void> {
-  const present = await session.query<{ name: string }>(
-    "SELECT rolname::text AS name FROM pg_roles WHERE rolname = ANY ($1)",
-    [[REPLICATION_ROLE, APPLICATION_ROLE]],
-  );
-  const has = (role: string) => present.some(({ name }) => name === role);
-  if (!has(REPLICATION_ROLE))
-    await session.query(createRole(`${REPLICATION_ROLE} LOGIN REPLICATION`, secrets.replication));
-  if (!has(APPLICATION_ROLE))
-    await session.query(createRole(`${APPLICATION_ROLE} LOGIN`, secrets.application));
+/** What standbys log in as. */
+export async function keepReplicationRole(member: Member): Promise<void> {
+  const password = member.secrets.replication;
+  await keepRole(member, { name: REPLICATION_ROLE, rights: "LOGIN REPLICATION", password });
 }
 
 /** CREATE ROLE takes no parameters; the verifier is of a fixed alphabet and quoted all the same. */
-function createRole(role: string, password: Secret): string {
-  return `CREATE ROLE ${role} PASSWORD ${escapeLiteral(scramVerifier(password))}`;
+async function keepRole(
+  { session }: Member,
+  role: { readonly name: string; readonly rights: string; readonly password: Secret },
+): Promise<void> {
+  const { name, rights, password } = role;
+  const [present] = await session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [name]);
+  if (present !== undefined) return;
+  const verifier = escapeLiteral(scramVerifier(password));
+  await session.query(`CREATE ROLE ${name} ${rights} PASSWORD ${verifier}`);
 }
 
 /** Not before standbys may follow: up to 14 it takes two checkpoints. */
-export async function makeApplicationDatabase({ session, longSession }: Member): Promise<void> {
+async function keepApplicationDatabase(member: Member): Promise<void> {
+  const { session, longSession, secrets } = member;
+  const password = secrets.application;
+  await keepRole(member, { name: APPLICATION_ROLE, rights: "LOGIN", password });
   const [present] = await session.query("SELECT 1 FROM pg_database WHERE datname = $1", [
     APPLICATION_DATABASE,
   ]);

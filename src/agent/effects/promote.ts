@@ -14,7 +14,7 @@ import { recordSystemId } from "./bootstrap.ts";
 import type { Position } from "../probe.ts";
 import { reachOf } from "../reach.ts";
 import type { EffectContext } from "./effect.ts";
-import { announce, keepRoles } from "./lead.ts";
+import { announce, keepReplicationRole } from "./lead.ts";
 import { cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 import { reserveSlots } from "./slots.ts";
@@ -50,7 +50,7 @@ export async function promote(context: EffectContext): Promise<void> {
   const position = await member.positions.read();
   member.progress(null);
   await reserveSlots(member, { record });
-  await keepRoles(member);
+  await keepReplicationRole(member);
   await announce({ member, record, position });
   const downMs = member.leaderWatch.withoutPrimaryForMs(record);
   const pause = downMs === null ? "" : `; nobody could write for ${(downMs / 1000).toFixed(2)} s`;

@@ -54,6 +54,18 @@ export async function startAsStandby(
   });
 }
 
+/**
+ * Beside a longer step that comes before the start, which then finds the files written. What fails
+ * here fails there again, where it counts.
+ */
+export async function prepareSettings(
+  { member, record }: Pick<Situation, "member" | "record">,
+  part: { readonly upstream: Upstream | null; readonly asPrimary: boolean },
+): Promise<void> {
+  const service = firstService(record.sync.guarantee);
+  await writeMemberSettings(member, { record, service, ...part }).catch(() => {});
+}
+
 /** What a dead server has left may go on to commit and to acknowledge (postgres-facts, 5). */
 export async function endOrphans(
   member: Pick<EffectContext["member"], "name" | "server" | "event">,
