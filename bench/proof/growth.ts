@@ -11,6 +11,7 @@ import { readRecord, type LocalCluster } from "../../src/local/cluster.ts";
 
 /** Of the whole cluster: sums, or the worst of its members where the name says so. */
 export interface Footprint {
+  readonly timeline: number;
   readonly agentRssMb: number;
   readonly worstAgentRssMb: number;
   readonly deadmanRssMb: number;
@@ -18,6 +19,9 @@ export interface Footprint {
   readonly processes: number;
   readonly timelineHistories: number;
   readonly walMb: number;
+  readonly walFiles: number;
+  /** Everything below the cluster's directory. */
+  readonly files: number;
   readonly slots: number;
   readonly spoolFiles: number;
   readonly keptDirectories: number;
@@ -38,6 +42,7 @@ export async function footprintOf(cluster: LocalCluster): Promise<Footprint> {
   const wal = await sumOf(paths, ({ data }) => entriesOf(join(data, "pg_wal")));
   const rss = agents.map((pid) => rssMb(pid));
   return {
+    timeline: (await readRecord(cluster)).leader?.timeline ?? 0,
     agentRssMb: round(sum(rss)),
     worstAgentRssMb: round(Math.max(0, ...rss)),
     deadmanRssMb: round(sum(deadmen.map((pid) => rssMb(pid)))),
@@ -45,6 +50,8 @@ export async function footprintOf(cluster: LocalCluster): Promise<Footprint> {
     processes: agents.length + deadmen.length,
     timelineHistories: wal.filter(({ name }) => name.endsWith(".history")).length,
     walMb: megabytes(wal),
+    walFiles: wal.filter(({ name }) => /^[0-9A-F]{24}$/.test(name)).length,
+    files: await countBelow(root),
     slots: (await sumOf(paths, ({ data }) => entriesOf(join(data, "pg_replslot")))).length,
     spoolFiles: (await sumOf(paths, ({ spool }) => entriesOf(spool))).length,
     keptDirectories: (await sumOf(paths, ({ kept }) => entriesOf(kept))).length,
@@ -98,6 +105,14 @@ async function entriesOf(dir: string): Promise<Found[]> {
       return { name, bytes: stats?.isFile() === true ? stats.blocks * 512 : 0 };
     }),
   );
+}
+
+/** Directories too. What is gone meanwhile has nothing below it. */
+async function countBelow(dir: string): Promise<number> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const below = entries.filter((entry) => entry.isDirectory());
+  const counts = await Promise.all(below.map(({ name }) => countBelow(join(dir, name))));
+  return entries.length + sum(counts);
 }
 
 async function sumOf<T>(all: readonly T[], list: (each: T) => Promise<Found[]>): Promise<Found[]> {

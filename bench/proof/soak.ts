@@ -38,6 +38,9 @@ const BOUNDS: Partial<Record<keyof Footprint, number>> = {
   leftovers: 0,
   keptDirectories: 9,
   timelineHistories: 400,
+  walMb: 4_000,
+  slots: 6,
+  agentOpenFiles: 200,
   recordBytes: 32 * 1024,
   journalMb: 30,
 };
@@ -100,6 +103,7 @@ export class Soak {
 
   /** One crash of the primary after the other, each when everybody streams again. */
   async failovers(count: number): Promise<void> {
+    await this.#measure("begin");
     for (let done = 1; done <= count; done += 1) {
       const { primary, members } = await this.#untilHealed("before a failover");
       const fault = faultOf("crash", 0);
@@ -110,8 +114,7 @@ export class Soak {
         done % SAY_EVERY === 0,
       );
       // The first ones fill caches and logs.
-      if (done === Math.min(25, count)) await this.#measure(`after ${done}`);
-      else if (done % 250 === 0 && done !== count) await this.#measure(`after ${done}`);
+      if (done !== count && (done === 25 || done % 250 === 0)) await this.#measure(`after ${done}`);
     }
   }
 

@@ -12,10 +12,16 @@ export class Session {
   readonly #onLost: () => void;
   #client: Promise<Client> | null = null;
   #last: Promise<unknown> = Promise.resolve();
+  #unanswered = 0;
 
   constructor(options: { target: ConnectOptions; onLost: () => void }) {
     this.#target = options.target;
     this.#onLost = options.onLost;
+  }
+
+  /** Nobody waits for an answer. */
+  get isIdle(): boolean {
+    return this.#unanswered === 0;
   }
 
   /**
@@ -28,7 +34,10 @@ export class Session {
     options: { timeoutMs?: number } = {},
   ): Promise<Row[]> {
     const timeoutMs = options.timeoutMs ?? QUERY_LIMIT_MS;
-    const answer = this.#last.then(() => this.#query<Row>({ sql, values, timeoutMs }));
+    this.#unanswered += 1;
+    const answer = this.#last
+      .then(() => this.#query<Row>({ sql, values, timeoutMs }))
+      .finally(() => (this.#unanswered -= 1));
     this.#last = answer.catch(() => {});
     return answer;
   }

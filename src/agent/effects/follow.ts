@@ -20,6 +20,7 @@ import {
   writeStandbyMode,
   reloadSettings,
 } from "./settings.ts";
+import { shedWalCopies } from "./shed-wal-copies.ts";
 import { keepSlots } from "./slots.ts";
 import { chooseSource, keepSupplied } from "./supply.ts";
 import { startAsStandby, stopServer } from "./start.ts";
@@ -56,6 +57,7 @@ export async function follow(context: EffectContext): Promise<void> {
   await keepSlots(member, { record, neighbours });
   await dropSuperseded(member, { record, neighbours });
   await pruneHistories(member);
+  await shedWalCopies(member);
   await keepSupplied(context, { leader, source, stalledForMs });
 }
 

@@ -11,6 +11,7 @@ import { REPLICATION_ROLE, type Member } from "../member.ts";
 import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
 import { pruneHistories } from "./prune-histories.ts";
+import { shedWalCopies } from "./shed-wal-copies.ts";
 import { noteSynchronizedSlots } from "./logical-slots.ts";
 import { keepRewindRole } from "./rewind-role.ts";
 import { reloadSettings, writeMemberSettings } from "./settings.ts";
@@ -39,6 +40,7 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
     synchronize({ member, signal }, { waits: true }),
     keepSlots(member, { record }),
   ]);
+  await shedWalCopies(member);
   for (const each of ended) if (each.status === "rejected") throw each.reason;
 }
 

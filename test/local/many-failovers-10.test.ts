@@ -1,0 +1,3 @@
+import { describeManyFailovers } from "./many-failovers.ts";
+
+describeManyFailovers(10);
