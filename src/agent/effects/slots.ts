@@ -4,9 +4,15 @@
 import { statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
-import { formatLsn, parseLsnOrNull } from "../../core/lsn.ts";
+import { formatLsn, parseLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import { isOurSlot, slotNameOf } from "../../core/name.ts";
-import { planSlots, type SlotOwner, type SlotStep } from "../../core/protocol/slots.ts";
+import {
+  neededOf,
+  planSlots,
+  type OwnWay,
+  type SlotOwner,
+  type SlotStep,
+} from "../../core/protocol/slots.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
@@ -14,7 +20,7 @@ import { slotCapBytes } from "../../postgres/settings/slot-cap.ts";
 import { readSlots, type ReplicationSlot } from "../../postgres/slots.ts";
 import type { Member } from "../member.ts";
 import { askNeighbours, type Neighbours } from "../neighbours.ts";
-import { reachOf } from "../reach.ts";
+import { reachOf, type WalReach } from "../reach.ts";
 
 /** A stream that was ended lets go of its slot in milliseconds, and comes back as soon. */
 const RELEASE_TRIES = 50;
@@ -39,13 +45,13 @@ export async function keepSlots(
   );
   const neighbours = of.neighbours ?? (await askNeighbours(member, record, restless));
   const position = await member.positions.read();
-  const { timeline } = reachOf(position, member.memory);
+  const way = wayOf(member.memory, reachOf(position, member.memory));
   const control = await readControlData(member.paths.data);
   const disk = await statfs(member.paths.data);
   const facts = factsOf(member.file().installation.major);
   const steps = planSlots({
     slots,
-    owners: others.map((name) => ownerOf(name, { neighbours, timeline })),
+    owners: others.map((name) => ownerOf(name, { neighbours, way })),
     endLsn: parseLsnOrNull(position.writeLsn) ?? control.redoLsn,
     redoLsn: control.redoLsn,
     segmentBytes: control.walSegmentBytes,
@@ -78,16 +84,21 @@ async function ourSlots({ session }: Member): Promise<ReplicationSlot[]> {
   return slots.filter(({ kind, name }) => kind === "physical" && isOurSlot(name));
 }
 
-/** Positions only compare on one timeline. */
-function ownerOf(name: string, of: { neighbours: Neighbours; timeline: number | null }): SlotOwner {
-  const status = of.neighbours.get(name);
-  const isComparable = status !== undefined && status.timeline === of.timeline;
+function wayOf({ followed, forks }: Member["memory"], { timeline }: WalReach): OwnWay {
+  if (followed === null) return { timeline, forks, followed };
   return {
-    member: name,
-    slot: slotNameOf(name),
-    answers: status !== undefined,
-    needsFrom: isComparable ? parseLsnOrNull(status.needsWalFrom) : null,
+    timeline,
+    forks,
+    followed: { ...followed, switchPoint: parseLsn(followed.switchPoint) },
   };
+}
+
+function ownerOf(name: string, of: { neighbours: Neighbours; way: OwnWay }): SlotOwner {
+  const status = of.neighbours.get(name);
+  const owner = { member: name, slot: slotNameOf(name) };
+  if (status === undefined) return { ...owner, answers: false, needsFrom: null };
+  const needsFrom = parseLsnOrNull(status.needsWalFrom);
+  return { ...owner, answers: true, needsFrom: neededOf({ ...status, needsFrom }, of.way) };
 }
 
 /** One failing slot must not keep the others from being looked after (lesson 34). */

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { lsnFromBigInt, type Lsn } from "../lsn.ts";
-import { heldBytes, planSlots, type KeptSlot, type SlotOwner, type SlotQuestion } from "./slots.ts";
+import {
+  heldBytes,
+  neededOf,
+  planSlots,
+  type KeptSlot,
+  type SlotOwner,
+  type SlotQuestion,
+} from "./slots.ts";
 
 const SEGMENT = 16 * 1024 * 1024;
 const NAMES = ["demo_1", "demo_2", "demo_3", "demo_4"] as const;
@@ -203,4 +210,30 @@ test("a lost slot is made anew for a member that is back, and one that was remov
       heldBytes: SEGMENT,
     },
   ]);
+});
+
+test("what another needs is told on one timeline, and across the switch that is proven", () => {
+  const forks = [
+    { timeline: 4, term: 7 },
+    { timeline: 5, term: 8 },
+  ];
+  const followed = { timeline: 5, before: 4, switchPoint: at(50) };
+  const needs = (timeline: number, own: number, from: Lsn, timelineTerm = timeline + 3) =>
+    neededOf({ timeline, timelineTerm, needsFrom: from }, { timeline: own, followed, forks });
+  assert.equal(needs(5, 5, at(60)), at(60));
+  // This member has received nothing of the new timeline yet; the other one leads it.
+  assert.equal(needs(5, 4, at(49)), at(49));
+  // The other one is still on the old timeline, perhaps beyond where it was left.
+  assert.equal(needs(4, 5, at(49)), at(49));
+  assert.equal(needs(4, 5, at(60)), at(50));
+  assert.equal(needs(3, 5, at(40)), null, "nothing is known of the way from there");
+  assert.equal(needs(6, 5, at(60)), null);
+  assert.equal(needs(5, 4, at(49), 9), null, "another one's timeline of that number");
+  assert.equal(
+    neededOf(
+      { timeline: 5, timelineTerm: 8, needsFrom: at(1) },
+      { timeline: 4, followed: null, forks },
+    ),
+    null,
+  );
 });

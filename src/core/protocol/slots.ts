@@ -2,7 +2,9 @@
 // keeps one for every other, so that whoever leads next still has the WAL that each of them needs
 // (lesson 33), and none holds more than the disk has room for (lesson 31). Only slots that bear
 // our prefix are ever looked at.
+import type { Fork } from "../fork.ts";
 import type { Lsn } from "../lsn.ts";
+import { termOfTimeline } from "./election.ts";
 
 /** A physical slot of ours on this member's server. */
 export interface KeptSlot {
@@ -70,6 +72,47 @@ export type SlotStep =
       readonly active: boolean;
       readonly heldBytes: number;
     };
+
+/** What another member's agent says of its WAL. */
+export interface NeedOfOwner {
+  readonly timeline: number | null;
+  readonly timelineTerm: number;
+  /** See MemberStatus. */
+  readonly needsFrom: Lsn | null;
+}
+
+/** How this member's WAL leads on. */
+export interface OwnWay {
+  /** On which its WAL ends. */
+  readonly timeline: number | null;
+  /** What it was last proven to lead into, and where that left the timeline before. */
+  readonly followed: {
+    readonly timeline: number;
+    readonly before: number;
+    readonly switchPoint: Lsn;
+  } | null;
+  readonly forks: readonly Fork[];
+}
+
+/**
+ * From where another member would need WAL of this one; null where that cannot be told. Positions
+ * compare on one timeline, and across the switch that this member's WAL was proven to lead through:
+ * right after a failover one of the two is on either side of it, and where failovers come in a row,
+ * always.
+ */
+export function neededOf(owner: NeedOfOwner, own: OwnWay): Lsn | null {
+  const { timeline, needsFrom } = owner;
+  const { followed, forks } = own;
+  if (timeline === null || needsFrom === null) return null;
+  if (timeline === own.timeline) return needsFrom;
+  // Another one may have begun a timeline of the same number (lesson 19).
+  if (followed === null || owner.timelineTerm !== termOfTimeline(timeline, forks)) return null;
+  const { before, switchPoint } = followed;
+  if (own.timeline === before && timeline === followed.timeline) return needsFrom;
+  if (own.timeline !== followed.timeline || timeline !== before) return null;
+  // Beyond the switch point what it has is not this member's.
+  return needsFrom < switchPoint ? needsFrom : switchPoint;
+}
 
 /** In the order in which they are to be done; done as they say, no step is asked for twice. */
 export function planSlots(question: SlotQuestion): readonly SlotStep[] {
