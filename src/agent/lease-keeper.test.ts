@@ -1,51 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HandClock, settled } from "../../test/support/hand-clock.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { newRecord, type ClusterRecord } from "../core/record.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
-import type { Clock } from "./clock.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 
 const TTL_MS = 5_000;
-
-/** Time that passes when it is told to. */
-class HandClock implements Clock {
-  #nowMs = 0;
-  readonly #timers = new Set<{ atMs: number; callback: () => void }>();
-
-  nowMs(): number {
-    return this.#nowMs;
-  }
-
-  wallClock(): string {
-    return "";
-  }
-
-  setTimer(ms: number, callback: () => void): Disposable {
-    const timer = { atMs: this.#nowMs + ms, callback };
-    this.#timers.add(timer);
-    return { [Symbol.dispose]: () => void this.#timers.delete(timer) };
-  }
-
-  async pass(ms: number): Promise<void> {
-    const end = this.#nowMs + ms;
-    for (;;) {
-      await settled();
-      const [next] = [...this.#timers].sort((one, other) => one.atMs - other.atMs);
-      if (next === undefined || next.atMs > end) break;
-      this.#timers.delete(next);
-      this.#nowMs = next.atMs;
-      next.callback();
-    }
-    this.#nowMs = end;
-  }
-}
-
-/** Whatever goes on without time passing has come to its end. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** A store that can be made to fail, or not to answer at all. */
 class FaultyStore implements Store {

@@ -21,6 +21,7 @@ import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
 import { reachOf, type WalReach } from "../reach.ts";
+import { awaitSuccessor } from "./await-successor.ts";
 import { describeBallot, describeElection } from "./decision-record.ts";
 import type { EffectContext } from "./effect.ts";
 import { endDelay } from "./end-delay.ts";
@@ -40,11 +41,14 @@ export async function stepDown(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
   member.leaderWatch.noteOwnEnd();
   await endOrphans(member, signal);
-  const ballots = await askOthers(member, record);
-  // A delayed one has more to replay than this member has to recover.
-  const hasSuccessor = ballots.some(
-    (ballot) => ballot.kind === "up" && !ballot.barred && ballot.delayed !== true,
-  );
+  const others = Object.entries(record.members).filter(([name]) => {
+    const { barred, delayed } = tagsOf(record, name);
+    return name !== member.name && !barred && !delayed;
+  });
+  const ask = (timeoutMs: number) =>
+    others.map(([name, address]) => ballotOf(member, { record, name, address, timeoutMs }));
+  const limits = { clock: member.clock, limitMs: PATIENCE_MS, signal };
+  const hasSuccessor = await awaitSuccessor({ ask, ...limits });
   if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
   const downMs = member.leaderWatch.takeOwnEnd();
   const ending = { by: member.name, rule: decision.rule, downMs };
@@ -317,11 +321,11 @@ function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {
 
 async function ballotOf(
   member: Member,
-  of: { record: ClusterRecord; name: string; address: RecordMember },
+  of: { record: ClusterRecord; name: string; address: RecordMember; timeoutMs?: number },
 ): Promise<Ballot> {
-  const { record, name, address } = of;
+  const { record, name, address, timeoutMs = ANSWER_LIMIT_MS } = of;
   try {
-    const status = await askStatus(address, { timeoutMs: ANSWER_LIMIT_MS });
+    const status = await askStatus(address, { timeoutMs });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
     // It may come up with more than everybody else.
     if (status.state === "starting") return absent(member, { kind: "silent", name });
