@@ -41,6 +41,11 @@ export interface LeaseKeeperOptions {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #known: Versioned | null = null;
+  /** Rises with each record that was learned. */
+  #learned = 0;
+  /** Of changes. */
+  #failures = 0;
+  #isCertain = false;
   #trouble: string | null = null;
   #renewing = false;
   #timer: Disposable | null = null;
@@ -84,6 +89,15 @@ export class LeaseKeeper {
   }
 
   /**
+   * Whether a change of this agent's own came through since it began, and since one failed last.
+   * What failed may be carried out all the same at any moment, but no more once another change has
+   * been: only then is what this member alone changes certain to be as it knows it.
+   */
+  get isCertain(): boolean {
+    return this.#isCertain;
+  }
+
+  /**
    * This member has confirmed that leader and takes its lease from it by no lapse of time before
    * then.
    */
@@ -109,10 +123,8 @@ export class LeaseKeeper {
   /** Reads the record; a store that does not answer changes nothing but says so. */
   async refresh(): Promise<void> {
     try {
-      const read = await this.#options.store.read();
-      if (read === null)
+      if ((await this.#read()) === null)
         throw new UnderstudyError("RECORD_CORRUPT", "the store holds no record of this cluster");
-      this.#learn(read);
       this.#storeAnswered();
     } catch (thrown) {
       this.#storeFailed(thrown);
@@ -125,8 +137,7 @@ export class LeaseKeeper {
    * @throws UnderstudyError STORE_UNAVAILABLE, or what else a read may throw.
    */
   async confirmLease(term: number): Promise<boolean> {
-    const read = await this.#options.store.read();
-    this.#learn(read);
+    const read = await this.#read();
     return read !== null && this.holdsLease && this.record?.term === term;
   }
 
@@ -139,17 +150,36 @@ export class LeaseKeeper {
   ): Promise<ClusterRecord | null> {
     const confirmed = this.#options.sending?.();
     const before = this.record;
+    const failures = this.#failures;
     let written: Versioned | null;
     try {
-      written = await changeRecord(this.#options.store, change, options);
+      written = await this.#learnFrom(() => changeRecord(this.#options.store, change, options));
     } catch (thrown) {
+      this.#failures += 1;
+      this.#isCertain = false;
       this.#isUncertain = true;
       throw thrown;
     }
+    if (written !== null && failures === this.#failures) this.#isCertain = true;
     if (written !== null && this.#isRenewed(before, written.record)) confirmed?.(written.record);
-    if (written !== null) this.#learn(written);
-    else await this.refresh();
+    if (written === null) await this.refresh();
     return written?.record ?? null;
+  }
+
+  #read(): Promise<Versioned | null> {
+    return this.#learnFrom(() => this.#options.store.read());
+  }
+
+  /**
+   * Answers may overtake each other: of one that was asked for before another was learned it is not
+   * known which is the newer, so that the store is asked once more.
+   */
+  async #learnFrom(ask: () => Promise<Versioned | null>): Promise<Versioned | null> {
+    const begun = this.#learned;
+    const answer = await ask();
+    if (begun === this.#learned || answer?.revision === this.#known?.revision) this.#learn(answer);
+    else if (answer !== null) await this.#read();
+    return answer;
   }
 
   /** Renews now; the timer does it otherwise. */
@@ -250,6 +280,7 @@ export class LeaseKeeper {
     if (read.revision === this.#known?.revision) return;
     const before = this.#known?.record;
     this.#known = read;
+    this.#learned += 1;
     this.#fifthsOfSilence = 0;
     // A renewal alone is no news for anybody but a candidate.
     if (before === undefined || !sameButForRenewal(before, read.record)) this.#options.onChange();
