@@ -44,8 +44,10 @@ export async function synchronize(
   const deadline = performance.now() + (of.waits ? PASS_LIMIT_MS : 0);
   for (;;) {
     signal.throwIfAborted();
+    // A promise may have been written without this agent having been told.
+    if (!member.keeper.isCertain) await member.keeper.renew();
     const { record } = member.keeper;
-    if (record === null || !member.keeper.holdsLease) return;
+    if (record === null || !member.keeper.holdsLease || !member.keeper.isCertain) return;
     const situation = await look({ member, record });
     if (situation?.service.isOpen === true && !member.sync.isSettled) {
       await settle({ member, record, signal, ...situation });
@@ -101,6 +103,7 @@ async function look(of: { member: Member; record: ClusterRecord }): Promise<Situ
   const wanted = wantedQuorum({
     policy: record.sync,
     inForce: guarantee?.required ?? 0,
+    waitsFor: service.isOpen ? service.waitsFor.required : 0,
     ...sync.standbys.view(nowMs),
   });
   const lsn = await markOf(member, JSON.stringify([service, record.sync, wanted]));
@@ -190,21 +193,20 @@ async function take(step: Exclude<ServiceStep, { kind: "await" }>, of: Taking): 
       sync.isSettled = false;
       if (step.quorum.required === 0) sync.binds = false;
       await changeService({ ...of, service: { ...service, waitsFor: step.quorum } });
-      return settled(member);
+      return sync.settled();
     case "see-a-commit-wait":
       await seeACommitWait(of);
-      sync.binds = true;
-      return;
+      return sync.bound();
     case "checkpoint":
       await checkpoint(member);
-      sync.binds = true;
-      return;
+      return sync.bound();
     case "record":
       return promise(step.guarantee, of);
     case "open": {
       const wasClosed = isSameQuorum(service.waitsFor, CLOSED);
       await writeService({ ...of, service: { waitsFor: step.quorum, isOpen: true } });
       sync.isSettled = wasClosed;
+      if (step.quorum.required === 0) sync.binds = false;
       sync.isOpen = true;
       member.event({
         event: "opened",
@@ -217,13 +219,7 @@ async function take(step: Exclude<ServiceStep, { kind: "await" }>, of: Taking): 
 /** An agent that died may have written what its server has not read, or not wholly. */
 async function settle(of: Taking): Promise<void> {
   await settleService(of);
-  settled(of.member);
-}
-
-function settled({ sync }: Member): void {
-  sync.isSettled = true;
-  // What was flushed before may have been acknowledged by the former setting.
-  sync.mark = null;
+  of.member.sync.settled();
 }
 
 async function promise(next: Guarantee | null, of: Taking): Promise<void> {

@@ -25,6 +25,18 @@ export class SyncKeeping {
   toldDoubt: string | null = null;
   #timeline: number | null = null;
 
+  /** After the barrier: what was flushed before may have been acknowledged by the former setting. */
+  settled(): void {
+    this.isSettled = true;
+    this.mark = null;
+  }
+
+  /** Commits are proven to wait from now on: what was flushed before may have been acknowledged. */
+  bound(): void {
+    this.binds = true;
+    this.mark = null;
+  }
+
   /** Each promotion begins anew. */
   begin(on: { term: number; timeline: number | null }): void {
     this.standbys.begin(on.term);

@@ -104,7 +104,8 @@ test("the order: more is waited for before it is promised, less is promised befo
 const ON = { mode: "on", required: 1, whenUnavailable: "block" } as const;
 
 function view(change: Partial<SyncView>): SyncView {
-  return { policy: ON, inForce: 1, live: ["b"], ready: ["b"], isShort: false, ...change };
+  const usual = { policy: ON, inForce: 1, waitsFor: 0, live: ["b"], ready: ["b"], isShort: false };
+  return { ...usual, ...change };
 }
 
 test("it comes into force when so many have caught up, and not before", () => {
@@ -122,6 +123,15 @@ test("it comes into force when so many have caught up, and not before", () => {
     wantedQuorum(view({ policy: two, live: ["b", "c"], ready: ["b", "c"] })),
     quorumOf(2, ["b", "c"]),
   );
+});
+
+test("what was raised stands while those who connect anew for it are away for a moment", () => {
+  for (const whenUnavailable of ["block", "degrade"] as const) {
+    const policy = { mode: "on", required: 2, whenUnavailable } as const;
+    const raised = { policy, waitsFor: 2, live: ["b", "c"], ready: [] };
+    assert.deepEqual(wantedQuorum(view(raised)), quorumOf(2, ["b", "c"]));
+    assert.deepEqual(wantedQuorum(view({ ...raised, live: ["b"] })), quorumOf(1, ["b"]));
+  }
 });
 
 test("who blocks waits with what is promised, however long nobody is there", () => {
@@ -155,15 +165,17 @@ test("whatever is wanted can be met by those who are live", () => {
     live: fc.subarray(OTHERS),
     caughtUp: fc.subarray(OTHERS),
     inForce: fc.nat(3),
+    waitsFor: fc.nat(3),
     required: fc.integer({ min: 1, max: 3 }),
     isShort: fc.boolean(),
     whenUnavailable: fc.constantFrom("block", "degrade"),
   });
   fc.assert(
-    fc.property(views, ({ live, caughtUp, inForce, required, isShort, whenUnavailable }) => {
+    fc.property(views, ({ required, whenUnavailable, caughtUp, ...seen }) => {
+      const { live, inForce } = seen;
       const ready = caughtUp.filter((name) => live.includes(name));
       const policy = { mode: "on", required, whenUnavailable } as const;
-      const wanted = wantedQuorum({ policy, inForce, live, ready, isShort });
+      const wanted = wantedQuorum({ ...seen, policy, ready });
       if (wanted === null) return;
       assert(wanted.required <= Math.min(required, wanted.members.length));
       assert(wanted.members.every((name) => live.includes(name)));

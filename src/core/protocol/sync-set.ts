@@ -55,6 +55,11 @@ export interface SyncView {
   readonly policy: SyncPolicy;
   /** How many are required by what is in force. */
   readonly inForce: number;
+  /**
+   * How many commits wait for now: more, where that was raised and is not promised yet. Standbys
+   * may connect anew for it, and are away for a moment.
+   */
+  readonly waitsFor: number;
   /** Members that stream, or did until a moment ago: who is away for longer is not among them. */
   readonly live: readonly string[];
   /** Of these, who has nearly all WAL: a commit would not have to wait for it to catch up. */
@@ -72,15 +77,17 @@ export interface SyncView {
  * where the policy is to degrade.
  */
 export function wantedQuorum(view: SyncView): Quorum | null {
-  const { policy, inForce, live, ready, isShort } = view;
+  const { policy, inForce, waitsFor, live, ready, isShort } = view;
   if (policy.mode === "off") return NOBODY;
   const { required, whenUnavailable } = policy;
   const kept = Math.min(inForce, required);
+  const raised = waitsFor <= live.length ? Math.min(waitsFor, required) : 0;
   if (whenUnavailable === "block") {
-    const risen = ready.length >= required ? required : kept;
+    const risen = ready.length >= required ? required : Math.max(kept, raised);
     return live.length >= risen ? quorumOf(risen, live) : null;
   }
-  const possible = Math.min(required, Math.max(ready.length, Math.min(kept, live.length)));
+  const lasting = Math.min(Math.max(kept, raised), live.length);
+  const possible = Math.min(required, Math.max(ready.length, lasting));
   if (possible < kept && !isShort) return null;
   return quorumOf(possible, live);
 }
