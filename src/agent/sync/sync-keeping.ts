@@ -25,7 +25,9 @@ export class SyncKeeping {
   toldDoubt: string | null = null;
   #timeline: number | null = null;
 
-  /** After the barrier: what was flushed before may have been acknowledged by the former setting. */
+  /**
+   * After the barrier: what was flushed before may have been acknowledged by the former setting.
+   */
   settled(): void {
     this.isSettled = true;
     this.mark = null;
