@@ -7,7 +7,6 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
 import { findPostmaster } from "../postgres/processes.ts";
 import { PostgresServer } from "../postgres/server.ts";
-import type { ClusterRecord } from "../core/record.ts";
 import { moveApi } from "../core/record-changes.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
@@ -41,6 +40,7 @@ import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
 import { SwitchoverSchedule } from "./schedule.ts";
 import { Session } from "./session.ts";
+import { StoreOutage } from "./store-outage.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
 import { SyncWatch } from "./sync/sync-watch.ts";
@@ -100,9 +100,6 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const address = await ownAddress(store, own);
 
   let agent: Agent | null = null;
-  let storeTrouble: string | null = null;
-  /** What was said of it; null where nothing was yet. */
-  let lastDoubt: string | null = null;
   let guard: DeadmanGuard | null = null;
   const wake = () => {
     // First: the deadman is to know of a lease before anything is done with it.
@@ -131,7 +128,14 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     },
   });
   const memory = await MemberMemory.load(paths.memory);
-  const keeper = new LeaseKeeper({
+  const outage = new StoreOutage({
+    member: options.member,
+    clock: systemClock,
+    log,
+    events,
+    isLeader: () => keeper.holdsLease,
+  });
+  const keeper: LeaseKeeper = new LeaseKeeper({
     store,
     clock: systemClock,
     oldestTerm: () => memory.term,
@@ -140,24 +144,13 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     onChange: wake,
     sending: () => guard?.sending() ?? (() => {}),
     isConfirmedByAll: async (record) => {
-      const doubters = await doubtersOf(record, {
-        self: options.member,
-        token: secrets.apiToken,
-      });
-      const doubt = doubters.map(({ why }) => why).join("; ");
-      if (doubt !== lastDoubt) log.write(toldOfOutage(record, doubt));
-      lastDoubt = doubt;
-      return doubters.length === 0;
+      const asking = { self: options.member, token: secrets.apiToken };
+      const doubters = await doubtersOf(record, asking);
+      const doubts = doubters.map(({ why }) => why);
+      outage.noteDoubts(record, doubts);
+      return doubts.length === 0;
     },
-    onStoreTrouble: (why) => {
-      storeTrouble = why;
-      lastDoubt = null;
-      log.write({
-        event: "store",
-        level: why === null ? "info" : "error",
-        message: why ?? "the store answers again",
-      });
-    },
+    onStoreTrouble: (why) => outage.note(why),
   });
   const witness = new LocalWitness(options.clusterRoot);
   const presence = new AgentPresence({ clock: systemClock, token: secrets.apiToken, onLost: wake });
@@ -226,7 +219,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     member,
     agent: running,
     rereadFile,
-    storeTrouble: () => storeTrouble,
+    storeTrouble: () => outage.why,
   });
   await using api = await serveWhereFree({
     host: address.host,
@@ -325,20 +318,6 @@ function standingOf(of: {
     term: record?.term ?? 0,
     ttlMs: record?.ttlMs ?? FIRST_TTL_MS[of.policy],
   };
-}
-
-/** @param doubt why some members do not confirm the leader; "" where all do */
-function toldOfOutage(
-  { term, leader }: ClusterRecord,
-  doubt: string,
-): Parameters<Journal["write"]>[0] {
-  const name = leader?.member ?? "nobody";
-  return doubt === ""
-    ? {
-        event: "confirmed-by-all",
-        message: `The store does not answer; every member confirms ${name} for term ${term}.`,
-      }
-    : { event: "not-confirmed", level: "warning", message: `The store does not answer; ${doubt}.` };
 }
 
 async function shutDown(requests: RequestDesk, log: Journal): Promise<void> {
