@@ -9,9 +9,13 @@ export interface ProcessLock extends Disposable {
   readonly path: string;
 }
 
+/** The longest that a timer can be. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /**
- * @returns the lock, or null when another process holds it. @throws UnderstudyError
- * STORE_UNAVAILABLE when the file cannot be opened.
+ * @returns the lock, which is held until it is disposed of or the process ends, or null when
+ * another process holds it. @throws UnderstudyError STORE_UNAVAILABLE when the file cannot be
+ * opened.
  */
 export function tryLock(path: string): ProcessLock | null {
   let database: DatabaseSync | null = null;
@@ -20,7 +24,16 @@ export function tryLock(path: string): ProcessLock | null {
     database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
     requireWritable(path);
     const held = database;
-    return { path, [Symbol.dispose]: () => held.close() };
+    // A database that nobody refers to any more is collected, and its lock is gone with it: also
+    // where whoever took it never looks at it again. A timer refers to it, and keeps no process.
+    const hold = setInterval(() => held.isOpen, LONGEST_MS).unref();
+    return {
+      path,
+      [Symbol.dispose]: () => {
+        clearInterval(hold);
+        held.close();
+      },
+    };
   } catch (cause) {
     database?.close();
     if (/locked/.test(messageOf(cause))) return null;

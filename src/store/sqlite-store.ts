@@ -42,6 +42,7 @@ export class SqliteStore implements Store {
   #statements: Statements | null = null;
   /** Of the file that is open. */
   #identity: string | null = null;
+  #timesOpened = 0;
   readonly #pollMs: number;
   readonly #watchers = new Set<{ close(): void }>();
 
@@ -172,13 +173,16 @@ export class SqliteStore implements Store {
   #open(): Statements {
     if (this.#statements && identityOf(this.#path) === this.#identity) return this.#statements;
     this.#close();
+    // As it was before: one that takes its place meanwhile is then noticed by the next call.
+    const identity = identityOf(this.#path);
     const database = new DatabaseSync(this.#path, { timeout: 0 });
     this.#database = database;
+    this.#timesOpened += 1;
     database.exec("PRAGMA journal_mode = WAL");
     database.exec(
       "CREATE TABLE IF NOT EXISTS record (cluster TEXT PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL) STRICT",
     );
-    this.#identity = identityOf(this.#path);
+    this.#identity = identity ?? identityOf(this.#path);
     this.#statements = {
       read: database.prepare("SELECT revision, body FROM record WHERE cluster = ?"),
       insert: database.prepare(
@@ -192,11 +196,15 @@ export class SqliteStore implements Store {
     return this.#statements;
   }
 
-  /** Rises with each commit of another connection; far cheaper than reading the record. */
-  #dataVersion(): number | null {
+  /**
+   * Another one after each commit of another connection; far cheaper than reading the record. Each
+   * connection counts for itself: what happened between two of them is not known.
+   */
+  #dataVersion(): string | null {
     try {
       if (identityOf(this.#path) === null) return null;
-      return Number(this.#open().dataVersion.get()?.["data_version"]);
+      const version = this.#open().dataVersion.get()?.["data_version"];
+      return `${this.#timesOpened}:${Number(version)}`;
     } catch {
       return null;
     }

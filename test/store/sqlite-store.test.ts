@@ -118,10 +118,12 @@ test("a file cut short is said to be damaged", async () => {
 test("a process lock is held by one, and free again once its holder is killed", async () => {
   await using at = await place();
   const child = fileURLToPath(new URL("hold-lock-child.ts", import.meta.url));
-  const holder = spawn(process.execPath, [child, at.path], {
+  const holder = spawn(process.execPath, ["--expose-gc", child, at.path], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  await once(holder.stdout, "data");
+  using _end = { [Symbol.dispose]: () => void holder.kill("SIGKILL") };
+  const [word] = await once(holder.stdout, "data");
+  assert.equal(String(word), "held\n");
   assert.equal(tryLock(at.path), null);
   holder.kill("SIGKILL");
   await once(holder, "exit");
