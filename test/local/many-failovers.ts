@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { countCopies } from "../../src/core/protocol/wal-copies.ts";
 import type { Major } from "../../src/core/spec.ts";
 import { factsOf } from "../../src/postgres/majors.ts";
@@ -11,10 +11,13 @@ import { AppWriter } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster } from "../support/local-cluster.ts";
 import { assertAllRows, writeUrl } from "./cluster-facts.ts";
+import { eventsOf } from "./diverged-primary.ts";
 
 const FAILOVERS = 12;
 /** The first ones fill what is kept in any case. */
 const WARM_UP = 3;
+/** So many while a member is absent. */
+const MISSED = 5;
 const MEMBERS = ["t-1", "t-2", "t-3"];
 /**
  * Less than a copy for each failover: those of the present segment, and as many that the next
@@ -28,35 +31,70 @@ const MOST_NEW_FILES = FAILOVERS + 20;
 
 export function describeManyFailovers(major: Major): void {
   describe(`PostgreSQL ${major}, many failovers in a row`, () => {
-    it("leave neither WAL nor files nor slots behind, and lose nothing", async (test) => {
-      await using cluster = await TestCluster.up(major);
+    let cluster: TestCluster;
+    before(async () => {
+      cluster = await TestCluster.up(major);
       // Otherwise the copies of eight segments are kept, which a test cannot wait for.
-      const keep = factsOf(major).walKeep;
-      await cluster.ok(["param", "set", `${keep}=0`]);
-      const writer = await AppWriter.start(await writeUrl(cluster));
-      let before = 0;
-      for (let done = 1; done <= FAILOVERS; done += 1) {
-        await crashOnce(cluster);
-        if (done === WARM_UP) before = await countOtherFiles(cluster);
-      }
-      const acknowledged = await writer.stop();
-      await assertAllRows(cluster, acknowledged);
-      for (const member of MEMBERS) test.diagnostic(await settlesDown(cluster, member));
-      const grown = (await countOtherFiles(cluster)) - before;
-      test.diagnostic(`${grown} files more`);
-      assert.ok(grown <= 3 * MOST_NEW_FILES, `there are ${grown} files more`);
-      await cluster.untilHealthy();
+      await cluster.ok(["param", "set", `${factsOf(major).walKeep}=0`]);
     });
+    after(() => cluster[Symbol.asyncDispose]());
+
+    it("leave neither WAL nor files nor slots behind, and lose nothing", (test) =>
+      nothingPilesUp(cluster, test));
+    it("leave an absent member what it needs, which streams on without a copy", () =>
+      absentComesBack(cluster));
   });
 }
 
-async function crashOnce(cluster: TestCluster): Promise<void> {
-  const { primary, term } = await cluster.untilHealthy();
+async function nothingPilesUp(cluster: TestCluster, test: TestContext): Promise<void> {
+  const writer = await AppWriter.start(await writeUrl(cluster));
+  let earlier = 0;
+  for (let done = 1; done <= FAILOVERS; done += 1) {
+    await crashOnce(cluster);
+    await cluster.untilHealthy();
+    if (done === WARM_UP) earlier = await countOtherFiles(cluster);
+  }
+  const acknowledged = await writer.stop();
+  await assertAllRows(cluster, acknowledged);
+  for (const member of MEMBERS) test.diagnostic(await settlesDown(cluster, member));
+  const grown = (await countOtherFiles(cluster)) - earlier;
+  test.diagnostic(`${grown} files more`);
+  assert.ok(grown <= 3 * MOST_NEW_FILES, `there are ${grown} files more`);
+}
+
+/** More of them than a segment is given, so that those that went on have left it. */
+async function absentComesBack(cluster: TestCluster): Promise<void> {
+  const { primary } = await cluster.untilHealthy();
+  const absent = MEMBERS.find((name) => name !== primary);
+  assert.ok(absent !== undefined);
+  await cluster.killMember(absent);
+  const writer = await AppWriter.start(await writeUrl(cluster));
+  for (let done = 1; done <= MISSED; done += 1) {
+    const leader = await crashOnce(cluster);
+    await cluster.until("all but the absent one stream", ({ members }) =>
+      members.every(({ name, state }) => [leader, absent].includes(name) || state === "streaming"),
+    );
+  }
+  const acknowledged = await writer.stop();
+  const earlier = (await eventsOf(cluster, absent)).length;
+  await cluster.ok(["up"]);
+  await cluster.untilHealthy();
+  const events = (await eventsOf(cluster, absent)).slice(earlier);
+  assert.ok(!events.includes("cloned") && !events.includes("data-set-aside"), events.join());
+  await assertAllRows(cluster, acknowledged);
+}
+
+/** @returns who leads now. */
+async function crashOnce(cluster: TestCluster): Promise<string> {
+  const { primary, term } = await cluster.until("a primary serves", (status) => {
+    return status.primary !== null;
+  });
   assert.ok(primary !== null);
   await cluster.kill(...cluster.serverPids(primary));
-  await cluster.until("another member leads, and all are back", (status) => {
-    return status.term > term && status.state === "healthy";
+  const later = await cluster.until("another member leads", (status) => {
+    return status.term > term && status.primary !== null;
   });
+  return later.primary ?? "";
 }
 
 /** @returns what it has. */

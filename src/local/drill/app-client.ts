@@ -57,41 +57,63 @@ export async function connectTo(host: AppHost, options: ConnectOptions): Promise
 }
 
 /**
- * Looks for a member that is what is wished for, as libpq does: one after the other. But none holds
- * up the next for long, and one that hangs is asked by nobody else meanwhile.
+ * Whether a connection is what is wished for; a constant, so that one late answer serves the next.
  */
-export class HostSearch {
+export type Suits = (connection: AppConnection) => Promise<boolean>;
+
+/**
+ * Looks for a member that is what is wished for, as libpq does: one after the other. But none holds
+ * up the next for long, and one that hangs is asked by nobody else meanwhile. What answers when the
+ * search is over is kept for the next one: on a machine under load nobody might ever answer in
+ * time.
+ */
+export class HostSearch implements Disposable {
   readonly #options: ConnectOptions;
   readonly #underWay = new Set<string>();
+  /** What was looked for since anything was found. */
+  readonly #wanted = new Set<Suits>();
+  #late: { readonly suits: Suits; readonly connection: AppConnection } | null = null;
 
   constructor(options: ConnectOptions) {
     this.#options = options;
   }
 
   /** The first that suits, tried once each; null when none does. */
-  async find(
-    hosts: readonly AppHost[],
-    suits: (connection: AppConnection) => Promise<boolean>,
-  ): Promise<AppConnection | null> {
-    const search = { found: null as AppConnection | null, isOver: false };
+  async find(hosts: readonly AppHost[], suits: Suits): Promise<AppConnection | null> {
+    this.#wanted.add(suits);
     for (const host of hosts) {
+      const found = this.#take(suits);
+      if (found !== null) return found;
       if (this.#underWay.has(host.member)) continue;
       const attempt = this.#try(host, suits).then((connection) => {
-        // Two may come at one moment.
-        if (search.isOver || search.found !== null) connection?.[Symbol.dispose]();
-        else search.found = connection;
+        if (connection !== null) this.#keep({ suits, connection });
       });
       await Promise.race([attempt, delay(HEAD_START_MS)]);
-      if (search.found !== null) break;
     }
-    search.isOver = true;
-    return search.found;
+    return this.#take(suits);
   }
 
-  async #try(
-    host: AppHost,
-    suits: (connection: AppConnection) => Promise<boolean>,
-  ): Promise<AppConnection | null> {
+  [Symbol.dispose](): void {
+    this.#wanted.clear();
+    this.#late?.connection[Symbol.dispose]();
+    this.#late = null;
+  }
+
+  /** Two may come at one moment, and one when nobody looks any more. */
+  #keep(late: { suits: Suits; connection: AppConnection }): void {
+    if (this.#late === null && this.#wanted.has(late.suits)) this.#late = late;
+    else late.connection[Symbol.dispose]();
+  }
+
+  #take(suits: Suits): AppConnection | null {
+    if (this.#late?.suits !== suits) return null;
+    const { connection } = this.#late;
+    this.#late = null;
+    this.#wanted.clear();
+    return connection;
+  }
+
+  async #try(host: AppHost, suits: Suits): Promise<AppConnection | null> {
     this.#underWay.add(host.member);
     let connection: AppConnection | null = null;
     try {

@@ -181,7 +181,7 @@ async function onPrimary<T>(
   cluster: LocalCluster,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const search = new HostSearch({
+  using search = new HostSearch({
     password: cluster.secrets.application,
     limitMs: CONNECT_LIMIT_MS,
   });

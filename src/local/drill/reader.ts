@@ -36,6 +36,7 @@ export class DrillReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#ended;
+    this.#search[Symbol.dispose]();
   }
 
   async #run(): Promise<void> {
@@ -43,8 +44,7 @@ export class DrillReader implements AsyncDisposable {
     while (!this.#stop.signal.aborted) {
       // As target_session_attrs=prefer-standby: a second pass takes whoever answers.
       const connection =
-        (await this.#search.find(hosts, async (found) => !(await isPrimary(found)))) ??
-        (await this.#search.find(hosts, () => Promise.resolve(true)));
+        (await this.#search.find(hosts, isStandby)) ?? (await this.#search.find(hosts, isAnybody));
       if (connection !== null) await this.#read(connection);
       await delay(PAUSE_MS);
     }
@@ -62,4 +62,12 @@ export class DrillReader implements AsyncDisposable {
       // Another server may answer.
     }
   }
+}
+
+async function isStandby(connection: AppConnection): Promise<boolean> {
+  return !(await isPrimary(connection));
+}
+
+function isAnybody(): Promise<boolean> {
+  return Promise.resolve(true);
 }

@@ -40,6 +40,7 @@ export class DrillWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#ended;
+    this.#search[Symbol.dispose]();
     for (const connection of this.#hanging) connection[Symbol.dispose]();
   }
 
