@@ -26,6 +26,7 @@ export interface ConnectOptions {
 
 /** A host that does not answer keeps nobody waiting: after this the next one is tried beside it. */
 const HEAD_START_MS = 50;
+const PAUSE_MS = 2;
 
 /** @throws whatever the server or the network says, after `limitMs` at the latest. */
 export async function connectTo(host: AppHost, options: ConnectOptions): Promise<AppConnection> {
@@ -80,16 +81,20 @@ export class HostSearch implements Disposable {
 
   /** The first that suits, tried once each; null when none does. */
   async find(hosts: readonly AppHost[], suits: Suits): Promise<AppConnection | null> {
+    const late = this.#take(suits);
+    if (late !== null) return late;
     this.#wanted.add(suits);
     for (const host of hosts) {
-      const found = this.#take(suits);
-      if (found !== null) return found;
       if (this.#underWay.has(host.member)) continue;
       const attempt = this.#try(host, suits).then((connection) => {
         if (connection !== null) this.#keep({ suits, connection });
       });
       await Promise.race([attempt, delay(HEAD_START_MS)]);
+      const found = this.#take(suits);
+      if (found !== null) return found;
     }
+    // All are under way already: who looks again and again must let their answers in.
+    await delay(PAUSE_MS);
     return this.#take(suits);
   }
 
