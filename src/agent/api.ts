@@ -7,6 +7,7 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Claim } from "./confirmation.ts";
+import type { SavedOnRequest } from "./effects/save-on-request.ts";
 import { createServer } from "./node-http.ts";
 
 /** For an event: one sentence, and what it rests on. */
@@ -31,6 +32,8 @@ export interface AgentRequests {
   reclone(): Promise<void>;
   /** Waits until this standby has replayed beyond a position. */
   awaitReplay(request: { member: string; beyond: string; timeoutMs: number }): Promise<void>;
+  /** Before a person names it to lead: see effects/save-on-request.ts. */
+  saveWal(request: { term: number }): Promise<SavedOnRequest>;
   /** Keeps among its events what a person has decided. */
   noteDecision(decision: Decided): Promise<void>;
   /** Promises the leader, which cannot renew its lease, not to succeed it by time. */
@@ -57,6 +60,7 @@ const confirmBody = v.object({
   members: v.array(v.string()),
 });
 
+const saveWalBody = v.object({ term: v.number() });
 const noteDecisionBody = v.object({
   message: v.pipe(v.string(), v.maxLength(2_000)),
   details: v.record(v.string(), v.unknown()),
@@ -70,8 +74,8 @@ interface Answer {
   readonly endsWithAgent?: boolean;
 }
 
-/** Whoever asks for one of these has the cluster's token. */
-type Control = (body: unknown) => Promise<void>;
+/** Whoever asks for one of these has the cluster's token. What it resolves to is the answer. */
+type Control = (body: unknown) => Promise<unknown>;
 
 /** Listens until it is closed. @throws UnderstudyError PORT_TAKEN. */
 export async function serveApi(options: {
@@ -146,8 +150,7 @@ function answererOf(
     const control = method === "POST" ? controls.get(path) : undefined;
     if (control === undefined)
       return answerOfError(new UnderstudyError("USAGE", `an agent has no ${method} ${path}`), 404);
-    await control(await readBody(request));
-    return { status: 200, document: {} };
+    return { status: 200, document: (await control(await readBody(request))) ?? {} };
   };
 }
 
@@ -170,6 +173,7 @@ function controlsOf(requests: AgentRequests): ReadonlyMap<string, Control> {
   return new Map<string, Control>([
     ["/switchover", (body) => requests.switchover(parseBody(switchoverBody, body))],
     ["/await-replay", (body) => requests.awaitReplay(parseBody(awaitReplayBody, body))],
+    ["/save-wal", (body) => requests.saveWal(parseBody(saveWalBody, body))],
     ["/note-decision", (body) => requests.noteDecision(parseBody(noteDecisionBody, body))],
     ["/confirm", (body) => requests.confirm(parseBody(confirmBody, body))],
     ["/restart", () => requests.restart()],

@@ -12,6 +12,7 @@ import { requireConfirmed, type Claim } from "./confirmation.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
 import { keepData, setCopyAside } from "./effects/data-aside.ts";
 import { compareWith, historyOf } from "./effects/rejoin.ts";
+import { saveOnRequest, type SavedOnRequest } from "./effects/save-on-request.ts";
 import { stopServer } from "./effects/start.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { StatusReader } from "./status.ts";
@@ -145,6 +146,15 @@ export class RequestDesk implements AgentRequests {
         );
       await delay(REPLAY_POLL_MS);
     }
+  }
+
+  async saveWal({ term }: { term: number }): Promise<SavedOnRequest> {
+    const saved = Promise.withResolvers<SavedOnRequest>();
+    await this.#agent.request("save-wal", async (context) => {
+      const { ground } = this.#agent;
+      saved.resolve(await saveOnRequest(context, { term, ground }));
+    });
+    return saved.promise;
   }
 
   async noteDecision({ message, details }: Decided): Promise<void> {

@@ -62,9 +62,20 @@ export async function chooseCandidate(
       hint: `Unfence it first: understudy unfence ${wanted}`,
     });
   if (chosen === undefined)
-    throw new UnderstudyError("FAILOVER_REFUSED", `${wanted} is not a standby that is up`);
+    throw new UnderstudyError(
+      "FAILOVER_REFUSED",
+      `${wanted} is not a standby that is up: ${whyNoCandidate(answers.get(wanted))}`,
+    );
   refuseWorse(chosen, best);
   return { chosen, candidates };
+}
+
+function whyNoCandidate(answer: MemberAnswer | undefined): string {
+  if (answer === undefined) return "it was not asked";
+  if ("unreachable" in answer) return answer.unreachable;
+  if (answer.role === "standby" && answer.flushLsn === null && answer.replayLsn === null)
+    return "its PostgreSQL does not tell how far it is";
+  return `it is ${answer.state}${answer.reason === null ? "" : ` (${answer.reason})`}`;
 }
 
 /** How far each member was when a person decided, and why it was not the one. */

@@ -106,7 +106,7 @@ export function recordMember(record: ClusterRecord, name: string): RecordMember 
   );
 }
 
-/** Asks an agent to do something and waits until it says that it is done. */
+/** Asks an agent to do something and waits until it says that it is done. @returns its answer. */
 export async function askAgent(
   cluster: LocalCluster,
   request: {
@@ -115,9 +115,9 @@ export async function askAgent(
     body?: Readonly<Record<string, unknown>>;
     operation: Pick<Operation, "signal" | "timeoutMs">;
   },
-): Promise<void> {
+): Promise<unknown> {
   const { member, path, body, operation } = request;
-  await postToAgent(member, {
+  return await postToAgent(member, {
     path,
     body: body ?? {},
     token: cluster.secrets.apiToken,

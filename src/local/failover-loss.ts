@@ -8,6 +8,7 @@ import { lastKnownPosition, type ClusterRecord } from "../core/record.ts";
 import type { Candidate } from "./candidates.ts";
 import type { LocalCluster } from "./cluster.ts";
 import { keepsPromise } from "./kept-promise.ts";
+import type { SavedFromDisk } from "./save-from-disk.ts";
 
 export interface Loss {
   /** Null when nothing tells. */
@@ -26,11 +27,22 @@ export interface Loss {
    * acknowledged by it. Commits that asked for less are not meant.
    */
   readonly keepsPromise: boolean;
+  /** Of the old primary's WAL, brought over from its disk. */
+  readonly savedBytes: number;
+  /** Why not everything was. */
+  readonly trouble: string | null;
 }
 
 type Written = Omit<Loss, "keepsPromise">;
 
-const NOTHING: Written = { lossBytes: 0, lossTransactions: 0, isExact: true, doubt: null };
+const NOTHING: Written = {
+  lossBytes: 0,
+  lossTransactions: 0,
+  isExact: true,
+  doubt: null,
+  savedBytes: 0,
+  trouble: null,
+};
 
 export async function estimateLoss(
   cluster: LocalCluster,
@@ -84,11 +96,30 @@ async function lossFromRenewals(of: {
   const lossBytes = lagOf(to, { last: lastKnownPosition(record), forks: record.forks, others });
   if (lossBytes === null) return unknownLoss(doubt);
   const lossTransactions = await estimateTransactions(dataDir, lossBytes);
-  return { lossBytes, lossTransactions, isExact: false, doubt };
+  return { ...NOTHING, lossBytes, lossTransactions, isExact: false, doubt };
 }
 
 function unknownLoss(doubt: string): Written {
-  return { lossBytes: null, lossTransactions: null, isExact: false, doubt };
+  return { ...NOTHING, lossBytes: null, lossTransactions: null, isExact: false, doubt };
+}
+
+/**
+ * What is lost unless it is saved can be: the disk is readable, and what is on it goes on from what
+ * the candidate has.
+ */
+export function canBeSaved({ lossBytes, isExact }: Loss): boolean {
+  return isExact && lossBytes !== null && lossBytes > 0;
+}
+
+/**
+ * After the candidate has saved what it could get; where it cannot tell what is left, the disks
+ * were read.
+ */
+export function lossAfter(saved: SavedFromDisk, onDisk: Loss): Loss {
+  const { savedBytes, lostBytes: lossBytes, lostTransactions: lossTransactions, trouble } = saved;
+  if (lossBytes === null) return { ...onDisk, savedBytes, trouble };
+  const { keepsPromise: isKept } = onDisk;
+  return { ...NOTHING, lossBytes, lossTransactions, savedBytes, trouble, keepsPromise: isKept };
 }
 
 /** What is not known to be nothing is a loss; what was never acknowledged is none. */
@@ -106,14 +137,29 @@ export function describeLoss(loss: Loss, of: { from: string | null }): string {
 }
 
 function describeWritten(loss: Loss, of: { from: string | null }): string {
-  const { lossBytes, lossTransactions, isExact, doubt } = loss;
-  if (lossBytes === null) return `what is lost cannot be told: ${doubt ?? "nothing tells"}`;
+  const { lossBytes, lossTransactions, isExact, doubt, savedBytes, trouble } = loss;
+  const old = of.from ?? "the old primary";
+  if (lossBytes === null)
+    return `what is lost cannot be told: ${doubt ?? "nothing tells"}${because(trouble)}`;
   const transactions = describeTransactions(lossTransactions, isExact);
   if (!isExact)
     return `at least ${lossBytes} bytes are lost, ${transactions}: ${doubt ?? "nothing tells more"}`;
-  return lossBytes === 0
-    ? `nothing is lost: it has all WAL of ${of.from ?? "the old primary"}`
-    : `${lossBytes} bytes of the old primary's WAL are lost, ${transactions}`;
+  if (lossBytes > 0)
+    return `${lossBytes} bytes of the old primary's WAL are lost, ${transactions}${because(trouble)}`;
+  return savedBytes > 0
+    ? `nothing is lost: ${savedBytes} bytes of WAL were saved from the disk of ${old}`
+    : `nothing is lost: it has all WAL of ${old}`;
+}
+
+/** Part of a sentence, before it is done. */
+export function describeSaving(loss: Loss, of: { from: string | null }): string {
+  const { lossBytes, lossTransactions, isExact } = loss;
+  const transactions = describeTransactions(lossTransactions, isExact);
+  return `${lossBytes ?? 0} bytes of WAL that it lacks, ${transactions}, are saved from the disk of ${of.from ?? "the old primary"} first`;
+}
+
+function because(trouble: string | null): string {
+  return trouble === null ? "" : ` (${trouble})`;
 }
 
 function describeTransactions(count: number | null, isExact: boolean): string {

@@ -1,5 +1,6 @@
 // A failover by hand, when the primary is gone: the operating system proves that it is, the standby
-// with the most WAL is named, and what may be lost is said in bytes before anything changes.
+// with the most WAL saves what the old primary's disk still has and is named, and what is lost all
+// the same is said in bytes before anything changes for good.
 import { memberPaths } from "../agent/member-paths.ts";
 import { agentRuns } from "../agent/witness.ts";
 import type { MemberAnswer } from "../core/cluster-status.ts";
@@ -18,9 +19,18 @@ import {
   type Outcome,
   type Plan,
 } from "./cluster.ts";
-import { describeLoss, estimateLoss, losesSomething, type Loss } from "./failover-loss.ts";
+import {
+  canBeSaved,
+  describeLoss,
+  describeSaving,
+  estimateLoss,
+  losesSomething,
+  lossAfter,
+  type Loss,
+} from "./failover-loss.ts";
 import { askMembers } from "./read-status.ts";
 import { revoke } from "./revocation.ts";
+import { saveFromDisk } from "./save-from-disk.ts";
 import { refuseSharedTablespaces } from "./shared-tablespaces.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -44,24 +54,34 @@ interface Decision extends Loss {
 /** @throws UnderstudyError FAILOVER_REFUSED with the reason, MEMBER_NOT_FOUND. */
 export async function planFailover(cluster: LocalCluster, request: FailoverRequest): Promise<Plan> {
   const decision = await decideFailover(cluster, request);
-  requireAcceptance(decision, request);
+  const isSaved = canBeSaved(decision);
+  if (!isSaved) requireAcceptance(decision, request);
   const { from, to, record } = decision;
+  const what = isSaved ? describeSaving(decision, { from }) : describeLoss(decision, { from });
   return {
-    summary: `${to.name} becomes the primary in place of ${from ?? "nobody"}; ${describeLoss(decision, { from })}`,
+    summary: `${to.name} becomes the primary in place of ${from ?? "nobody"}; ${what}`,
     steps: [
-      ...(losesSomething(decision) ? ["accept the loss: it takes --accept-loss"] : []),
+      ...(isSaved || !losesSomething(decision) ? [] : ["accept the loss: it takes --accept-loss"]),
       ...(from === null
         ? []
         : [`take the lease from ${from}, which can take no writes from then on`]),
+      ...(isSaved ? [`save what ${to.name} lacks from the disk of ${from ?? "the old one"}`] : []),
       `give the lease of term ${record.term + 1} to ${to.name}, which is promoted`,
       "the other members follow it; the old primary is compared with it before it may rejoin",
     ],
-    facts: { from, to: to.name, ...lossFacts(decision) },
+    facts: { from, to: to.name, ...plannedFacts(decision) },
   };
 }
 
-function lossFacts({ lossBytes, lossTransactions, isExact, keepsPromise }: Loss) {
-  return { lossBytes, lossTransactions, lossIsExact: isExact, keepsPromise };
+function lossFacts({ lossBytes, lossTransactions, isExact, keepsPromise, savedBytes }: Loss) {
+  return { lossBytes, lossTransactions, lossIsExact: isExact, keepsPromise, savedBytes };
+}
+
+/** With what is to be saved counted as saved. */
+function plannedFacts(planned: Loss) {
+  if (!canBeSaved(planned)) return lossFacts(planned);
+  const savedBytes = planned.lossBytes ?? 0;
+  return lossFacts({ ...planned, lossBytes: 0, lossTransactions: 0, savedBytes });
 }
 
 /** @throws UnderstudyError FAILOVER_REFUSED (nothing changed), OPERATION_IN_PROGRESS, TIMED_OUT. */
@@ -72,15 +92,13 @@ export async function failover(
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const decision = await decideFailover(cluster, request);
-  requireAcceptance(decision, request);
+  if (!canBeSaved(decision)) requireAcceptance(decision, request);
   const { record, from, to } = decision;
   const revocation = await revoke(cluster, { record, to: to.name, operation });
   let loss: Loss = decision;
   try {
-    // It may have come back and taken writes between the look at it and the revocation.
-    const now = await readRecord(cluster);
-    const answers = await askMembers(cluster, { record: now, signal: operation.signal });
-    loss = await estimateLoss(cluster, { ...decision, record: now, answers });
+    loss = await saveOrTell(cluster, { decision, operation });
+    requireAcceptance({ ...decision, ...loss, isUndone: true }, request);
     refuseGreaterLoss(decision, loss);
     await revocation.appoint(to.name);
   } catch (thrown) {
@@ -102,6 +120,31 @@ export async function failover(
     operation,
   });
   return outcome;
+}
+
+/** Nothing of the old primary's WAL grows any more: what is left after this is what is lost. */
+async function saveOrTell(
+  cluster: LocalCluster,
+  of: { decision: Decision; operation: Operation },
+): Promise<Loss> {
+  const { decision, operation } = of;
+  const { from, to } = decision;
+  const hasLed = from !== null && from !== to.name;
+  if (hasLed) operation.onStep(`${to.name} saves what it lacks from the disk of ${from}`);
+  const saved = hasLed
+    ? await saveFromDisk(cluster, { record: decision.record, to: to.name, operation })
+    : null;
+  if (saved?.lostBytes === 0) return lossAfter(saved, { ...decision, ...keptBy(decision) });
+  // It may have come back and taken writes between the look at it and the revocation.
+  const record = await readRecord(cluster);
+  const answers = await askMembers(cluster, { record, signal: operation.signal });
+  const told = await estimateLoss(cluster, { ...decision, record, answers });
+  return saved === null ? told : lossAfter(saved, told);
+}
+
+/** Whoever led has all that was acknowledged. */
+function keptBy({ record }: Decision): Pick<Loss, "keepsPromise"> {
+  return { keepsPromise: record.sync.guarantee !== null };
 }
 
 async function decideFailover(cluster: LocalCluster, request: FailoverRequest): Promise<Decision> {
@@ -127,7 +170,7 @@ async function noteDecision(
 ): Promise<void> {
   const { record, from, to, candidates, answers } = decision;
   const body = {
-    message: `A person names ${to.name} as the primary in place of ${from ?? "nobody"}: ${describeLoss(decision, { from })}.`,
+    message: `A person names ${to.name} as the primary in place of ${from ?? "nobody"}; ${describeLoss(decision, { from })}.`,
     details: {
       term: record.term + 1,
       decidedBy: "a person",
@@ -207,18 +250,21 @@ function hasFailed(answer: MemberAnswer | undefined): boolean {
 }
 
 /** @throws UnderstudyError FAILOVER_REFUSED unless a person has accepted what is lost. */
-function requireAcceptance(decision: Decision, request: FailoverRequest): void {
-  const { record, from, to } = decision;
+function requireAcceptance(
+  decision: Decision & { readonly isUndone?: boolean },
+  request: FailoverRequest,
+): void {
+  const { from, to, record } = decision;
   if (request.acceptLoss !== false || !losesSomething(decision)) return;
-  const accept = `to accept that: understudy failover --to ${to.name} --accept-loss`;
+  const led = record.leader?.member ?? record.heir;
+  const now =
+    decision.isUndone !== true || led === null
+      ? "nothing was changed"
+      : `${led} is named to lead again`;
   throw new UnderstudyError(
     "FAILOVER_REFUSED",
-    `${to.name} would become the primary in place of ${from ?? "nobody"}, and ${describeLoss(decision, { from })}; nothing was changed`,
-    {
-      hint: record.paused
-        ? `A standby that takes over by itself saves what the old primary's disk has: understudy resume; ${accept}`
-        : `${accept.charAt(0).toUpperCase()}${accept.slice(1)}`,
-    },
+    `${to.name} would become the primary in place of ${from ?? "nobody"}, and ${describeLoss(decision, { from })}; ${now}`,
+    { hint: `To accept that: understudy failover --to ${to.name} --accept-loss` },
   );
 }
 

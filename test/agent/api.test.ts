@@ -31,6 +31,10 @@ const requests: AgentRequests = {
   reload: () => Promise.reject(new Error("it broke")),
   reclone: async () => {},
   awaitReplay: async (wish) => void asked.push(wish),
+  saveWal: async (wish) => {
+    asked.push(wish);
+    return { savedBytes: 5, lostBytes: 0, lostTransactions: 0, trouble: null };
+  },
   noteDecision: async (decided) => void asked.push(decided),
   confirm: async (wish) => void asked.push(wish),
   shutDown: async () => {},

@@ -5,6 +5,7 @@ import { copyFile, readFile, readdir, rename, rm, truncate, writeFile } from "no
 import { after, before, describe, it } from "node:test";
 import { clusterPaths } from "../../src/agent/member-paths.ts";
 import { AppWriter } from "../support/app-writer.ts";
+import { blockSpool } from "../support/blocked-spool.ts";
 import { TestCluster, describe as describeResult } from "../support/local-cluster.ts";
 import { assertAllRows, hasNoLag, writeUrl } from "./cluster-facts.ts";
 import { cutOff } from "./crash-failover.ts";
@@ -73,8 +74,10 @@ describe("up --adopt-record", () => {
     await cluster.killMember(primary);
     await writer.stop();
     await release();
+    const unblock = await blockSpool(cluster, { standby, dead: primary });
     const { lossBytes } = JSON.parse(await cluster.ok(["failover", "--accept-loss", "--yes"]));
     assert.ok(lossBytes > 500 * 50, `${lossBytes} bytes are lost`);
+    await unblock();
     await cluster.until("it leads", (status) => status.primary === standby);
     await cluster.ok(["resume"]);
     const later = await AppWriter.start(await writeUrl(cluster));

@@ -112,7 +112,9 @@ export async function stand(context: EffectContext): Promise<void> {
   // Before anything is taken: while it replays for long, another may come back that can lead.
   if (isDelayed(record.members[member.name])) await endDelay(context);
   const old = formerLeaders(record).filter((name) => name !== member.name);
-  const saved = await saveFromDisks(context, { old, ballots });
+  // With a guarantee it is counted who must have what (doubtAfter).
+  const fromStandbys = record.sync.guarantee === null;
+  const saved = await saveFromDisks(context, { old, ballots, fromStandbys });
   const doubt = await doubtAfter({ context, saved, ballots });
   const expected = await expectedLoss({ context, own, ballots, saved });
   const obstacle = doubt ?? (await whyNotTake({ context, old, saved }));
@@ -155,16 +157,15 @@ function lagLimitOf({ member, record }: EffectContext): number | null {
  * From the disks of those that led, and where these do not give all that was acknowledged, from
  * those of standbys that are gone and had come further. Null where nobody has led.
  */
-async function saveFromDisks(
-  { member, record, signal }: EffectContext,
-  of: { old: readonly string[]; ballots: readonly Ballot[] },
+export async function saveFromDisks(
+  { member, record, signal }: Omit<EffectContext, "decision">,
+  of: { old: readonly string[]; ballots: readonly Ballot[]; fromStandbys: boolean },
 ): Promise<SavedWal | null> {
-  const { old, ballots } = of;
+  const { old, ballots, fromStandbys } = of;
   const { term } = record;
   if (old.length === 0) return null;
   const saved = await saveAll(member, { from: old, term, signal });
-  // With a guarantee it is counted who must have what (doubtAfter).
-  if (saved.lostBytes === 0 || record.sync.guarantee !== null) return saved;
+  if (saved.lostBytes === 0 || !fromStandbys) return saved;
   const from = await furtherStandbys({ member, record }, { old, ballots });
   if (from.length === 0) return saved;
   const more = await saveAll(member, { from, term, signal });
@@ -314,7 +315,7 @@ async function ownReach(member: Member): Promise<WalReach & { readonly kind: "up
   return { kind: "down", lsn: end?.endLsn ?? null, timeline: end?.timeline ?? null };
 }
 
-function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {
+export function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {
   const others = Object.entries(record.members).filter(([name]) => name !== member.name);
   return Promise.all(others.map(([name, address]) => ballotOf(member, { record, name, address })));
 }

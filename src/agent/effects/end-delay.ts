@@ -13,7 +13,7 @@ import { startAsStandby, stopServer } from "./start.ts";
  * Repeatable: the delay is set again as soon as this member follows somebody.
  * @throws UnderstudyError TIMED_OUT when the replay stands.
  */
-export async function endDelay(context: EffectContext): Promise<void> {
+export async function endDelay(context: Omit<EffectContext, "decision">): Promise<void> {
   const { member, record, signal } = context;
   if (await holdsBack(member)) {
     member.event({

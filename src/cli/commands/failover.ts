@@ -25,10 +25,11 @@ export function register(program: Command, context: CliContext): void {
     .command("failover")
     .summary("the primary is gone: promote a standby by hand")
     .description(
-      "Promotes the standby that has most. Commits that reached no standby are lost: how many bytes\n" +
-        "and transactions that is, is printed first. Where it is more than nothing, or not known, it\n" +
-        "takes --accept-loss, but not where synchronous replication proves that all acknowledged\n" +
-        "commits are kept. The cluster's name must be typed. Refused while the primary lives.",
+      "Promotes the standby that has most, once it has saved what the old primary's disk still has.\n" +
+        "Commits that can be had nowhere are lost: how many bytes and transactions that is, is told.\n" +
+        "Where it is more than nothing, or not known, nothing is done without --accept-loss, but where\n" +
+        "synchronous replication proves that all acknowledged commits are kept. The cluster's name must\n" +
+        "be typed. Refused while the primary lives.",
     )
     .option("--to <member>", "the new primary (the standby that has most)")
     .option("--accept-loss", "go on although commits are lost, or that cannot be told")
