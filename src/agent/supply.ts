@@ -16,6 +16,8 @@ export class Supply {
   #unusable: { readonly name: string; readonly sinceMs: number } | null = null;
   /** A member that still has WAL which the one that this should stream from has not. */
   diversion: string | null = null;
+  /** A standby that could not be copied: the primary is, the next time. */
+  uncopied: string | null = null;
   /** When the disk was last read for the end of its WAL, which may take long. */
   lookedMs = -Infinity;
 

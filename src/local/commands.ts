@@ -2,10 +2,10 @@
 // Each part is loaded when it is first asked for: `status` does not pay for what only `up` needs.
 import { SUPERUSER } from "../agent/member.ts";
 import type { AgentProgram } from "./agents.ts";
-import type { UpStep } from "./await-streaming.ts";
 import type { DrillRequest, DrillResult } from "./drill/drill.ts";
 import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";
 import { listClusters, resolveClusterPlace, type Environment } from "./place.ts";
+import type { AdditionRequest } from "./standby.ts";
 import type { UpOptions, UpSurroundings } from "./up.ts";
 
 export function localCommands(around: {
@@ -30,11 +30,7 @@ export function localCommands(around: {
     downCluster: onceAsked(async () => (await import("./down.ts")).downCluster),
     describeDeletion: onceAsked(async () => (await import("./delete.ts")).describeDeletion),
     deleteCluster: onceAsked(async () => (await import("./delete.ts")).deleteCluster),
-    addStandby: async (
-      cluster: LocalCluster,
-      request: { name: string | null; onStep: (step: UpStep) => void },
-      operation: Operation,
-    ) => {
+    addStandby: async (cluster: LocalCluster, request: AdditionRequest, operation: Operation) => {
       const { addStandby } = await import("./standby.ts");
       return addStandby(cluster, { ...request, program: around.program }, operation);
     },

@@ -1,10 +1,14 @@
 // Adding a standby to a running cluster.
 import { mkdir } from "node:fs/promises";
 import { memberPaths } from "../agent/member-paths.ts";
+import { configuredUpstream } from "../core/cascade.ts";
+import { namesInOrder } from "../core/cluster-status.ts";
+import { assignKeys, type Assignment } from "../core/config/key.ts";
+import { PRIMARY, memberScope } from "../core/config/member-keys.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { checkMemberName, memberNameAt } from "../core/name.ts";
 import { addMember } from "../core/record-changes.ts";
-import type { ClusterRecord } from "../core/record.ts";
+import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import { MAX_STANDBYS } from "../core/spec.ts";
 import { startAgent, type AgentProgram } from "./agents.ts";
 import { awaitStreaming, type UpStep } from "./await-streaming.ts";
@@ -12,6 +16,7 @@ import {
   changeClusterRecord,
   lockCluster,
   readRecord,
+  recordMember,
   type LocalCluster,
   type Operation,
   type Outcome,
@@ -23,16 +28,28 @@ import { readClusterStatus, requireRunning } from "./read-status.ts";
 import { isRemovalLeft } from "./remove-standby.ts";
 import { entriesOf } from "./entries-of.ts";
 
-/** @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY, and what waiting may throw. */
+export interface AdditionRequest {
+  /** Null: the next free one. */
+  readonly name: string | null;
+  /** Settings of the new member, see core/config/member-keys.ts: from whom, with which delay. */
+  readonly assignments: readonly Assignment[];
+  readonly onStep: (step: UpStep) => void;
+}
+
+/**
+ * @throws UnderstudyError MEMBER_EXISTS, NAME_INVALID, NO_PRIMARY; MEMBER_NOT_FOUND or REFUSED
+ * where it cannot be set up so; and what waiting may throw.
+ */
 export async function addStandby(
   cluster: LocalCluster,
-  request: { name: string | null; program: AgentProgram; onStep: (step: UpStep) => void },
+  request: AdditionRequest & { program: AgentProgram },
   operation: Operation,
 ): Promise<Outcome> {
   using _lock = lockCluster(cluster);
   const record = await readRecord(cluster);
   const name = checkMemberName(request.name ?? nextName(record));
-  await refuseAddition(cluster, { record, name });
+  const { assignments } = request;
+  await refuseAddition(cluster, { record, name, assignments });
   await requireSameLibraries(cluster, name);
   const taken = new Set(Object.values(record.members).flatMap((each) => [each.port, each.apiPort]));
   const [ports] = (
@@ -50,9 +67,10 @@ export async function addStandby(
   const owner = await findOwner(cluster.file.osUser);
   await giveTo(owner, [root]);
   const member = { host: "127.0.0.1", ...ports, tags: {} };
-  if (
-    (await changeClusterRecord(cluster, (current) => addMember(current, { name, member }))) === null
-  )
+  const added = await changeClusterRecord(cluster, (current) =>
+    withMember(current, { name, member, assignments }),
+  );
+  if (added === null)
     throw new UnderstudyError("MEMBER_EXISTS", `the cluster has a member ${name} already`);
   const agent = await startAgent({
     root: cluster.paths.root,
@@ -60,7 +78,8 @@ export async function addStandby(
     owner,
     program: request.program,
   });
-  operation.onStep(`${name} was added on port ${ports.port} and copies the primary`);
+  const source = configuredUpstream(added, name) ?? "the primary";
+  operation.onStep(`${name} was added on port ${ports.port} and copies ${source}`);
   if (operation.wait)
     await awaitStreaming(cluster, {
       only: name,
@@ -70,14 +89,40 @@ export async function addStandby(
       onStep: request.onStep,
     });
   return {
-    summary: operation.wait ? `${name} streams from the primary` : `${name} is being made`,
-    facts: { member: name, port: ports.port },
+    summary: operation.wait ? `${name} streams from ${source}` : `${name} is being made`,
+    facts: { member: name, port: ports.port, from: added.members[name]?.tags.from ?? null },
   };
+}
+
+/** Null when there is such a member already. @throws UnderstudyError REFUSED. */
+function withMember(
+  record: ClusterRecord,
+  of: { name: string; member: RecordMember; assignments: readonly Assignment[] },
+): ClusterRecord | null {
+  const { name, member, assignments } = of;
+  const added = addMember(record, { name, member });
+  if (added === null || assignments.length === 0) return added;
+  const scope = memberScope(name, member);
+  return assignKeys(added, { scope, assignments }) ?? added;
+}
+
+/** Said in its own words, before anything is made. */
+function refuseUpstream(
+  record: ClusterRecord,
+  of: { name: string; assignments: readonly Assignment[] },
+): void {
+  const { name, assignments } = of;
+  const from = assignments.find(({ key }) => key === "from")?.text ?? null;
+  if (from === name)
+    throw new UnderstudyError("REFUSED", `${name} cannot stream from itself; nothing was changed`, {
+      hint: `Name another member: ${namesInOrder(Object.keys(record.members)).join(", ")}.`,
+    });
+  if (from !== null && from !== PRIMARY) recordMember(record, from);
 }
 
 async function refuseAddition(
   cluster: LocalCluster,
-  of: { record: ClusterRecord; name: string },
+  of: { record: ClusterRecord; name: string; assignments: readonly Assignment[] },
 ): Promise<void> {
   const { record, name } = of;
   if (name in record.members)
@@ -85,6 +130,7 @@ async function refuseAddition(
       "MEMBER_EXISTS",
       `the cluster ${record.cluster} has a member ${name} already`,
     );
+  refuseUpstream(record, of);
   if (Object.keys(record.members).length > MAX_STANDBYS)
     throw new UnderstudyError(
       "REFUSED",

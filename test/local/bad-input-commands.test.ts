@@ -66,6 +66,37 @@ describe("of a cluster", () => {
       });
     await refuses("standby add ../x", { code: "NAME_INVALID", says: /cannot be a member name/ });
     await refuses("standby add t-2", { code: "MEMBER_EXISTS", says: /has a member t-2 already/ });
+    await refuses("standby add t-2 --from t-9", {
+      code: "MEMBER_EXISTS",
+      says: /has a member t-2 already/,
+    });
+    await refuses("standby add t-4 --from t-9", {
+      code: "MEMBER_NOT_FOUND",
+      says: /the cluster t has no member "t-9"/,
+      hint: /t-1, t-2, t-3/,
+    });
+  });
+
+  it("a standby is not added that could not stream as it is told to", async () => {
+    await refuses("standby add t-4 --from t-4", {
+      code: "REFUSED",
+      says: /^t-4 cannot stream from itself; nothing was changed$/,
+      hint: /t-1, t-2, t-3/,
+    });
+    await refuses("standby add --from t-4", { code: "REFUSED", says: /cannot stream from itself/ });
+    await refuses("standby add t-4 --from ../x", {
+      code: "NAME_INVALID",
+      says: /cannot be a member name/,
+    });
+    for (const delay of ["soon", "-1h", "30d", "1"])
+      await refuses(`standby add t-4 --delay ${delay}`, {
+        code: "USAGE",
+        says: /delay takes a duration such as 1h, or none, not "/,
+      });
+    await refuses("member set t-2 from=t-2", {
+      code: "REFUSED",
+      says: /members cannot stream in a circle: t-2 from t-2; nothing was changed/,
+    });
   });
 
   it("the primary is kept from what would destroy it", async () => {

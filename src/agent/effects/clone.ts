@@ -1,4 +1,5 @@
-// Copies the primary, because this member has no data or only half a copy.
+// Copies the primary, or the standby that this member is to stream from, because it has no data or
+// only half a copy.
 import { rm } from "node:fs/promises";
 import { codeOf } from "../../core/errors.ts";
 import { slotNameOf } from "../../core/name.ts";
@@ -7,10 +8,11 @@ import { cloneDataDirectory } from "../../postgres/base-backup/clone.ts";
 import { firstStartArguments } from "../../postgres/base-backup/first-start.ts";
 import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
-import { REPLICATION_ROLE, writableLeader, type Member } from "../member.ts";
+import { REPLICATION_ROLE, writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { keepData, removeCopiesAside } from "./data-aside.ts";
 import { prepareSettings, startAsStandby } from "./start.ts";
+import { chooseSource, type Source } from "./supply.ts";
 
 export async function clone(context: EffectContext): Promise<void> {
   const { member, record, decision, signal } = context;
@@ -20,11 +22,12 @@ export async function clone(context: EffectContext): Promise<void> {
   // What this member had confirmed is not certain to be on it from now on.
   await member.keeper.change((current) => beginCopy(current, member.name));
   if (await isHalfMade(member)) await clearHalfMade(member, signal);
-  const settings = prepareSettings(context, { upstream: leader.address, asPrimary: false });
+  const source = await sourceOfCopy(context, leader);
+  const settings = prepareSettings(context, { upstream: source.address, asPrimary: false });
   const copied = await cloneDataDirectory({
     source: {
-      host: leader.address.host,
-      port: leader.address.port,
+      host: source.address.host,
+      port: source.address.port,
       user: REPLICATION_ROLE,
       password: member.secrets.replication,
     },
@@ -36,11 +39,14 @@ export async function clone(context: EffectContext): Promise<void> {
     expectedSystemId: record.systemId,
     onProgress: (progress) => member.progress(progress),
     signal,
+  }).catch((thrown: unknown) => {
+    if (source.name !== leader.name) member.supply.uncopied = source.name;
+    throw thrown;
   });
   member.event({
     event: "cloned",
     rule: decision.rule,
-    message: `${member.name} copied ${leader.name}: ${copied.files} files, ${copied.bytes} bytes in ${copied.seconds.toFixed(1)} s${copied.manifestVerified ? ", every checksum of the manifest verified" : ""}.`,
+    message: `${member.name} copied ${source.name}: ${copied.files} files, ${copied.bytes} bytes in ${copied.seconds.toFixed(1)} s${copied.manifestVerified ? ", every checksum of the manifest verified" : ""}.`,
     details: { ...copied },
   });
   const { timeline } = copied;
@@ -49,10 +55,22 @@ export async function clone(context: EffectContext): Promise<void> {
     forks: record.forks,
   });
   await settings;
-  await startAsStandby(context, leader.address, {
+  await startAsStandby(context, source.address, {
     arguments: await firstStartArguments(member.file().installation.major),
   });
   await removeCopiesAside(member);
+}
+
+/**
+ * The standby that it is to stream from, where that one streams itself: so the primary has no work
+ * by it. Where that did not come to its end the primary is copied.
+ */
+async function sourceOfCopy(context: EffectContext, leader: Leader): Promise<Source> {
+  const { supply } = context.member;
+  const source = await chooseSource(context, { leader, isStreaming: false });
+  const isToBeTried = source.name !== supply.uncopied;
+  supply.uncopied = null;
+  return isToBeTried ? source : leader;
 }
 
 /** What a copy left that was cut off has never been started, so nothing is lost with it. */

@@ -6,7 +6,8 @@ import { defineKey, type ConfigKey, type ConfigScope } from "./key.ts";
 import { syncObjection } from "./sync-keys.ts";
 import { parseBoolean, parseWhole, TRUE_OR_FALSE } from "./values.ts";
 
-const PRIMARY = "primary";
+/** As the value of `from`: nobody in particular. */
+export const PRIMARY = "primary";
 const NO_DELAY = "none";
 const PRIORITIES = { from: -1000, to: 1000 } as const;
 
