@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { Presence } from "./presence.ts";
 import type { Witness } from "./witness.ts";
+import { WriteGap } from "./write-gap.ts";
 
 /** Of five in a lease; the first may be late for no reason. */
 const SUSPICIOUS_FIFTHS = 3;
@@ -28,21 +29,10 @@ export interface LeaderWatchOptions {
   readonly wake: () => void;
 }
 
-interface Vacancy {
-  /** That had ended. */
-  readonly term: number;
-  readonly sinceMs: number;
-  /** For how long the one that led had given no sign of life by then. */
-  readonly silentMs: number;
-}
-
 export class LeaderWatch implements Disposable {
   readonly #options: LeaderWatchOptions;
   #timer: Disposable | null = null;
-  /** Since when nobody leads, as this agent has seen it, and in which term that was. */
-  #vacancy: Vacancy | null = null;
-  /** The one before the present lead. */
-  #lastVacancy: Vacancy | null = null;
+  readonly #gap = new WriteGap();
   /** Since when this member's own server takes no writes because it is to lead no more. */
   #ownEndMs: number | null = null;
 
@@ -69,7 +59,7 @@ export class LeaderWatch implements Disposable {
 
   /** How long nobody has led, in milliseconds; 0 while somebody does. */
   vacantForMs(): number {
-    return this.#vacancy === null ? 0 : this.#options.clock.nowMs() - this.#vacancy.sinceMs;
+    return this.#gap.vacantForMs(this.#options.clock.nowMs());
   }
 
   /** For how long the one that is watched has given no sign of life. */
@@ -91,18 +81,14 @@ export class LeaderWatch implements Disposable {
     return endMs === null ? null : Math.round(this.#options.clock.nowMs() - endMs);
   }
 
-  /**
-   * For how long nobody could write before now, where the lead of that term begins; null where this
-   * agent has not seen it. Up to the moment at which the lease was freed it is the word of whoever
-   * freed it, else the silence of the one that led.
-   */
+  /** See WriteGap.beforeMs. */
   withoutPrimaryForMs(record: Pick<ClusterRecord, "term" | "ended">): number | null {
-    const vacancy = this.#vacancy ?? this.#lastVacancy;
-    if (vacancy?.term !== record.term - 1) return null;
-    return (
-      (record.ended?.downMs ?? vacancy.silentMs) +
-      Math.round(this.#options.clock.nowMs() - vacancy.sinceMs)
-    );
+    return this.#gap.beforeMs(record, this.#options.clock.nowMs());
+  }
+
+  /** Now that writes are accepted: see WriteGap.endMs. */
+  endWriteGap(record: Pick<ClusterRecord, "term" | "ended">): number | null {
+    return this.#gap.endMs(record, this.#options.clock.nowMs());
   }
 
   [Symbol.dispose](): void {
@@ -112,15 +98,8 @@ export class LeaderWatch implements Disposable {
 
   #noteVacancy(record: ClusterRecord | null): void {
     if (record === null) return;
-    if (record.leader !== null) {
-      this.#lastVacancy = this.#vacancy ?? this.#lastVacancy;
-      this.#vacancy = null;
-    } else if (this.#vacancy?.term !== record.term)
-      this.#vacancy = {
-        term: record.term,
-        sinceMs: this.#options.clock.nowMs(),
-        silentMs: this.silentForMs(record.ttlMs),
-      };
+    const silentMs = () => this.silentForMs(record.ttlMs);
+    this.#gap.note(record, { nowMs: this.#options.clock.nowMs(), silentMs });
   }
 
   #isSuspect(): boolean {

@@ -77,6 +77,24 @@ describe("the record of a change of hands", () => {
     await cluster.untilHealthy();
   });
 
+  it("tells when applications are let in for how long nobody could write, with synchronous replication", async () => {
+    await cluster.ok(["config", "set", "sync=on"]);
+    const { term, primary } = await cluster.until("commits wait for a standby", (now) => {
+      return now.state === "healthy" && now.sync.guarantee !== null;
+    });
+    assert.ok(primary !== null);
+    await cluster.kill(...cluster.serverPids(primary));
+    await cluster.until("another leads", (now) => now.term > term && now.state === "healthy");
+    const [promoted, opened] = [await last("promoted"), await last("opened")];
+    assert.equal(promoted.details["secondsWithoutPrimary"], null, promoted.message);
+    assert.match(promoted.message, /it takes applications when standbys have all that it has/);
+    assert.equal(opened.details["term"], promoted.details["term"]);
+    assertPause(opened);
+    await cluster.ok(["config", "set", "sync=off"]);
+    await cluster.until("no commit waits", ({ sync }) => sync.guarantee === null);
+    await cluster.untilHealthy();
+  });
+
   it("names only rules that can be explained", async () => {
     const rules = new Set(
       (await events()).flatMap(({ rule }) => (rule === undefined ? [] : [rule])),

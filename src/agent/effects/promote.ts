@@ -13,6 +13,7 @@ import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
 import type { Position } from "../probe.ts";
 import { reachOf } from "../reach.ts";
+import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
 import { announce, keepReplicationRole } from "./lead.ts";
 import { cutApplications, writeService } from "./service.ts";
@@ -52,8 +53,11 @@ export async function promote(context: EffectContext): Promise<void> {
   await reserveSlots(member, { record });
   await keepReplicationRole(member);
   await announce({ member, record, position });
-  const downMs = member.leaderWatch.withoutPrimaryForMs(record);
-  const pause = downMs === null ? "" : `; nobody could write for ${(downMs / 1000).toFixed(2)} s`;
+  // With synchronous replication nobody can write before standbys have all that it has: the event
+  // "opened" tells for how long.
+  const { isOpen } = member.sync;
+  const gap = describeWriteGap(isOpen ? member.leaderWatch.endWriteGap(record) : null);
+  const pause = isOpen ? gap.clause : "; it takes applications when standbys have all that it has";
   member.event({
     event: "promoted",
     rule: decision.rule,
@@ -62,7 +66,7 @@ export async function promote(context: EffectContext): Promise<void> {
       term: record.term,
       takenBy: record.history.at(-1)?.reason ?? null,
       ended: record.ended,
-      secondsWithoutPrimary: downMs === null ? null : downMs / 1000,
+      secondsWithoutPrimary: gap.secondsWithoutPrimary,
       timeline: position.timeline,
       lsn: position.writeLsn,
       milliseconds: Math.round(performance.now() - begun),

@@ -16,6 +16,7 @@ import { setGuarantee } from "../../core/record-changes.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { readStreams, type StandbyStream } from "../sync/standbys.ts";
+import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
 import {
   changeService,
@@ -208,9 +209,12 @@ async function take(step: Exclude<ServiceStep, { kind: "await" }>, of: Taking): 
       sync.isSettled = wasClosed;
       if (step.quorum.required === 0) sync.binds = false;
       sync.isOpen = true;
+      const gap = describeWriteGap(member.leaderWatch.endWriteGap(of.record));
+      const { secondsWithoutPrimary } = gap;
       member.event({
         event: "opened",
-        message: `${member.name} takes applications: ${describeReady(of)}.`,
+        message: `${member.name} takes applications: ${describeReady(of)}${gap.clause}.`,
+        details: { term: of.record.term, secondsWithoutPrimary },
       });
     }
   }
