@@ -9,6 +9,7 @@ export interface Entry {
   readonly at: string;
   /** Milliseconds of this boot (CLOCK_MONOTONIC, alike in all processes): for their order alone. */
   readonly order?: { readonly boot: string; readonly ms: number };
+  /** "person" where one has decided by a command. */
   readonly member: string;
   /** A constant name, such as "promoted". */
   readonly event: string;
@@ -19,6 +20,9 @@ export interface Entry {
   readonly rule?: string;
   readonly details?: Readonly<Record<string, unknown>>;
 }
+
+/** When and by whom it is written is the journal's to say. */
+export type NewEntry = Omit<Entry, "at" | "order" | "member">;
 
 const LIMIT_BYTES = 4 * 1024 * 1024;
 
@@ -32,15 +36,28 @@ export class Journal {
   }
 
   /** A journal that cannot be written (disk full) must not stop what it describes. */
-  write(entry: Omit<Entry, "at" | "order" | "member">): void {
-    const order = { boot: readBootId(), ms: Number(process.hrtime.bigint() / 1_000_000n) };
-    const line: Entry = { at: new Date().toISOString(), order, member: this.#member, ...entry };
+  write(entry: NewEntry): void {
+    const line = this.#complete(entry);
     try {
-      this.#rotate();
-      appendFileSync(this.#path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+      this.#append(line);
     } catch {
       process.stderr.write(`${JSON.stringify(line)}\n`);
     }
+  }
+
+  /** @throws whatever writing a file may throw. */
+  append(entry: NewEntry): void {
+    this.#append(this.#complete(entry));
+  }
+
+  #complete(entry: NewEntry): Entry {
+    const order = { boot: readBootId(), ms: Number(process.hrtime.bigint() / 1_000_000n) };
+    return { at: new Date().toISOString(), order, member: this.#member, ...entry };
+  }
+
+  #append(line: Entry): void {
+    this.#rotate();
+    appendFileSync(this.#path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
   }
 
   #rotate(): void {

@@ -12,6 +12,8 @@ export interface ClusterPaths {
   readonly secrets: string;
   /** Held by the one command that changes the cluster as a whole. */
   readonly operationLock: string;
+  /** What persons have decided by commands. */
+  readonly events: string;
   readonly members: string;
 }
 
@@ -54,6 +56,7 @@ export function clusterPaths(root: string): ClusterPaths {
     record: join(root, "record.db"),
     secrets: join(root, "secrets.json"),
     operationLock: join(root, "operation.lock"),
+    events: join(root, "events.jsonl"),
     members: join(root, "members"),
   };
 }

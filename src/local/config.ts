@@ -20,6 +20,7 @@ import {
   type Outcome,
   type Plan,
 } from "./cluster.ts";
+import { describeChanges, noteDecision, type Change } from "./decisions.ts";
 import { refuseLessDurable } from "./parameters.ts";
 
 export interface ConfigChange {
@@ -69,14 +70,14 @@ export async function planConfig(cluster: LocalCluster, change: ConfigChange): P
       after === null
         ? `${what} already`
         : `${change.member ?? cluster.place.name} is to have other settings`,
-    steps: changes.map(({ key, from, to }) => `${key}: ${from} becomes ${to}`),
+    steps: changes.map((each) => describeChanges([each])),
     facts: { member: change.member, changed: after !== null, changes },
   };
 }
 
 /** @throws UnderstudyError MEMBER_NOT_FOUND, USAGE or REFUSED: see assignKeys. */
 export async function setConfig(cluster: LocalCluster, change: ConfigChange): Promise<Outcome> {
-  let changes: readonly KeyChange[] = [];
+  let changes: readonly Change[] = [];
   const written = await changeClusterRecord(cluster, (record) => {
     const result = applied(record, change);
     refuseWithItsParameters(cluster, result.after);
@@ -84,8 +85,17 @@ export async function setConfig(cluster: LocalCluster, change: ConfigChange): Pr
     return result.after;
   });
   const what = describeChange(change);
+  const { member } = change;
+  const note =
+    written === null
+      ? ""
+      : await noteDecision(cluster, {
+          event: member === null ? "config-set" : "member-set",
+          what: `set up ${member ?? cluster.place.name} anew: ${describeChanges(changes)}`,
+          details: { member, changes },
+        });
   return {
-    summary: written === null ? `${what} already` : what,
+    summary: written === null ? `${what} already` : `${what}${note}`,
     facts: { member: change.member, changed: written !== null, changes },
   };
 }
@@ -96,16 +106,10 @@ function refuseWithItsParameters({ file }: LocalCluster, after: ClusterRecord | 
   refuseLessDurable(after.sync, file.specification.spec.postgres.parameters);
 }
 
-interface KeyChange {
-  readonly key: string;
-  readonly from: string;
-  readonly to: string;
-}
-
 function applied(
   record: ClusterRecord,
   { member, assignments }: ConfigChange,
-): { after: ClusterRecord | null; changes: readonly KeyChange[] } {
+): { after: ClusterRecord | null; changes: readonly Change[] } {
   if (member === null) return appliedIn(record, { scope: CLUSTER_SCOPE, assignments });
   const scope = memberScope(member, recordMember(record, member));
   return appliedIn(record, { scope, assignments });
@@ -114,7 +118,7 @@ function applied(
 function appliedIn<Part>(
   record: ClusterRecord,
   of: { scope: ConfigScope<Part>; assignments: readonly Assignment[] },
-): { after: ClusterRecord | null; changes: readonly KeyChange[] } {
+): { after: ClusterRecord | null; changes: readonly Change[] } {
   const { scope } = of;
   const after = assignKeys(record, of);
   const names = [...new Set(of.assignments.map(({ key }) => findKey(scope.keys, key).name))];

@@ -12,11 +12,14 @@ import { mergeJournals } from "./merge-journals.ts";
 const FOLLOW_MS = 250;
 const TAIL_BYTES = 256 * 1024;
 
-/** Of all members, in the order in which things happened. */
+/** Of all members and of persons, in the order in which things happened. */
 export async function readEvents(cluster: LocalCluster): Promise<Entry[]> {
   const names = await readdir(cluster.paths.members).catch(() => []);
   const journals = await Promise.all(
-    names.map((name) => readJournal(memberPaths(cluster.paths.root, name).events)),
+    [
+      cluster.paths.events,
+      ...names.map((name) => memberPaths(cluster.paths.root, name).events),
+    ].map((path) => readJournal(path)),
   );
   return mergeJournals(journals);
 }

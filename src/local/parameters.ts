@@ -26,6 +26,7 @@ import {
   type Outcome,
   type Plan,
 } from "./cluster.ts";
+import { describeChanges, noteDecision, type Change } from "./decisions.ts";
 import { askMembers } from "./read-status.ts";
 import { restartPending } from "./restart.ts";
 import { announceAndAwaitUptake } from "./uptake.ts";
@@ -176,10 +177,30 @@ export async function setParameters(
       )
     : [];
   const names = [...Object.keys(change.set), ...change.reset];
+  const changes = changesBetween(earlier, parameters);
+  const note =
+    changes.length === 0
+      ? ""
+      : await noteDecision(cluster, {
+          event: "parameters-set",
+          what: `set parameters of ${cluster.place.name}: ${describeChanges(changes)}`,
+          details: { changes, restarted },
+        });
   return {
-    summary: `${names.join(", ")} ${names.length === 1 ? "is" : "are"} in effect${restarted.length === 0 ? "" : ", every member that waited for it was restarted"}`,
+    summary: `${names.join(", ")} ${names.length === 1 ? "is" : "are"} in effect${restarted.length === 0 ? "" : ", every member that waited for it was restarted"}${note}`,
     facts: { set: change.set, reset: change.reset, restarted },
   };
+}
+
+/** What is not set is the server's default. */
+function changesBetween(
+  earlier: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): Change[] {
+  return [...new Set([...Object.keys(earlier), ...Object.keys(now)])].flatMap((key) => {
+    const [from = "the default", to = "the default"] = [earlier[key], now[key]];
+    return from === to ? [] : [{ key, from, to }];
+  });
 }
 
 /**
