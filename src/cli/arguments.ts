@@ -1,6 +1,7 @@
 // Reading values off the command line: each mistake is one clear sentence, before anything is
 // touched.
 import { UnderstudyError } from "../core/errors.ts";
+import { checkMemberName } from "../core/name.ts";
 import { MAX_STANDBYS, SUPPORTED_MAJORS, isMajor, type Major } from "../core/spec.ts";
 
 /**
@@ -33,6 +34,11 @@ export function parseLines(text: string): number {
 /** @throws UnderstudyError USAGE. */
 export function parseRounds(text: string): number {
   return wholeNumber(text, { what: "--rounds", from: 1, to: 1_000 });
+}
+
+/** Of a member that need not be named. @throws UnderstudyError NAME_INVALID. */
+export function parseMember(text: string | undefined): string | null {
+  return text === undefined ? null : checkMemberName(text);
 }
 
 /** "15", and "15.18" for people who paste a version. @throws UnderstudyError MAJOR_UNKNOWN. */

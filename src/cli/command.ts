@@ -3,7 +3,7 @@
 import { Option, type Command } from "commander";
 import { parseDuration } from "./arguments.ts";
 import type { Outcome, Plan } from "../local/cluster.ts";
-import { dot, mark, paint } from "./output/look.ts";
+import { dot, mark, paint, type Look } from "./output/look.ts";
 import { wrap } from "./output/text.ts";
 import { Session, type CliContext } from "./session.ts";
 
@@ -58,25 +58,49 @@ export function dryRunOption(): Option {
   return new Option("--dry-run", "print what would be done, and do nothing");
 }
 
+/** With --dry-run what would be done is told, else it is done. */
+export async function planOrDo(
+  session: Session,
+  { dryRun }: { readonly dryRun?: boolean },
+  of: { plan: () => Promise<Plan>; run: () => Promise<Outcome> },
+): Promise<void> {
+  if (dryRun === true) await answerPlan(session, await of.plan());
+  else await answerOutcome(session, await of.run());
+}
+
 export async function answerPlan(session: Session, plan: Plan): Promise<void> {
   await session.answer({
     document: { dryRun: true, summary: plan.summary, steps: plan.steps, ...plan.facts },
     table: (look) =>
       [
-        paint(look, "strong", wrap(plan.summary, { width: look.width, indent: "" })),
-        ...plan.steps.map((step, at) =>
-          wrap(`  ${at + 1}. ${step}`, { width: look.width, indent: "     " }),
-        ),
+        ...planLines(plan, look),
         paint(look, "dim", `  ${dot(look)} nothing was changed: this is a dry run`),
       ].join("\n"),
     names: () => plan.steps,
   });
 }
 
+/** Before somebody is asked whether it is to be done. */
+export function notePlan(session: Session, plan: Plan): void {
+  for (const line of planLines(plan, session.err)) session.note(line);
+}
+
+function planLines({ summary, steps }: Plan, look: Look): string[] {
+  const { width } = look;
+  return [
+    paint(look, "strong", wrap(summary, { width, indent: "" })),
+    ...steps.map((step, at) => wrap(`  ${at + 1}. ${step}`, { width, indent: "     " })),
+  ];
+}
+
 export async function answerOutcome(session: Session, outcome: Outcome): Promise<void> {
   await session.answer({
     document: { summary: outcome.summary, ...outcome.facts },
-    table: (look) => `${paint(look, "good", mark(look, "check"))} ${outcome.summary}`,
+    table: (look) =>
+      wrap(`${paint(look, "good", mark(look, "check"))} ${outcome.summary}`, {
+        width: look.width,
+        indent: "  ",
+      }),
     names: () => [],
   });
 }

@@ -44,15 +44,16 @@ const NOTHING: Written = {
   trouble: null,
 };
 
+interface Succession {
+  readonly record: ClusterRecord;
+  readonly from: string | null;
+  readonly to: Candidate;
+  readonly candidates: readonly Candidate[];
+}
+
 export async function estimateLoss(
   cluster: LocalCluster,
-  of: {
-    record: ClusterRecord;
-    from: string | null;
-    to: Candidate;
-    candidates: readonly Candidate[];
-    answers: ReadonlyMap<string, MemberAnswer>;
-  },
+  of: Succession & { answers: ReadonlyMap<string, MemberAnswer> },
 ): Promise<Loss> {
   const [written, isKept] = await Promise.all([
     estimateWritten(cluster, of),
@@ -62,15 +63,7 @@ export async function estimateLoss(
 }
 
 /** Of the old primary's WAL, acknowledged or not. */
-async function estimateWritten(
-  cluster: LocalCluster,
-  of: {
-    record: ClusterRecord;
-    from: string | null;
-    to: Candidate;
-    candidates: readonly Candidate[];
-  },
-): Promise<Written> {
+async function estimateWritten(cluster: LocalCluster, of: Succession): Promise<Written> {
   const { from, to } = of;
   if (from === null) return unknownLoss("nobody has led yet");
   if (from === to.name) return NOTHING;
@@ -84,12 +77,9 @@ async function estimateWritten(
 }
 
 /** What the old primary had last said of itself, where its disk tells nothing. */
-async function lossFromRenewals(of: {
-  record: ClusterRecord;
-  to: Candidate;
-  candidates: readonly Candidate[];
-  dataDir: string;
-}): Promise<Written> {
+async function lossFromRenewals(
+  of: Omit<Succession, "from"> & { dataDir: string },
+): Promise<Written> {
   const { record, to, candidates, dataDir } = of;
   const doubt = "the old primary's disk cannot be read";
   const others = candidates.filter(({ name }) => name !== to.name);

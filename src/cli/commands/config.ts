@@ -2,7 +2,7 @@
 // parameters have `param`.
 import { type Command } from "commander";
 import { CLUSTER_KEYS } from "../../core/config/cluster-keys.ts";
-import { answerOutcome, answerPlan, dryRunOption, examples, onRun, type Call } from "../command.ts";
+import { dryRunOption, examples, onRun, planOrDo, type Call } from "../command.ts";
 import {
   CONFIG_COLUMNS,
   keysArgument,
@@ -34,12 +34,14 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function set(session: Session, call: Call<ConfigOptions>): Promise<void> {
-  const { reset = [], dryRun } = call.options;
+  const { reset = [] } = call.options;
   const assignments = parseAssignments({ settings: call.args, reset }, CLUSTER_KEYS);
   const { local, cluster } = await session.cluster();
   const change = { member: null, assignments };
-  if (dryRun === true) await answerPlan(session, await local.planConfig(cluster, change));
-  else await answerOutcome(session, await local.setConfig(cluster, change));
+  await planOrDo(session, call.options, {
+    plan: () => local.planConfig(cluster, change),
+    run: () => local.setConfig(cluster, change),
+  });
 }
 
 async function show(session: Session, call: Call<object>): Promise<void> {

@@ -4,7 +4,7 @@ import { Argument, Option, type Command } from "commander";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { DRILL_FAULTS, type DrillFault } from "../../local/drill/fault.ts";
 import { parseDuration, parseNotEmpty, parseRounds } from "../arguments.ts";
-import { answerOutcome, examples, onRun, timeoutOption, type Call } from "../command.ts";
+import { answerOutcome, examples, notePlan, onRun, timeoutOption, type Call } from "../command.ts";
 import { renderDrill } from "../screens/drill.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -63,8 +63,7 @@ async function drill(session: Session, call: Call<Options>): Promise<void> {
   }
   const request = { fault, rounds, lastsMs };
   const plan = await local.planDrill(cluster, request);
-  session.note(plan.summary);
-  for (const step of plan.steps) session.note(`  ${step}`);
+  notePlan(session, plan);
   await session.confirm({ what: plan.summary, expect: cluster.place.name, flag: "--yes" });
   const { report, series } = await local.drill(cluster, request, session.operation(call.options));
   const drawing =

@@ -1,12 +1,13 @@
 // understudy failover: by hand, when the primary is gone. Says first what may be lost.
 import { type Command } from "commander";
-import { checkMemberName } from "../../core/name.ts";
+import { parseMember } from "../arguments.ts";
 import {
   answerOutcome,
   answerPlan,
   dryRunOption,
   examples,
   noWaitOption,
+  notePlan,
   onRun,
   timeoutOption,
   type Call,
@@ -44,8 +45,8 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function failover(session: Session, call: Call<Options>): Promise<void> {
-  const { to: typed, dryRun, acceptLoss = false } = call.options;
-  const to = typed === undefined ? null : checkMemberName(typed);
+  const { dryRun, acceptLoss = false } = call.options;
+  const to = parseMember(call.options.to);
   const { local, cluster } = await session.cluster();
   const request = { to, acceptLoss };
   const planned = dryRun === true ? { to, acceptLoss: null } : request;
@@ -54,8 +55,7 @@ async function failover(session: Session, call: Call<Options>): Promise<void> {
     await answerPlan(session, plan);
     return;
   }
-  session.note(plan.summary);
-  for (const step of plan.steps) session.note(`  ${step}`);
+  notePlan(session, plan);
   await session.confirm({
     what: "promote a standby without the old primary",
     expect: cluster.place.name,

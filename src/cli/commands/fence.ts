@@ -7,6 +7,7 @@ import {
   dryRunOption,
   examples,
   noWaitOption,
+  notePlan,
   onRun,
   timeoutOption,
   type Call,
@@ -59,7 +60,7 @@ async function fenceMember(session: Session, call: Call<FenceOptions>): Promise<
     return;
   }
   if (plan.isLeader) {
-    for (const step of plan.steps) session.note(`  ${step}`);
+    notePlan(session, plan);
     await session.confirm({ what: `stop the primary, ${member}`, expect: "yes", flag: "--yes" });
   }
   const operation = session.operation(call.options);

@@ -1,7 +1,6 @@
 // understudy logs and events: what the servers wrote, and what was decided and why.
 import { Option, type Command } from "commander";
-import { checkMemberName } from "../../core/name.ts";
-import { parseLines } from "../arguments.ts";
+import { parseLines, parseMember } from "../arguments.ts";
 import { examples, onRun, type Call } from "../command.ts";
 import { renderEvents, renderLogLine } from "../screens/events.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -37,8 +36,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function showLogs(session: Session, call: Call<LogOptions>): Promise<void> {
-  const [typed] = call.args;
-  const member = typed === undefined ? null : checkMemberName(typed);
+  const member = parseMember(call.args[0]);
   const { local, cluster } = await session.cluster();
   const { follow, lines } = call.options;
   const { signal, outputClosed } = session.context;

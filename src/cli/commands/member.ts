@@ -2,7 +2,8 @@
 import { type Command } from "commander";
 import { MEMBER_KEYS } from "../../core/config/member-keys.ts";
 import { checkMemberName } from "../../core/name.ts";
-import { answerOutcome, answerPlan, dryRunOption, examples, onRun, type Call } from "../command.ts";
+import { parseMember } from "../arguments.ts";
+import { dryRunOption, examples, onRun, planOrDo, type Call } from "../command.ts";
 import {
   CONFIG_COLUMNS,
   keysArgument,
@@ -47,17 +48,19 @@ export function register(program: Command, context: CliContext): void {
 async function set(session: Session, call: Call<ConfigOptions>): Promise<void> {
   const [typed = "", ...settings] = call.args;
   const member = checkMemberName(typed);
-  const { reset = [], dryRun } = call.options;
+  const { reset = [] } = call.options;
   const assignments = parseAssignments({ settings, reset }, MEMBER_KEYS);
   const { local, cluster } = await session.cluster();
   const change = { member, assignments };
-  if (dryRun === true) await answerPlan(session, await local.planConfig(cluster, change));
-  else await answerOutcome(session, await local.setConfig(cluster, change));
+  await planOrDo(session, call.options, {
+    plan: () => local.planConfig(cluster, change),
+    run: () => local.setConfig(cluster, change),
+  });
 }
 
 async function show(session: Session, call: Call<object>): Promise<void> {
   const [typed, ...names] = call.args;
-  const member = typed === undefined ? null : checkMemberName(typed);
+  const member = parseMember(typed);
   const { local, cluster } = await session.cluster();
   const rows = await local.showMemberConfig(cluster, { member, names });
   await session.answer({

@@ -4,12 +4,11 @@ import { Option, type Command } from "commander";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseParameter } from "../arguments.ts";
 import {
-  answerOutcome,
-  answerPlan,
   dryRunOption,
   examples,
   noWaitOption,
   onRun,
+  planOrDo,
   timeoutOption,
   type Call,
   type WaitOptions,
@@ -60,12 +59,10 @@ async function set(session: Session, call: Call<SetOptions>): Promise<void> {
   if (both !== undefined)
     throw new UnderstudyError("USAGE", `${both} cannot be set and reset at once`);
   const { local, cluster } = await session.cluster();
-  if (call.options.dryRun === true) {
-    await answerPlan(session, await local.planParameters(cluster, request));
-    return;
-  }
-  const operation = session.operation(call.options);
-  await answerOutcome(session, await local.setParameters(cluster, request, operation));
+  await planOrDo(session, call.options, {
+    plan: () => local.planParameters(cluster, request),
+    run: () => local.setParameters(cluster, request, session.operation(call.options)),
+  });
 }
 
 async function show(session: Session, call: Call<{ readonly all?: boolean }>): Promise<void> {

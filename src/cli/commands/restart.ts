@@ -1,6 +1,6 @@
 // understudy restart and reload: the servers take up what they were told.
 import { type Command } from "commander";
-import { checkMemberName } from "../../core/name.ts";
+import { parseMember } from "../arguments.ts";
 import {
   answerOutcome,
   examples,
@@ -32,8 +32,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function restartMembers(session: Session, call: Call<WaitOptions>): Promise<void> {
-  const [typed] = call.args;
-  const member = typed === undefined ? null : checkMemberName(typed);
+  const member = parseMember(call.args[0]);
   const { local, cluster } = await session.cluster();
   const operation = session.operation(call.options);
   await answerOutcome(session, await local.restart(cluster, { member }, operation));

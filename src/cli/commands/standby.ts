@@ -3,6 +3,7 @@ import { type Command } from "commander";
 import type { Assignment } from "../../core/config/key.ts";
 import { MEMBER_KEYS, PRIMARY } from "../../core/config/member-keys.ts";
 import { checkMemberName } from "../../core/name.ts";
+import { parseMember } from "../arguments.ts";
 import {
   answerOutcome,
   examples,
@@ -49,8 +50,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function add(session: Session, call: Call<AddOptions>): Promise<void> {
-  const [typed] = call.args;
-  const name = typed === undefined ? null : checkMemberName(typed);
+  const name = parseMember(call.args[0]);
   const assignments = assignmentsIn(call.options);
   const { local, cluster } = await session.cluster();
   const operation = session.operation(call.options);

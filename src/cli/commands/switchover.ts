@@ -1,14 +1,14 @@
 // understudy switchover: a standby takes the primary's part, planned, both alive, nothing
 // acknowledged lost.
 import { Option, type Command } from "commander";
-import { checkMemberName } from "../../core/name.ts";
+import { parseMember } from "../arguments.ts";
 import {
   answerOutcome,
-  answerPlan,
   dryRunOption,
   examples,
   noWaitOption,
   onRun,
+  planOrDo,
   timeoutOption,
   type Call,
   type WaitOptions,
@@ -47,8 +47,8 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function switchover(session: Session, call: Call<Options>): Promise<void> {
-  const { to: typed, at: when, cancel, dryRun } = call.options;
-  const to = typed === undefined ? null : checkMemberName(typed);
+  const { at: when, cancel } = call.options;
+  const to = parseMember(call.options.to);
   const at = when === undefined ? null : parseScheduleTime(when, new Date());
   const { local, cluster } = await session.cluster();
   if (cancel === true) {
@@ -57,14 +57,14 @@ async function switchover(session: Session, call: Call<Options>): Promise<void> 
   }
   if (at !== null) {
     const request = { at, to };
-    if (dryRun === true) await answerPlan(session, await local.planSchedule(cluster, request));
-    else await answerOutcome(session, await local.schedule(cluster, request));
+    await planOrDo(session, call.options, {
+      plan: () => local.planSchedule(cluster, request),
+      run: () => local.schedule(cluster, request),
+    });
     return;
   }
-  if (dryRun === true) {
-    await answerPlan(session, await local.planSwitchover(cluster, { to }));
-    return;
-  }
-  const operation = session.operation(call.options);
-  await answerOutcome(session, await local.switchover(cluster, { to }, operation));
+  await planOrDo(session, call.options, {
+    plan: () => local.planSwitchover(cluster, { to }),
+    run: () => local.switchover(cluster, { to }, session.operation(call.options)),
+  });
 }
