@@ -5,6 +5,7 @@ import { parseDuration } from "./arguments.ts";
 import type { Outcome, Plan } from "../local/cluster.ts";
 import { dot, mark, paint, type Look } from "./output/look.ts";
 import { wrap } from "./output/text.ts";
+import { withProgram } from "./screens/program-name.ts";
 import { Session, type CliContext } from "./session.ts";
 
 export interface Call<Options> {
@@ -73,7 +74,7 @@ export async function answerPlan(session: Session, plan: Plan): Promise<void> {
     document: { dryRun: true, summary: plan.summary, steps: plan.steps, ...plan.facts },
     table: (look) =>
       [
-        ...planLines(plan, look),
+        ...planLines(pasteable(plan, session), look),
         paint(look, "dim", `  ${dot(look)} nothing was changed: this is a dry run`),
       ].join("\n"),
     names: () => plan.steps,
@@ -82,7 +83,16 @@ export async function answerPlan(session: Session, plan: Plan): Promise<void> {
 
 /** Before somebody is asked whether it is to be done. */
 export function notePlan(session: Session, plan: Plan): void {
-  for (const line of planLines(plan, session.err)) session.note(line);
+  for (const line of planLines(pasteable(plan, session), session.err)) session.note(line);
+}
+
+/** A command that is named is about this cluster. */
+function pasteable({ summary, steps, facts }: Plan, { program }: Session): Plan {
+  return {
+    summary: withProgram(summary, program),
+    steps: steps.map((step) => withProgram(step, program)),
+    facts,
+  };
 }
 
 function planLines({ summary, steps }: Plan, look: Look): string[] {
@@ -97,10 +107,13 @@ export async function answerOutcome(session: Session, outcome: Outcome): Promise
   await session.answer({
     document: { summary: outcome.summary, ...outcome.facts },
     table: (look) =>
-      wrap(`${paint(look, "good", mark(look, "check"))} ${outcome.summary}`, {
-        width: look.width,
-        indent: "  ",
-      }),
+      wrap(
+        `${paint(look, "good", mark(look, "check"))} ${withProgram(outcome.summary, session.program)}`,
+        {
+          width: look.width,
+          indent: "  ",
+        },
+      ),
     names: () => [],
   });
 }

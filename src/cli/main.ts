@@ -1,15 +1,16 @@
 // The composition root: gives the world to the program, runs it, prints what went wrong, and
 // returns the exit status.
 import { readFile } from "node:fs/promises";
-import { CommanderError } from "commander";
+import { CommanderError, type Command } from "commander";
 import { UnderstudyError } from "../core/errors.ts";
 import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
 import { lookOf } from "./output/look.ts";
-import { buildProgram, usageError } from "./program.ts";
+import { buildProgram } from "./program.ts";
 import { programAsCalled, withProgram } from "./screens/program-name.ts";
 import type { CliContext } from "./session.ts";
+import { usageError, withItsHelp } from "./usage-error.ts";
 
 const INTERRUPTED = 130;
 
@@ -18,12 +19,12 @@ const INTERRUPTED = 130;
  */
 export async function main(args: readonly string[]): Promise<number> {
   const world = openWorld(args);
+  const program = buildProgram({ context: world.context, version: await ownVersion() });
   try {
-    const program = buildProgram({ context: world.context, version: await ownVersion() });
     await program.parseAsync([...args], { from: "user" });
     return world.exitStatus();
   } catch (thrown) {
-    return report(thrown, world.context);
+    return report(thrown, { context: world.context, program });
   } finally {
     world.close();
   }
@@ -87,12 +88,13 @@ function openWorld(args: readonly string[]): World {
   };
 }
 
-function report(thrown: unknown, context: CliContext): number {
+function report(thrown: unknown, of: { context: CliContext; program: Command }): number {
+  const { context, program } = of;
   const { args } = context;
   const found =
     thrown instanceof CommanderError ? usageError(thrown, args) : asUnderstudyError(thrown);
   if (found === null) return 0;
-  const error = aboutThisCluster(found, context);
+  const error = aboutThisCluster(withItsHelp(found, { program, typed: args }), context);
   const colour = args.includes("--no-color") ? false : undefined;
   const look = lookOf(context.stderr, { env: context.env, colour });
   const debug = context.env["UNDERSTUDY_DEBUG"] === "1";

@@ -4,8 +4,9 @@ import { describe, it } from "node:test";
 import { CommanderError, type Command } from "commander";
 import { UnderstudyError } from "../core/errors.ts";
 import { completionOf } from "./completion.ts";
-import { buildProgram, usageError } from "./program.ts";
+import { buildProgram } from "./program.ts";
 import type { CliContext } from "./session.ts";
+import { usageError, withItsHelp } from "./usage-error.ts";
 
 const HIDDEN: ReadonlySet<string> = new Set(["__complete", "agent"]);
 
@@ -97,6 +98,51 @@ describe("the command line", () => {
     }
   });
 
+  it("says in plain words what is wrong with a word, and where the command's help is", async () => {
+    const cases: [string[], string, string][] = [
+      [["switchover", "--to"], "--to needs a value: <member>", "switchover"],
+      [["fence"], "a word is missing behind the command: <member>", "fence"],
+      [["pause", "now"], '"pause" takes no word behind it, not now', "pause"],
+      [["explain", "a", "b"], '"explain" takes no more than 1 of these 2: a, b', "explain"],
+      [
+        ["drill", "meteor"],
+        '"meteor" is no fault: choose one of crash, member-death, freeze, switchover, store-outage',
+        "drill",
+      ],
+      [
+        ["failover", "--accept-loss=yes"],
+        'unknown option "--accept-loss=yes": there is none of that name that takes a value',
+        "failover",
+      ],
+      [
+        ["standby", "add", "--delay", "1"],
+        'delay takes a duration such as 1h, or none, not "1"',
+        "standby add",
+      ],
+    ];
+    for (const [words, message, command] of cases) {
+      const { thrown } = await attempt(words);
+      assert.ok(thrown instanceof UnderstudyError, words.join(" "));
+      const program = programWith(new PassThrough());
+      const facts = factsOf(withItsHelp(thrown, { program, typed: words }));
+      const hint = `See: understudy ${command} --help`;
+      assert.deepEqual(facts, { code: "USAGE", exit: 2, message, hint });
+    }
+  });
+
+  it("has nothing fail for real where the picture of it could not be drawn", async () => {
+    const { thrown } = await attempt(["drill", "crash", "--yes", "--svg", "/no/such/place/x.svg"]);
+    const { code, exit, message } = factsOf(thrown);
+    assert.deepEqual([code, exit], ["DIRECTORY_NOT_WRITABLE", 1]);
+    assert.match(message, /^cannot draw into \/no\/such\/place\/x\.svg: .*; nothing was done$/);
+  });
+
+  it("offers the rule that may have been meant, in whatever case it is written", async () => {
+    assert.equal((await attempt(["explain", "LEAD"])).thrown, null);
+    const { thrown } = await attempt(["explain", "leader-is-gnoe"]);
+    assert.match(factsOf(thrown).hint, /^Did you mean leader-is-gone\?/);
+  });
+
   it("says what is missing when there is no command, or only a group of them", async () => {
     assert.equal(factsOf((await attempt([])).thrown).message, "there is no command");
     assert.equal(
@@ -133,6 +179,9 @@ describe("the command line", () => {
       [["member", "set", "demo-2", "priority=high"], "USAGE"],
       [["member", "set", "nofailover=true"], "NAME_INVALID"],
       [["drill", "meteor"], "USAGE"],
+      [["explain", "no-such-rule"], "USAGE"],
+      [["standby", "add", "--from", "x.y"], "NAME_INVALID"],
+      [["standby", "add", "--delay", "soon"], "USAGE"],
       [["drill", "--rounds", "0"], "USAGE"],
       [["drill", "freeze", "--for", "soon"], "USAGE"],
       [["down", "now"], "USAGE"],

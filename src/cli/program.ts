@@ -1,7 +1,7 @@
 // The whole tree of commands. Building it imports no cluster code: help, completion and mistakes in
 // the command line are answered at once.
-import { Command, CommanderError, Option } from "commander";
-import { EXIT_STATUSES, UnderstudyError } from "../core/errors.ts";
+import { Command, Option } from "commander";
+import { EXIT_STATUSES } from "../core/errors.ts";
 import { parseNotEmpty } from "./arguments.ts";
 import { OUTPUT_FORMATS, parseOutputFormat } from "./output/document.ts";
 import type { CliContext } from "./session.ts";
@@ -52,7 +52,7 @@ const GROUPS = [
 
 /**
  * @returns the program; parse with `parseAsync(args, { from: "user" })` and give what it throws to
- * `usageError`.
+ * `usageError` (usage-error.ts).
  */
 export function buildProgram(dependencies: { context: CliContext; version: string }): Command {
   const { context, version } = dependencies;
@@ -112,35 +112,4 @@ function exitStatusHelp(): string {
     ([exit, meaning]) => `  ${exit.padStart(3)}  ${meaning}`,
   );
   return `Exit statuses:\n${lines.join("\n")}`;
-}
-
-/**
- * What commander says about a command line, as one of our errors.
- * @returns null when it was no mistake: help or the version was printed.
- */
-export function usageError(
-  thrown: CommanderError,
-  typed: readonly string[],
-): UnderstudyError | null {
-  if (thrown.exitCode === 0) return null;
-  if (thrown.code === "commander.help") return incomplete(typed);
-  const [sentence = "", suggestion] = thrown.message
-    .replace(/^error: /, "")
-    .split(/\n?\(Did you mean (?:one of )?/);
-  const nearest = suggestion?.replace(/\?\)$/, "");
-  const message = sentence.trim().replaceAll("'", '"');
-  if (nearest === undefined) return new UnderstudyError("USAGE", message);
-  return new UnderstudyError("USAGE", message, { hint: `Did you mean ${nearest}?` });
-}
-
-/** "understudy" alone, or the name of a group of commands alone. */
-function incomplete(typed: readonly string[]): UnderstudyError {
-  const group = typed.find((word) => /^[a-z]/.test(word));
-  if (group === undefined)
-    return new UnderstudyError("USAGE", "there is no command", {
-      hint: "Begin with: understudy up. All of them: understudy help",
-    });
-  return new UnderstudyError("USAGE", `"${group}" needs another word after it`, {
-    hint: `See: understudy help ${group}`,
-  });
 }

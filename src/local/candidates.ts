@@ -28,7 +28,7 @@ export interface Candidate extends Reach {
 
 type Position = Pick<Reach, "lsn" | "timeline">;
 
-/** @throws UnderstudyError FAILOVER_REFUSED or MEMBER_NOT_FOUND. */
+/** @param of.wanted a member that there is @throws UnderstudyError FAILOVER_REFUSED. */
 export async function chooseCandidate(
   cluster: LocalCluster,
   of: {
@@ -50,12 +50,6 @@ export async function chooseCandidate(
       { hint: "Bring the members back: understudy up" },
     );
   if (wanted === null) return { chosen: best, candidates };
-  if (!answers.has(wanted))
-    throw new UnderstudyError(
-      "MEMBER_NOT_FOUND",
-      `the cluster has no member ${JSON.stringify(wanted)}`,
-      { hint: `Its members: ${[...answers.keys()].join(", ")}.` },
-    );
   const chosen = candidates.find(({ name }) => name === wanted);
   if (isFenced(of.record, wanted))
     throw new UnderstudyError("FAILOVER_REFUSED", `${wanted} is fenced and cannot lead`, {

@@ -149,6 +149,7 @@ function keptBy({ record }: Decision): Pick<Loss, "keepsPromise"> {
 
 async function decideFailover(cluster: LocalCluster, request: FailoverRequest): Promise<Decision> {
   const record = await readRecord(cluster);
+  if (request.to !== null) recordMember(record, request.to);
   const answers = await askMembers(cluster, { record });
   await refuseWriters(cluster, answers);
   await refuseSharedTablespaces(cluster, { record, code: "FAILOVER_REFUSED" });

@@ -17,6 +17,7 @@ import {
   type Outcome,
   type Plan,
 } from "./cluster.ts";
+import { noteDecision } from "./decisions.ts";
 import { planSwitchover, switchoverUnderLock } from "./switchover.ts";
 import { isSettled, waitFor } from "./wait-for.ts";
 
@@ -100,7 +101,12 @@ export async function unfence(
   recordMember(await readRecord(cluster), name);
   const changed = await changeClusterRecord(cluster, (current) => unfenceMember(current, name));
   if (changed === null) return outcomeOf(name, { fenced: false, changed: false });
-  operation.onStep(`${name} is not fenced any more`);
+  operation.onStep(`${name} is unfenced in the record`);
+  const note = await noteDecision(cluster, {
+    event: "unfenced",
+    what: `unfenced ${name}: its PostgreSQL may run again`,
+    details: { member: name, from: { fenced: true }, to: { fenced: false } },
+  });
   const comesBack = operation.wait && !(await isWithoutAgent(cluster.paths.root, name));
   if (comesBack)
     await waitFor(cluster, {
@@ -108,7 +114,8 @@ export async function unfence(
       isSo: (status) => isSettled(status, name),
       operation,
     });
-  return outcomeOf(name, { fenced: false, changed: true });
+  const { summary, facts } = outcomeOf(name, { fenced: false, changed: true });
+  return { summary: `${summary}${comesBack ? " and is back" : ""}${note}`, facts };
 }
 
 function outcomeOf(name: string, is: { fenced: boolean; changed: boolean }): Outcome {

@@ -58,6 +58,7 @@ describe("of a cluster", () => {
   it("a member that is not known is answered with those that are", async () => {
     for (const command of [
       "switchover --to|reclone --yes|standby remove --yes|logs|url --member|restart|psql --member",
+      "failover --dry-run --to|fence|unfence|member show|switchover --at 03:00 --to",
     ].flatMap((line) => line.split("|")))
       await refuses(`${command} t-9`, {
         code: "MEMBER_NOT_FOUND",
@@ -150,8 +151,8 @@ describe("of a cluster", () => {
       ["standby ad", /unknown command "ad"/, /Did you mean add\?/],
       ["status --wacth", /unknown option "--wacth"/, /Did you mean --watch\?/],
       ["standby", /"standby" needs another word/, /help standby/],
-      ["reclone", /missing required argument "member"/, /help/],
-      ["switchover --to", /argument missing/, /help/],
+      ["reclone", /a word is missing behind the command: <member>/, /reclone --help/],
+      ["switchover --to", /--to needs a value: <member>/, /switchover --help/],
       ["status --watch=0", /is no duration/, /./],
       ["down --timeout 0", /is no duration/, /./],
       ["logs -n x", /--lines "x" is no whole number/, /./],

@@ -149,8 +149,8 @@ describe("up refuses, and makes nothing, when", () => {
 
   it("a second member's part of the wish is wrong: the command line is read to its end", async () => {
     await refuses(["--nosuch"], { code: "USAGE", says: /unknown option "--nosuch"/ });
-    await refuses(["--standbys"], { code: "USAGE", says: /argument missing/ });
-    await refuses(["too", "many"], { code: "USAGE", says: /too many arguments/ });
+    await refuses(["--standbys"], { code: "USAGE", says: /--standbys needs a value/ });
+    await refuses(["too", "many"], { code: "USAGE", says: /"up" takes no word behind it/ });
   });
 
   it("the system has no such locale", async () => {

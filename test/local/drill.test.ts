@@ -22,7 +22,7 @@ describe("a drill", () => {
   it("asks first, and does nothing where nobody can be asked", async () => {
     const { status, error } = await cluster.fails(["drill"]);
     assert.deepEqual([status, error.code], [4, "CONFIRMATION_NEEDED"]);
-    assert.match(error.message, /this would rehearse on t: every PostgreSQL process of t-1/);
+    assert.match(error.message, /this would rehearse crash on t for real/);
     assert.match(error.hint, /--yes/);
     assert.equal((await cluster.status()).primary, "t-1");
   });

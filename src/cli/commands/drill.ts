@@ -1,5 +1,6 @@
 // understudy drill: a rehearsal on the real cluster, with clients of its own that measure.
-import { writeFile } from "node:fs/promises";
+import { access, constants, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Argument, Option, type Command } from "commander";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { DRILL_FAULTS, type DrillFault } from "../../local/drill/fault.ts";
@@ -55,6 +56,7 @@ export function register(program: Command, context: CliContext): void {
 
 async function drill(session: Session, call: Call<Options>): Promise<void> {
   const { rounds, for: lastsMs, svg } = call.options;
+  if (svg !== undefined) await requireDirectoryOf(svg);
   const fault = (call.args[0] ?? "crash") as DrillFault;
   const { local, cluster } = await session.cluster();
   if (call.options.clean === true) {
@@ -64,7 +66,9 @@ async function drill(session: Session, call: Call<Options>): Promise<void> {
   const request = { fault, rounds, lastsMs };
   const plan = await local.planDrill(cluster, request);
   notePlan(session, plan);
-  await session.confirm({ what: plan.summary, expect: cluster.place.name, flag: "--yes" });
+  const { name } = cluster.place;
+  const what = `rehearse ${fault} on ${name} for real`;
+  await session.confirm({ what, expect: name, flag: "--yes" });
   const { report, series } = await local.drill(cluster, request, session.operation(call.options));
   const drawing =
     svg === undefined ? null : await draw(svg, await local.drawDrill({ report, series }));
@@ -76,6 +80,19 @@ async function drill(session: Session, call: Call<Options>): Promise<void> {
   });
   if (!report.passed) session.context.setExitStatus(FAILED);
   if (drawing instanceof UnderstudyError) throw drawing;
+}
+
+/** Before anything fails for real. @throws UnderstudyError DIRECTORY_NOT_WRITABLE. */
+async function requireDirectoryOf(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw new UnderstudyError(
+      "DIRECTORY_NOT_WRITABLE",
+      `cannot draw into ${path}: ${messageOf(cause)}; nothing was done`,
+      { cause, hint: "Name a file that can be written with --svg." },
+    );
+  }
 }
 
 /** A picture that cannot be written must not take the report with it. */

@@ -7,6 +7,7 @@ import {
   PART_MEANINGS,
   type RuleExplanation,
 } from "../../core/protocol/explain.ts";
+import { nearestName } from "../../postgres/settings/nearest-name.ts";
 import { examples, onRun, type Call } from "../command.ts";
 import { paint, type Look } from "../output/look.ts";
 import { wrap } from "../output/text.ts";
@@ -25,16 +26,25 @@ export function register(program: Command, context: CliContext): void {
 async function explain(session: Session, call: Call<object>): Promise<void> {
   const [wanted] = call.args;
   const all = explainAll();
-  const found = wanted === undefined ? all : all.filter(({ rule }) => rule === wanted);
-  if (found.length === 0)
-    throw new UnderstudyError("USAGE", `there is no rule ${JSON.stringify(wanted)}`, {
-      hint: "List them: understudy explain",
-    });
+  const name = wanted?.toLowerCase();
+  const found = name === undefined ? all : all.filter(({ rule }) => rule === name);
+  if (found.length === 0) throw unknownRule(wanted ?? "", all);
   const describe = wanted === undefined ? summary : whole;
   await session.answer({
     document: wanted === undefined ? all : found[0],
     table: (look) => found.map((each) => describe(each, look)).join("\n"),
     names: () => found.map(({ rule }) => rule),
+  });
+}
+
+function unknownRule(wanted: string, all: readonly RuleExplanation[]): UnderstudyError {
+  const nearest = nearestName(
+    wanted,
+    all.map(({ rule }) => rule),
+  );
+  const meant = nearest === null ? "" : `Did you mean ${nearest}? `;
+  return new UnderstudyError("USAGE", `there is no rule ${JSON.stringify(wanted)}`, {
+    hint: `${meant}List them: understudy explain`,
   });
 }
 
