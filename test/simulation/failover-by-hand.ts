@@ -1,6 +1,7 @@
 // A failover by hand, when the primary is lost and nobody takes its place. As src/local/failover.ts
 // does it: the lease is taken away first, then it is proven that the old primary can take no
-// writes, then its WAL is compared.
+// writes, then its WAL is compared. Nothing is saved from its disk before, as where that cannot be
+// done: so more is lost here, and what is lost has to be told.
 import { appointHeir, reopenElection, revokeLease } from "../../src/core/record-changes.ts";
 import { lastLeader, type ClusterRecord } from "../../src/core/record.ts";
 import {
