@@ -168,7 +168,7 @@ async function withLoss(cluster: TestCluster): Promise<void> {
   const unblock = await Promise.all(
     standbys.map((standby) => blockSpool(cluster, { standby, dead: primary })),
   );
-  const plan: FailoverOutcome = JSON.parse(await cluster.ok(["failover", "--dry-run"]));
+  const plan = await failOver(cluster, "--dry-run");
   assert.equal(plan.lossBytes, 0, "it does not know yet that it cannot be saved");
   const refused = await cluster.fails(["failover", "--yes"]);
   assert.equal(refused.error.code, "FAILOVER_REFUSED");
@@ -244,7 +244,10 @@ function receivers(cluster: TestCluster, name: string): number[] {
     .map(({ pid }) => pid);
 }
 
-/** A standby whose postmaster has just gone on may not answer in time. */
+/**
+ * A standby whose postmaster has just gone on may not answer in time, or recovers once more: a
+ * walreceiver that was only beginning dies by the signal.
+ */
 async function failOver(cluster: TestCluster, ...words: string[]): Promise<FailoverOutcome> {
   return eventually("a standby answers that can be named", async () => {
     const result = await cluster.run(["failover", "--yes", ...words]);
