@@ -46,7 +46,7 @@ export async function stepDown(context: EffectContext): Promise<void> {
     return name !== member.name && !barred && !delayed;
   });
   const ask = (timeoutMs: number) =>
-    others.map(([name, address]) => ballotOf(member, { record, name, address, timeoutMs }));
+    others.map(([name, address]) => ballotOf(member, { record, name, address, timeoutMs, signal }));
   const limits = { clock: member.clock, limitMs: PATIENCE_MS, signal };
   const hasSuccessor = await awaitSuccessor({ ask, ...limits });
   if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
@@ -322,11 +322,17 @@ export function askOthers(member: Member, record: ClusterRecord): Promise<Ballot
 
 async function ballotOf(
   member: Member,
-  of: { record: ClusterRecord; name: string; address: RecordMember; timeoutMs?: number },
+  of: {
+    record: ClusterRecord;
+    name: string;
+    address: RecordMember;
+    timeoutMs?: number;
+    signal?: AbortSignal;
+  },
 ): Promise<Ballot> {
-  const { record, name, address, timeoutMs = ANSWER_LIMIT_MS } = of;
+  const { record, name, address, timeoutMs = ANSWER_LIMIT_MS, signal } = of;
   try {
-    const status = await askStatus(address, { timeoutMs });
+    const status = await askStatus(address, { timeoutMs, ...(signal && { signal }) });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
     // It may come up with more than everybody else.
     if (status.state === "starting") return absent(member, { kind: "silent", name });
