@@ -5,18 +5,15 @@ import { spawn } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readJournal } from "../../src/agent/journal.ts";
-import { clusterPaths } from "../../src/agent/member-paths.ts";
-import { SqliteStore } from "../../src/store/sqlite-store.ts";
-import { changeRecord } from "../../src/store/store.ts";
 import { AppWriter } from "../support/app-writer.ts";
 import { signal } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster } from "../support/local-cluster.ts";
 import { assertAllRows, writeUrl } from "./cluster-facts.ts";
-import { held, survives } from "./store-outage.ts";
+import { held, setLease, survives } from "./store-outage.ts";
 
 const AGENT = fileURLToPath(new URL("./agent-by-renewals-child.ts", import.meta.url));
-/** Shorter by a fifth than the outage lasts; an attempt at a held store takes two seconds of it. */
+/** An attempt at a held store takes two seconds of it. */
 const TTL_MS = 10_000;
 
 describe("a store that is away from members that live by its confirmations", () => {
@@ -24,11 +21,7 @@ describe("a store that is away from members that live by its confirmations", () 
   before(async () => {
     cluster = await TestCluster.up(15);
     await cluster.ok(["pause"]);
-    await using store = new SqliteStore({
-      path: clusterPaths(cluster.dir).record,
-      cluster: cluster.name,
-    });
-    await changeRecord(store, (record) => ({ ...record, ttlMs: TTL_MS }));
+    await setLease(cluster, TTL_MS);
     for (const member of ["t-1", "t-2", "t-3"]) {
       await cluster.killAgentForGood(member);
       const args = [AGENT, "agent", "--dir", cluster.dir, "--member", member];

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { TestCluster } from "../support/local-cluster.ts";
-import { loseAgent, movedAway, survives, tooNew } from "./store-outage.ts";
+import type { TestCluster } from "../support/local-cluster.ts";
+import { loseAgent, movedAway, survives, tooNew, upWithPatience } from "./store-outage.ts";
 
 describe("a store that cannot be used", () => {
   let cluster: TestCluster;
   before(async () => {
-    cluster = await TestCluster.up(15);
+    cluster = await upWithPatience();
   });
   after(() => cluster[Symbol.asyncDispose]());
 
