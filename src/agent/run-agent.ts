@@ -256,8 +256,8 @@ async function renewAtOnce(keeper: LeaseKeeper): Promise<void> {
 }
 
 /**
- * Tries for a moment: a command that only looks whether an agent runs holds the lock for as long as
- * it looks.
+ * Tries for a moment: whoever only looks whether an agent runs is in the way for as long as it
+ * looks.
  */
 async function lockMember(path: string): Promise<ProcessLock | null> {
   for (let attempt = 1; ; attempt += 1) {

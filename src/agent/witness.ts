@@ -1,9 +1,8 @@
 // What an agent can know of another member that does not answer: on one machine the operating
 // system proves who is dead, and lets what is left of it be ended (docs/decisions/0005).
-import { existsSync } from "node:fs";
 import { isStopped, type ProcessStat } from "../postgres/proc.ts";
 import { killServer, surveyServer } from "../postgres/processes.ts";
-import { tryLock } from "../store/process-lock.ts";
+import { isLocked } from "../store/process-lock.ts";
 import { findAgentsOf } from "./agent-processes.ts";
 import { memberPaths, type MemberPaths } from "./member-paths.ts";
 
@@ -79,9 +78,6 @@ export class LocalWitness implements Witness {
  * Whether an agent runs this member, answering or not: it holds the lock for as long as it lives.
  */
 export function agentRuns(clusterRoot: string, member: string): boolean {
-  const paths = memberPaths(clusterRoot, member);
   // A member whose disk is gone has nothing that anybody could hold.
-  if (!existsSync(paths.root)) return false;
-  using lock = tryLock(paths.agentLock);
-  return lock === null;
+  return isLocked(memberPaths(clusterRoot, member).agentLock);
 }

@@ -1,6 +1,6 @@
 // A lock between processes of one machine that cannot be left behind: it is held by an open SQLite
 // transaction, and the operating system drops it when the holder dies, however it dies.
-import { accessSync, chownSync, constants, statSync } from "node:fs";
+import { accessSync, chownSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
@@ -40,6 +40,30 @@ export function tryLock(path: string): ProcessLock | null {
     throw new UnderstudyError("STORE_UNAVAILABLE", `cannot lock ${path}: ${messageOf(cause)}`, {
       cause,
     });
+  }
+}
+
+/**
+ * Whether some process holds the lock. Looking never takes it: who looks at the same moment, or
+ * wants to take it, is not told that it is held because of that. @throws UnderstudyError
+ * STORE_UNAVAILABLE when the file is there and cannot be read.
+ */
+export function isLocked(path: string): boolean {
+  if (!existsSync(path)) return false;
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+    // Takes what readers share, and only for this moment.
+    database.prepare("SELECT count(*) FROM sqlite_master").get();
+    return false;
+  } catch (cause) {
+    if (/locked/.test(messageOf(cause))) return true;
+    if (!existsSync(path)) return false; // it was deleted meanwhile
+    throw new UnderstudyError("STORE_UNAVAILABLE", `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  } finally {
+    database?.close();
   }
 }
 

@@ -10,7 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { UnderstudyError } from "../../src/core/errors.ts";
 import { newRecord } from "../../src/core/record.ts";
-import { tryLock } from "../../src/store/process-lock.ts";
+import { isLocked, tryLock } from "../../src/store/process-lock.ts";
 import { SqliteStore } from "../../src/store/sqlite-store.ts";
 import { conformance } from "./conformance.ts";
 
@@ -130,6 +130,31 @@ test("a process lock is held by one, and free again once its holder is killed", 
   using lock = tryLock(at.path);
   assert(lock);
   assert.equal(tryLock(at.path), null);
+});
+
+test("looking whether a lock is held tells the truth, before, meanwhile and afterwards", async () => {
+  await using at = await place();
+  assert.equal(isLocked(at.path), false, "there is no such file yet");
+  {
+    using lock = tryLock(at.path);
+    assert(lock);
+    assert.equal(isLocked(at.path), true);
+  }
+  assert.equal(isLocked(at.path), false);
+});
+
+test("several who look at once do not take each other for the holder", async () => {
+  await using at = await place();
+  tryLock(at.path)?.[Symbol.dispose]();
+  const child = fileURLToPath(new URL("probe-lock-child.ts", import.meta.url));
+  const lookers = Array.from({ length: 3 }, () =>
+    spawn(process.execPath, [child, at.path], { stdio: ["pipe", "pipe", "inherit"] }),
+  );
+  using _end = { [Symbol.dispose]: () => lookers.forEach((looker) => looker.kill("SIGKILL")) };
+  await Promise.all(lookers.map((looker) => once(looker.stdout, "data")));
+  const answers = lookers.map((looker) => once(looker.stdout, "data"));
+  for (const looker of lookers) looker.stdin.write("go\n");
+  for (const [held] of await Promise.all(answers)) assert.equal(String(held), "0\n");
 });
 
 test("a change that can be seen only some time after its event is seen without the poll", async () => {
