@@ -7,7 +7,7 @@ import { SMALL_PROCESS_FLAGS, ownProgram } from "../src/cli/entry.ts";
 import { isMajor } from "../src/core/spec.ts";
 import { openCluster } from "../src/local/cluster.ts";
 import { drill } from "../src/local/drill/drill.ts";
-import type { DrillFault } from "../src/local/drill/fault.ts";
+import type { DrillFault } from "../src/local/drill/fault-name.ts";
 import type { DrillReport } from "../src/local/drill/report.ts";
 import { spreadOf, type Spread } from "../src/local/drill/statistics.ts";
 import { installationFor } from "../test/support/installations.ts";

@@ -9,7 +9,6 @@ import {
   type FoundInstallation,
 } from "../postgres/binaries/find-installation.ts";
 import { checkLocale } from "../postgres/check-locale.ts";
-import { checkParameters } from "../postgres/settings/check-parameters.ts";
 import { checkPreload } from "../postgres/settings/check-preload.ts";
 import type { UpStep } from "./await-streaming.ts";
 import { requireRoom } from "./create-cluster.ts";
@@ -132,13 +131,7 @@ async function checkedSpecification(
   given: { found: FoundInstallation; count: number; onStep: (step: UpStep) => void },
 ): Promise<ClusterSpec> {
   const { installation } = given.found;
-  const checked = await checkParameters({
-    installation,
-    parameters: options.parameters,
-    preload: options.preload,
-    memberCount: given.count,
-  });
-  for (const text of checked.warnings) given.onStep({ kind: "note", text });
+  const parameters = await checkedParameters(options, given);
   return {
     apiVersion: API_VERSION,
     kind: "PostgresCluster",
@@ -146,10 +139,28 @@ async function checkedSpecification(
     spec: {
       postgres: {
         major: installation.major,
-        parameters: { ...checked.parameters },
+        parameters,
         preload: [...options.preload],
         locale: options.locale ?? "C.UTF-8",
       },
     },
   };
+}
+
+async function checkedParameters(
+  { parameters, preload }: UpOptions,
+  given: { found: FoundInstallation; count: number; onStep: (step: UpStep) => void },
+): Promise<Record<string, string>> {
+  // What checks them knows all that we render, which is much to load for nothing.
+  if (Object.keys(parameters).length === 0 && preload.length === 0) return {};
+  const { checkParameters } = await import("../postgres/settings/check-parameters.ts");
+  const { installation } = given.found;
+  const checked = await checkParameters({
+    installation,
+    parameters,
+    preload,
+    memberCount: given.count,
+  });
+  for (const text of checked.warnings) given.onStep({ kind: "note", text });
+  return { ...checked.parameters };
 }

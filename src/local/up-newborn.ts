@@ -5,8 +5,6 @@ import type { ClusterRecord } from "../core/record.ts";
 import { endStarted, type StartedAgent } from "./agents.ts";
 import { bringUp } from "./bring-up.ts";
 import { readRecord, type LocalCluster } from "./cluster.ts";
-import { deleteFiles } from "./delete.ts";
-import { stopCluster } from "./down.ts";
 import type { Founding } from "./founding.ts";
 import type { Owner } from "./owner.ts";
 import type { UpOptions, UpResult, UpSurroundings } from "./up.ts";
@@ -29,6 +27,8 @@ export async function upNewborn(
     if (!aborted && !(await isStillborn(cluster, { founding, thrown }))) throw thrown;
     await endStarted(started.values());
     await founding.end();
+    const { stopCluster } = await import("./down.ts");
+    const { deleteFiles } = await import("./delete.ts");
     await stopCluster(cluster, { timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) });
     await deleteFiles(cluster);
     const { name } = cluster.place;

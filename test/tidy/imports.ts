@@ -11,6 +11,8 @@ export interface Import {
   readonly target: string;
   /** Erased before anything runs, so it can make no circle. */
   readonly typeOnly: boolean;
+  /** Loaded when it comes to that, by import(). */
+  readonly isLater: boolean;
 }
 
 const FROM =
@@ -19,26 +21,27 @@ const DYNAMIC = /\bimport\(\s*"(?<specifier>[^"]+)"/g;
 
 export function importsOf(file: SourceFile): Import[] {
   const code = withoutComments(file.text);
-  const found = [...code.matchAll(FROM), ...code.matchAll(DYNAMIC)];
-  return found.map(({ groups }) =>
-    importOf(file.path, groups?.["specifier"] ?? "", groups?.["types"]),
-  );
+  const inOrder = [
+    ...[...code.matchAll(FROM)].map(({ groups }) => ({ groups, isLater: false })),
+    ...[...code.matchAll(DYNAMIC)].map(({ groups }) => ({ groups, isLater: true })),
+  ];
+  return inOrder.map(({ groups, isLater }) => {
+    const how = { typeOnly: groups?.["types"] !== undefined, isLater };
+    return { ...targetOf(file.path, groups?.["specifier"] ?? ""), ...how };
+  });
 }
 
-function importOf(from: string, specifier: string, types: string | undefined): Import {
-  const typeOnly = types !== undefined;
+function targetOf(from: string, specifier: string): Pick<Import, "specifier" | "kind" | "target"> {
   if (specifier.startsWith("."))
     return {
       specifier,
       kind: "file",
       target: posix.join(posix.dirname(from), specifier),
-      typeOnly,
     };
-  if (specifier.startsWith("node:"))
-    return { specifier, kind: "node", target: specifier, typeOnly };
+  if (specifier.startsWith("node:")) return { specifier, kind: "node", target: specifier };
   const parts = specifier.split("/");
   const target = parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
-  return { specifier, kind: "package", target, typeOnly };
+  return { specifier, kind: "package", target };
 }
 
 /**

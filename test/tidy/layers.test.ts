@@ -20,6 +20,15 @@ describe("the house", () => {
     assert.deepEqual(circlesIn(filesEndingIn(".ts")), []);
   });
 
+  test("the command line is built without loading what a cluster is run with", () => {
+    const loaded = loadedWith("src/cli/main.ts");
+    assert.ok(loaded.has("src/cli/commands/up.ts"), "the way is found");
+    assert.deepEqual(
+      [...loaded].filter((path) => /^src\/(?:local|agent|postgres|store)\//.test(path)),
+      ["src/local/drill/fault-name.ts"],
+    );
+  });
+
   test("docs/architecture.md prints the table as it is", () => {
     assert.ok(read("docs/architecture.md").includes(layersTable()), "run: npm run docs");
   });
@@ -38,6 +47,18 @@ describe("the house", () => {
     assert.deepEqual(LAYERS["core"]?.imports, []);
   });
 });
+
+/** Every file that is loaded before anything is done. */
+function loadedWith(first: string): Set<string> {
+  const byPath = new Map(sources.map((file) => [file.path, file]));
+  const loaded = new Set([first]);
+  for (const path of loaded) {
+    const file = byPath.get(path);
+    for (const { kind, target, typeOnly, isLater } of file === undefined ? [] : importsOf(file))
+      if (kind === "file" && !typeOnly && !isLater) loaded.add(target);
+  }
+  return loaded;
+}
 
 function violations(path: string, text: string): string[] {
   return layerViolations({ path, text });

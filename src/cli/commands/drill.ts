@@ -3,7 +3,7 @@ import { access, constants, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Argument, Option, type Command } from "commander";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
-import { DRILL_FAULTS, type DrillFault } from "../../local/drill/fault.ts";
+import { DRILL_FAULTS, type DrillFault } from "../../local/drill/fault-name.ts";
 import { parseDuration, parseNotEmpty, parseRounds } from "../arguments.ts";
 import { answerOutcome, examples, notePlan, onRun, timeoutOption, type Call } from "../command.ts";
 import { renderDrill } from "../screens/drill.ts";

@@ -16,7 +16,8 @@ import {
 import { readClusterStatus, requireRunning } from "../read-status.ts";
 import { refuseSharedTablespaces } from "../shared-tablespaces.ts";
 import { HostSearch, isPrimary } from "./app-client.ts";
-import { faultOf, type DrillFault, type Fault } from "./fault.ts";
+import type { DrillFault } from "./fault-name.ts";
+import { faultOf, type Fault } from "./fault.ts";
 import { readLeftovers, thawLeftovers } from "./freeze.ts";
 import { hostsOf } from "./load.ts";
 import { reportOf, type DrillReport, type DrillRound, type DrillSeries } from "./report.ts";

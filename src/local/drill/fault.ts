@@ -9,16 +9,8 @@ import { killServer } from "../../postgres/processes.ts";
 import { isWithoutAgent, startAgent, type AgentProgram } from "../agents.ts";
 import { askAgent, readRecord, recordMember, type LocalCluster } from "../cluster.ts";
 import { findOwner } from "../owner.ts";
+import type { DrillFault } from "./fault-name.ts";
 import { freezeMember } from "./freeze.ts";
-
-export const DRILL_FAULTS = [
-  "crash",
-  "member-death",
-  "freeze",
-  "switchover",
-  "store-outage",
-] as const;
-export type DrillFault = (typeof DRILL_FAULTS)[number];
 
 /** Whom it happens to. */
 export interface Target {

