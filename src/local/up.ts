@@ -58,7 +58,7 @@ export async function upCluster(options: UpOptions, around: UpSurroundings): Pro
   const existing = await openIfThere(options.place);
   const owner =
     existing === null ? await findOwner(options.user) : await findOwner(existing.file.osUser);
-  const plan = existing === null ? await planNew(options, { ...around, owner }) : null;
+  const plan = existing === null ? await planUnlessMade(options, { ...around, owner }) : null;
   if (plan !== null) await makeRoom(options.place, owner);
   using _lock = lockCluster({ place: options.place, paths: clusterPaths(options.place.dir) });
   // Another `up` may have made it before the lock was had.
@@ -68,6 +68,19 @@ export async function upCluster(options: UpOptions, around: UpSurroundings): Pro
   const found = cluster ?? (await openCluster(options.place));
   const { upExisting } = await import("./up-existing.ts");
   return await upExisting(found, options, { ...around, owner });
+}
+
+/** @returns null where another `up` has made the cluster meanwhile, in whose way a new one is. */
+async function planUnlessMade(
+  options: UpOptions,
+  around: UpSurroundings & { owner: Owner | null },
+): Promise<Plan | null> {
+  try {
+    return await planNew(options, around);
+  } catch (thrown) {
+    if ((await openIfThere(options.place)) !== null) return null;
+    throw thrown;
+  }
 }
 
 async function upNew(
