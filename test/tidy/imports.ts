@@ -21,27 +21,32 @@ const DYNAMIC = /\bimport\(\s*"(?<specifier>[^"]+)"/g;
 
 export function importsOf(file: SourceFile): Import[] {
   const code = withoutComments(file.text);
-  const inOrder = [
-    ...[...code.matchAll(FROM)].map(({ groups }) => ({ groups, isLater: false })),
-    ...[...code.matchAll(DYNAMIC)].map(({ groups }) => ({ groups, isLater: true })),
+  return [
+    ...Array.from(code.matchAll(FROM), (match) => importOf(file.path, match, { isLater: false })),
+    ...Array.from(code.matchAll(DYNAMIC), (match) => importOf(file.path, match, { isLater: true })),
   ];
-  return inOrder.map(({ groups, isLater }) => {
-    const how = { typeOnly: groups?.["types"] !== undefined, isLater };
-    return { ...targetOf(file.path, groups?.["specifier"] ?? ""), ...how };
-  });
 }
 
-function targetOf(from: string, specifier: string): Pick<Import, "specifier" | "kind" | "target"> {
+function importOf(
+  from: string,
+  { groups }: Pick<RegExpMatchArray, "groups">,
+  { isLater }: Pick<Import, "isLater">,
+): Import {
+  const specifier = groups?.["specifier"] ?? "";
+  const typeOnly = groups?.["types"] !== undefined;
   if (specifier.startsWith("."))
     return {
       specifier,
       kind: "file",
       target: posix.join(posix.dirname(from), specifier),
+      typeOnly,
+      isLater,
     };
-  if (specifier.startsWith("node:")) return { specifier, kind: "node", target: specifier };
+  if (specifier.startsWith("node:"))
+    return { specifier, kind: "node", target: specifier, typeOnly, isLater };
   const parts = specifier.split("/");
   const target = parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
-  return { specifier, kind: "package", target };
+  return { specifier, kind: "package", target, typeOnly, isLater };
 }
 
 /**
