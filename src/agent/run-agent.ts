@@ -33,6 +33,7 @@ import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
 import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
+import { NewsTeller } from "./news-teller.ts";
 import { ownAddress } from "./own-address.ts";
 import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
@@ -195,13 +196,17 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     file = await readClusterFile(cluster.cluster);
   };
   using schedule = new SwitchoverSchedule({ member, agent: () => agent });
+  const news = new NewsTeller({ member, presence });
   const running = new Agent({
     member,
     observe: observeGround,
     leaderIsGone: (record) => leaderWatch.isGone(record),
     effects: EFFECTS,
     rereadFile,
-    onLook: (record, ground) => schedule.look(record, ground),
+    onLook: (record, ground) => {
+      news.look(record);
+      schedule.look(record, ground);
+    },
     isCalm: () => isFed(positions),
   });
   agent = running;

@@ -7,9 +7,11 @@ import type { ClusterStatus } from "../../src/core/cluster-status.ts";
 import type { Major } from "../../src/core/spec.ts";
 import { AppWriter, compareRows } from "../support/app-writer.ts";
 import { signal } from "../support/cluster-processes.ts";
+import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { cutOff } from "./crash-failover.ts";
 import { assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
+import { eventsOf } from "./diverged-primary.ts";
 
 export function describeAutomaticFailover(major: Major): void {
   describe(`PostgreSQL ${major}, failover by itself`, () => {
@@ -87,6 +89,7 @@ async function whilePaused(cluster: TestCluster): Promise<void> {
   assert.ok(primary !== null);
   await cluster.ok(["pause"]);
   assert.equal((await cluster.status()).state, "paused");
+  await isTold(cluster, "paused");
   await cluster.killMember(primary);
   // Longer than it takes until a leader that does not renew counts as gone.
   await untilLeaseIsLongOver(cluster);
@@ -95,8 +98,16 @@ async function whilePaused(cluster: TestCluster): Promise<void> {
   await cluster.ok(["resume"]);
   const later = await nextPrimary(cluster, term);
   assert.notEqual(later.primary, primary);
+  await isTold(cluster, "resumed");
   await cluster.ok(["up"]);
   await cluster.untilHealthy();
+}
+
+async function isTold(cluster: TestCluster, event: string): Promise<void> {
+  await eventually(`an event tells that the cluster was ${event}`, async () => {
+    const told = await Promise.all(["t-1", "t-2", "t-3"].map((name) => eventsOf(cluster, name)));
+    return told.flat().includes(event);
+  });
 }
 
 function nextPrimary(cluster: TestCluster, term: number): Promise<ClusterStatus> {

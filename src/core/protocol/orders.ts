@@ -10,6 +10,11 @@ export const ORDERS = {
     "A person decided on a failover, knowing what may be lost: the lease was taken from the old primary and given to another member by name.",
   "stop-on-request":
     "A person stopped the primary's agent, as `understudy down` does: the same member is to lead again.",
+  "pause-on-request":
+    "A person paused the cluster: nothing fails over by itself until the pause is ended.",
+  "resume-on-request": "A person ended the pause: a standby takes over when the primary fails.",
+  "setting-on-request":
+    "A person changed a setting of Understudy's own, of the cluster or of one member.",
 } as const satisfies Record<string, string>;
 
 export type Order = keyof typeof ORDERS;
