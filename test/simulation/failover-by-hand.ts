@@ -2,7 +2,12 @@
 // does it: the lease is taken away first, then it is proven that the old primary can take no
 // writes, then its WAL is compared. Nothing is saved from its disk before, as where that cannot be
 // done: so more is lost here, and what is lost has to be told.
-import { appointHeir, reopenElection, revokeLease } from "../../src/core/record-changes.ts";
+import {
+  appointHeir,
+  isFenced,
+  reopenElection,
+  revokeLease,
+} from "../../src/core/record-changes.ts";
 import { lastLeader, type ClusterRecord } from "../../src/core/record.ts";
 import {
   compareReach,
@@ -68,7 +73,8 @@ export async function failOver(options: Options, record: ClusterRecord): Promise
   onEvent("person", `names ${to.name}; lost: ${loss === null ? "unknown" : `${loss} bytes`}`);
   // Who comes up later is not waited for: that is for the person to know.
   const others = all.map(({ member }) => member.server);
-  checkers.named({ server: to.member.server, others, lossReported: loss !== 0 });
+  const named = { server: to.member.server, others, lossReported: loss !== 0 };
+  checkers.named({ ...named, byPerson: true });
   checkers.asked("failover", to.name);
   await appoint(to.name);
 }
@@ -79,7 +85,9 @@ function candidates({ members }: Options, record: ClusterRecord): Candidate[] {
     const { answering, server, name } = member;
     const { data } = server.disk;
     if (answering === null || name === from || data === null || !hasData(server)) return [];
-    if (!(name in record.members) || data.freshCopy !== null) return [];
+    const tags = record.members[name]?.tags;
+    if (tags === undefined || tags.nofailover === true || isFenced(record, name)) return [];
+    if (data.freshCopy !== null) return [];
     if (server.state !== "accepting" && server.hasProcesses) return [];
     const { timeline, lsn } = endOf(data);
     const timelineTerm = termOfTimeline(timeline, answering.member.memory.forks);

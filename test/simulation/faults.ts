@@ -1,5 +1,6 @@
 // What goes wrong in a run, and what a person asks for meanwhile: a list drawn from the seed before
 // it begins, so that a run can be repeated with some of it left out.
+import type { SyncPolicy } from "../../src/core/record.ts";
 import { CALM, type Weather } from "./model/network.ts";
 import type { Random } from "./random.ts";
 
@@ -16,6 +17,8 @@ const WEIGHTS = {
   "member is killed whole": 14,
   "everything is killed": 4,
   "data directory is lost": 4,
+  "member is lost with its disk": 4,
+  "two are lost with their disks": 3,
   "disk is full": 6,
   "store does not answer": 4,
   "store is cut from one member": 5,
@@ -37,6 +40,9 @@ const WEIGHTS = {
   "member is stopped for a while": 4,
   "member is restarted": 3,
   "member is copied anew": 3,
+  "synchronous replication is changed": 8,
+  "member is fenced": 4,
+  "member's tags are changed": 4,
 } as const satisfies Record<string, number>;
 
 export type FaultKind = keyof typeof WEIGHTS;
@@ -53,6 +59,8 @@ export const MOMENTS = {
   copy: "a member is being copied or rewound",
   switchover: "a switchover begins",
   handover: "the lease is handed over",
+  promise: "what is promised of commits changes",
+  service: "a primary lets applications in",
 } as const satisfies Record<string, string>;
 
 export type Moment = keyof typeof MOMENTS;
@@ -80,6 +88,8 @@ export interface Plan {
   /** Not members at first. */
   readonly spares: readonly string[];
   readonly ttlMs: number;
+  /** What is wanted at first. */
+  readonly sync: SyncPolicy;
   /** Of the network while nothing is the matter with it. */
   readonly weather: Weather;
   /** How fast each machine's clock runs. */
@@ -91,12 +101,14 @@ export interface Plan {
   readonly healAtMs: number;
 }
 
+const SYNC_CHANGE = "synchronous replication is changed" satisfies FaultKind;
 const NAMES = ["una", "duo", "tre", "quad", "quin"];
 const FIRST_FAULT_MS = 12_000;
 const LAST_FAULT_MS = 109_000;
 const HEAL_AT_MS = 110_000;
 const MOMENT_NAMES = Object.keys(MOMENTS) as readonly Moment[];
-const AT_A_MOMENT = 0.3;
+const AT_A_MOMENT = 0.5;
+export const FEWEST_FAULTS = 5;
 const WEATHERS: readonly Weather[] = [
   CALM,
   CALM,
@@ -108,13 +120,20 @@ const WEATHERS: readonly Weather[] = [
 export function drawPlan(random: Random): Plan {
   const size = random.between(2, 5);
   const members = NAMES.slice(0, size);
-  const count = random.between(5, 14);
-  const faults = Array.from({ length: count }, () => drawFault(random, NAMES));
+  const count = random.between(FEWEST_FAULTS, 14);
+  // A moment may never come: so many faults wait for none.
+  const drawn = Array.from({ length: count }, (_, place) =>
+    drawFault(random, { members, mayWait: place >= FEWEST_FAULTS }),
+  );
+  // What commits wait for takes time to simulate, and hides what goes wrong without it.
+  const isEverSync = random.chance(0.7);
+  const faults = drawn.map((fault) => withoutSync(fault, isEverSync));
   const drift = random.pick([0.000_2, 0.000_2, 0.1]);
   return {
     members,
     spares: NAMES.slice(size),
     ttlMs: random.pick([2_000, 5_000, 10_000]),
+    sync: drawSync(random, { size, isOn: isEverSync && random.chance(0.75) }),
     weather: random.pick(WEATHERS),
     clockRates: Object.fromEntries(
       NAMES.map((name) => [name, 1 + (random.next() - 0.5) * 2 * drift]),
@@ -125,17 +144,37 @@ export function drawPlan(random: Random): Plan {
   };
 }
 
-function drawFault(random: Random, members: readonly string[]): Fault {
+function drawSync(random: Random, of: { size: number; isOn: boolean }): SyncPolicy {
+  return {
+    mode: of.isOn ? "on" : "off",
+    required: random.between(1, Math.min(2, of.size - 1)),
+    whenUnavailable: random.chance(0.6) ? "block" : "degrade",
+  };
+}
+
+function withoutSync(fault: Fault, isEverSync: boolean): Fault {
+  return isEverSync || fault.kind !== SYNC_CHANGE ? fault : { ...fault, kind: "agent crashes" };
+}
+
+/** Whether anything in it is about what commits wait for. */
+export function usesSync({ sync, faults }: Plan): boolean {
+  return sync.mode === "on" || faults.some(({ kind }) => kind === SYNC_CHANGE);
+}
+
+function drawFault(random: Random, of: { members: readonly string[]; mayWait: boolean }): Fault {
   const kind = drawKind(random);
-  const member = random.chance(0.5) ? "the primary" : random.pick(members);
-  const other = random.pick(members);
+  // Rarely one that was not there at first, and may have been added.
+  const named = random.pick(random.chance(0.9) ? of.members : NAMES);
+  const member = random.chance(0.5) ? "the primary" : named;
+  const other = random.pick(NAMES.filter((name) => name !== member));
   // Faults meet more often than they would by themselves: two in one moment are the hard ones.
   const drawnMs = random.between(FIRST_FAULT_MS, LAST_FAULT_MS);
   const atMs = random.chance(0.5)
     ? Math.round(drawnMs / 20_000) * 20_000 + (drawnMs % 1_500)
     : drawnMs;
   const lastsMs = random.chance(0.3) ? random.between(10, 2_000) : random.between(2_000, 40_000);
-  const moment = random.chance(AT_A_MOMENT) ? random.pick(MOMENT_NAMES) : null;
+  const waits = random.chance(AT_A_MOMENT);
+  const moment = of.mayWait && waits ? random.pick(MOMENT_NAMES) : null;
   return { atMs, moment, kind, member, other, lastsMs, dice: random.between(1, 1 << 30) };
 }
 
@@ -151,6 +190,7 @@ function drawKind(random: Random): FaultKind {
 }
 
 const OF_TWO: ReadonlySet<FaultKind> = new Set([
+  "two are lost with their disks",
   "network is cut between two",
   "network is cut in one direction",
   "network is slow",
@@ -167,6 +207,7 @@ const OF_ALL: ReadonlySet<FaultKind> = new Set([
   "store is slow",
   "store's messages are lost",
   "cluster is paused",
+  "synchronous replication is changed",
 ]);
 const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
   "agent crashes",
@@ -175,6 +216,8 @@ const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
   "backend crashes",
   "data directory is lost",
   "wall clock jumps",
+  "member's tags are changed",
+  "synchronous replication is changed",
   "switchover is asked for",
   "switchover is asked for twice",
   "member is added",

@@ -30,6 +30,23 @@ export interface Stage {
 const WAIT_MS = 40_000;
 const LATEST_MS = 80;
 const HOUR_MS = 3_600_000;
+const SYNC_SETTINGS = [
+  "sync=on required=1 whenUnavailable=block",
+  "sync=on required=1 whenUnavailable=degrade",
+  "sync=on required=2",
+  "required=1",
+  "whenUnavailable=block",
+  "whenUnavailable=degrade",
+  "sync=on",
+  "sync=off",
+] as const;
+const TAGS = [
+  "nofailover=on",
+  "nofailover=on",
+  "nofailover=off",
+  "priority=10",
+  "priority=-10",
+] as const;
 const ROUGH: Weather = { lost: 0.25, doubled: 0.15, slow: 0.2, slowMs: 1_500 };
 const SLOW: Weather = { lost: 0, doubled: 0, slow: 0.9, slowMs: 4_000 };
 
@@ -97,6 +114,16 @@ function happen(fault: Fault, scene: Scene): void {
       return killEverything(fault, scene);
     case "data directory is lost":
       return loseData(scene);
+    case "member is lost with its disk":
+      kill(member);
+      loseData(scene);
+      return until(() => member.startAgent());
+    case "two are lost with their disks":
+      for (const each of [member, other]) {
+        kill(each);
+        loseData({ ...scene, member: each });
+      }
+      return until(() => [member, other].forEach((each) => each.startAgent()));
     case "disk is full":
       server.disk.isFull = true;
       return until(() => void (server.disk.isFull = false));
@@ -123,6 +150,13 @@ function happen(fault: Fault, scene: Scene): void {
       return person.restart(member);
     case "member is copied anew":
       return person.reclone(member);
+    case "synchronous replication is changed":
+      return person.configure(random.pick(SYNC_SETTINGS));
+    case "member is fenced":
+      person.fence(name);
+      return until(() => person.unfence(name));
+    case "member's tags are changed":
+      return person.configure(random.pick(TAGS), name);
     default:
       for (const end of disturb(fault, scene)) until(end);
       return void network;

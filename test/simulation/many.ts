@@ -1,9 +1,9 @@
-// Many seeds on several processes, each of which takes every so-manieth.
+// Many seeds on several processes, each of which takes every so-manieth and tells how far it is.
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import { drawPlan } from "./faults.ts";
 import { Random } from "./random.ts";
-import { add, noneYet, type Tally } from "./tally.ts";
+import { add, noneYet, tallyOf, type Tally } from "./tally.ts";
 import { run } from "./world.ts";
 
 export interface Share {
@@ -13,37 +13,66 @@ export interface Share {
   readonly step: number;
 }
 
+/** What a process says: how far it is, again and again, and at last what it all came to. */
+export type Report = Progress | { readonly tally: Tally };
+
+export interface Progress {
+  readonly seeds: number;
+  readonly failed: number;
+}
+
+const REPORT_MS = 1_000;
+
 /** @throws when one of the processes ends without an answer, as at a mistake of the simulation. */
 export async function simulateMany(of: {
   from: number;
   count: number;
   processes: number;
+  onProgress?: (progress: Progress) => void;
 }): Promise<Tally> {
-  const { from, count, processes } = of;
+  const { from, count, processes, onProgress } = of;
+  const reached = Array.from({ length: processes }, (): Progress => ({ seeds: 0, failed: 0 }));
   const shares = await Promise.all(
-    Array.from({ length: processes }, (_, place) =>
-      inProcess({ first: from + place, end: from + count, step: processes }),
+    reached.map((_, place) =>
+      inProcess({ first: from + place, end: from + count, step: processes }, (progress) => {
+        reached[place] = progress;
+        onProgress?.(reached.reduce(sum));
+      }),
     ),
   );
   return shares.reduce(add, noneYet());
 }
 
-export async function runShare({ first, end, step }: Share): Promise<Tally> {
+export async function runShare(
+  { first, end, step }: Share,
+  report: (progress: Progress) => void,
+): Promise<Tally> {
   let tally = noneYet();
+  let reportedMs = performance.now();
   for (let seed = first; seed < end; seed += step) {
     const result = await run({ seed, plan: drawPlan(new Random(seed, 1)) });
-    const { violation, recoveredAfterMs } = result;
-    const failed = violation === null ? [] : [{ seed, message: violation.message }];
-    tally = add(tally, { ...result, seeds: 1, failed, longestRecoveryMs: recoveredAfterMs });
+    tally = add(tally, tallyOf(seed, result));
+    if (performance.now() - reportedMs < REPORT_MS) continue;
+    reportedMs = performance.now();
+    report({ seeds: tally.seeds, failed: tally.failed.length });
   }
-  return tally;
+  const { user, system } = process.cpuUsage();
+  return { ...tally, cpuMs: (user + system) / 1_000 };
 }
 
-function inProcess(share: Share): Promise<Tally> {
+function sum(one: Progress, other: Progress): Progress {
+  return { seeds: one.seeds + other.seeds, failed: one.failed + other.failed };
+}
+
+function inProcess(share: Share, onProgress: (progress: Progress) => void): Promise<Tally> {
   return new Promise((resolve, reject) => {
     const child = fork(join(import.meta.dirname, "share.ts"), [JSON.stringify(share)]);
     let tally: Tally | null = null;
-    child.once("message", (message) => (tally = JSON.parse(String(message))));
+    child.on("message", (message) => {
+      const report: Report = JSON.parse(String(message));
+      if ("tally" in report) tally = report.tally;
+      else onProgress(report);
+    });
     child.once("exit", (code) =>
       tally === null
         ? reject(new Error(`a process of the simulation ended with status ${code}`))

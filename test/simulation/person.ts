@@ -1,6 +1,16 @@
 // The person at the cluster, who asks for one thing after the other, whatever is the matter, and
 // ends what was begun: as the commands in src/local do it.
-import { addMember, releaseLease, removeMember, setPaused } from "../../src/core/record-changes.ts";
+import { memberScope } from "../../src/core/config/member-keys.ts";
+import {
+  addMember,
+  fenceMember,
+  releaseLease,
+  removeMember,
+  setPaused,
+  unfenceMember,
+} from "../../src/core/record-changes.ts";
+import { CLUSTER_SCOPE } from "../../src/core/config/cluster-keys.ts";
+import { assignKeys } from "../../src/core/config/key.ts";
 import { SHUT_DOWN } from "../../src/agent/agent.ts";
 import { writableLeader } from "../../src/agent/member.ts";
 import { UnderstudyError } from "../../src/core/errors.ts";
@@ -21,12 +31,13 @@ export interface PersonOptions {
   readonly steps: Steps;
   readonly choice: Choice;
   readonly checkers: Checkers;
-  /** How long nobody may lead before the person acts. */
-  readonly patienceMs: () => number;
+  /** How long nobody may lead before the person acts, with a promise that may be broken by it. */
+  readonly patienceMs: (of: { isPromised: boolean }) => number;
   readonly onEvent: (who: string, text: string) => void;
 }
 
 const LOOK_MS = 1_000;
+const AGAIN_MS = 3_000;
 const FEWEST_MEMBERS = 2;
 
 export class Person {
@@ -51,9 +62,12 @@ export class Person {
       const record = read?.record ?? null;
       if (record === null) continue;
       if (this.#isSettling) this.#bringUp(record);
+      if (this.#isSettling) this.#settleSettings(record);
       this.#leaderlessMs = this.#mustAct(record) ? this.#leaderlessMs + LOOK_MS : 0;
-      if (this.#leaderlessMs <= this.#options.patienceMs()) continue;
-      this.#leaderlessMs = 0;
+      const isPromised = record.sync.guarantee !== null;
+      if (this.#leaderlessMs <= this.#options.patienceMs({ isPromised })) continue;
+      // Where it came to nothing it is tried again soon.
+      this.#leaderlessMs -= AGAIN_MS;
       await this.#try("failover", () => failOver(this.#options, record));
     }
   }
@@ -73,6 +87,36 @@ export class Person {
   pause(paused: boolean): void {
     void this.#try(paused ? "pause" : "resume", async () => {
       await changeRecord(this.#options.store, (record) => setPaused(record, paused));
+    });
+  }
+
+  /** As src/local/config.ts. @param settings "sync=on required=2" @param of the cluster, else */
+  configure(settings: string, member: string | null = null): void {
+    const assignments = settings.split(" ").map((setting) => {
+      const [key = "", text = ""] = setting.split("=");
+      return { key, text };
+    });
+    void this.#try(`set ${settings} of ${member ?? "the cluster"}`, async () => {
+      await changeRecord(this.#options.store, (record) => {
+        if (member === null) return assignKeys(record, { scope: CLUSTER_SCOPE, assignments });
+        const entry = record.members[member];
+        if (entry === undefined) return null;
+        return assignKeys(record, { scope: memberScope(member, entry), assignments });
+      });
+    });
+  }
+
+  /** As src/local/fence.ts with `--now`. */
+  fence(name: string): void {
+    this.#options.checkers.asked("fence", name);
+    void this.#try(`fence of ${name}`, async () => {
+      await changeRecord(this.#options.store, (record) => fenceMember(record, name));
+    });
+  }
+
+  unfence(name: string): void {
+    void this.#try(`unfence of ${name}`, async () => {
+      await changeRecord(this.#options.store, (record) => unfenceMember(record, name));
     });
   }
 
@@ -183,6 +227,15 @@ export class Person {
       const member = this.#options.members.get(name);
       if (member !== undefined) this.start(member);
     }
+  }
+
+  /** Everybody may lead again, and commits cannot wait for more standbys than there are. */
+  #settleSettings({ sync, members, fenced }: ClusterRecord): void {
+    const standbys = Object.keys(members).length - 1;
+    for (const name of fenced) this.unfence(name);
+    for (const [name, { tags }] of Object.entries(members))
+      if (tags.nofailover === true) this.configure("nofailover=off", name);
+    if (sync.mode === "on" && sync.required > standbys) this.configure(`required=${standbys}`);
   }
 
   #endRemovals(): void {

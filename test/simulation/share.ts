@@ -1,5 +1,7 @@
-// One of the processes of many.ts: runs its share and answers with the tally.
-import { runShare } from "./many.ts";
+// One of the processes of many.ts: runs its share, tells how far it is, and answers with the tally.
+import { runShare, type Report } from "./many.ts";
 
-const tally = await runShare(JSON.parse(process.argv[2] ?? "{}"));
-process.send?.(JSON.stringify(tally), () => process.disconnect());
+const tell = (report: Report, then?: () => void) =>
+  process.send?.(JSON.stringify(report), () => then?.());
+const tally = await runShare(JSON.parse(process.argv[2] ?? "{}"), tell);
+tell({ tally }, () => process.disconnect());

@@ -1,59 +1,90 @@
-// npm run simulate: `--seed N` runs one seed and prints what happened, `--seeds N` runs many on all
-// cores (from `--from`, by default 1). A seed that fails is made smaller and printed with the
-// command that repeats it.
+// npm run simulate: `--seeds N` runs many on all cores (from `--from`, by default 1), `--seed N`
+// runs one and prints what happened, whole or only some of its faults (`--only 2,5`, `--calm`). A
+// seed that fails is made smaller and printed with the command that repeats it.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { describeFault, drawPlan } from "./faults.ts";
-import { simulateMany } from "./many.ts";
+import { simulateMany, type Progress } from "./many.ts";
 import { Random } from "./random.ts";
+import { WHOLE, formatSelection, parseOnly, select, type Selection } from "./selection.ts";
 import { shrink } from "./shrink.ts";
+import { summarize } from "./summary.ts";
 import { run, type RunResult } from "./world.ts";
 
 const SHOWN_FAILURES = 20;
+/** Of these the smallest plan is looked for, which takes a second each. */
+const SHRUNK_FAILURES = 5;
+/** Where nobody watches, a line is written seldom. */
+const QUIET_MS = 15_000;
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
+    only: { type: "string" },
+    calm: { type: "boolean", default: false },
   },
 });
 
 process.exitCode =
   values.seed === undefined
     ? await showMany({ from: Number(values.from), count: Number(values.seeds) })
-    : await showOne(Number(values.seed));
+    : await showOne(Number(values.seed), { only: parseOnly(values.only), calm: values.calm });
 
-async function showOne(seed: number): Promise<number> {
-  const plan = drawPlan(new Random(seed, 1));
+async function showOne(seed: number, selection: Selection): Promise<number> {
+  const whole = drawPlan(new Random(seed, 1));
+  const plan = select(whole, selection);
   const result = await run({ seed, plan, keepTrace: true });
   print(`${plan.members.length} members, a lease of ${plan.ttlMs / 1_000} s`);
   for (const line of result.trace) print(line);
   print(describe(result));
   if (result.violation === null) return 0;
-  const smallest = await shrink({ seed, plan }, result);
-  print(`\nIt still fails with ${smallest.faults.length} of ${plan.faults.length} faults:`);
-  for (const fault of smallest.faults) print(`  ${describeFault(fault)}`);
+  // A part of a plan is what somebody wanted to see.
+  if (selection.only === null) await showSmallest(seed, result);
   return 1;
+}
+
+async function showSmallest(seed: number, failed: RunResult): Promise<void> {
+  const plan = drawPlan(new Random(seed, 1));
+  const smallest = await shrink({ seed, plan }, failed);
+  const numbers = smallest.only ?? WHOLE.only ?? [];
+  const how = smallest.calm ? ", the network at rest and clocks that run alike" : "";
+  print(`\nIt still fails with ${numbers.length} of ${plan.faults.length} faults${how}:`);
+  for (const [place, fault] of plan.faults.entries())
+    if (numbers.includes(place + 1)) print(`  ${place + 1}. ${describeFault(fault)}`);
+  print(`  npm run simulate -- --seed ${seed}${formatSelection(smallest)}`);
 }
 
 async function showMany({ from, count }: { from: number; count: number }): Promise<number> {
   const begunMs = performance.now();
   const processes = Math.min(availableParallelism(), count);
-  const all = await simulateMany({ from, count, processes });
-  const elapsed = (performance.now() - begunMs) / 1_000;
-  print(
-    `${all.seeds} seeds, ${all.failed.length} failed, in ${elapsed.toFixed(1)} s (${(all.seeds / elapsed).toFixed(1)} a second on ${processes} cores)`,
-  );
-  print(
-    `${(all.simulatedMs / 3_600_000).toFixed(1)} hours simulated, ${all.promotions} promotions, ${all.acknowledged} commits acknowledged, ${all.lostReported} of them lost and reported`,
-  );
-  print(
-    `after the last fault well again in ${seconds(all.recoveredAfterMs / all.seeds)} s on average, ${seconds(all.longestRecoveryMs)} s at most`,
-  );
+  const all = await simulateMany({ from, count, processes, onProgress: progressOf(count) });
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  const command = `npm run simulate -- --seeds ${count}${from === 1 ? "" : ` --from ${from}`}`;
+  const elapsedMs = performance.now() - begunMs;
+  for (const line of summarize(all, { command, elapsedMs, processes })) print(line);
   for (const { seed, message } of all.failed.slice(0, SHOWN_FAILURES))
-    print(`✗ npm run simulate -- --seed ${seed}   ${message}`);
+    print(`\n✗ npm run simulate -- --seed ${seed}   ${message}`);
+  for (const { seed } of all.failed.slice(0, SHRUNK_FAILURES)) {
+    print(`\nSeed ${seed}`);
+    await showSmallest(seed, await run({ seed, plan: drawPlan(new Random(seed, 1)) }));
+  }
   return all.failed.length > 0 || all.seeds < count ? 1 : 0;
+}
+
+function progressOf(count: number): (progress: Progress) => void {
+  const begunMs = performance.now();
+  let shownMs = begunMs;
+  return ({ seeds, failed }) => {
+    const nowMs = performance.now();
+    if (!process.stderr.isTTY && nowMs - shownMs < QUIET_MS) return;
+    shownMs = nowMs;
+    const aSecond = (seeds * 1_000) / (nowMs - begunMs);
+    const left = Math.ceil((count - seeds) / Math.max(aSecond, 0.1));
+    const line = `${seeds.toLocaleString("en")} of ${count.toLocaleString("en")} seeds, ${aSecond.toFixed(1)} a second, ${failed} failed, ${left} s left`;
+    process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
+  };
 }
 
 function describe(result: RunResult): string {

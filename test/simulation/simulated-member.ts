@@ -6,6 +6,7 @@ import { LeaderWatch } from "../../src/agent/leader-watch.ts";
 import { LeaseKeeper } from "../../src/agent/lease-keeper.ts";
 import { MemberMemory } from "../../src/agent/memory.ts";
 import type { Clock } from "../../src/agent/clock.ts";
+import { SyncKeeping } from "../../src/agent/sync/sync-keeping.ts";
 import type { Store } from "../../src/store/store.ts";
 import { UnderstudyError } from "../../src/core/errors.ts";
 import { formatLsn } from "../../src/core/lsn.ts";
@@ -17,6 +18,8 @@ import { ModelPresence } from "./model/presence.ts";
 import type { ModelServer } from "./model/server.ts";
 import type { SimulatedStore } from "./model/store.ts";
 import type { Neighbour, Surroundings } from "./model/surroundings.ts";
+import type { Steps } from "./model/steps.ts";
+import { watchStandbys } from "./model/synchronize.ts";
 import { endOf, toLsn } from "./model/wal.ts";
 import { ModelWitness } from "./model/witness.ts";
 import type { Random } from "./random.ts";
@@ -29,6 +32,7 @@ export interface MemberParts {
   readonly store: SimulatedStore;
   readonly server: ModelServer;
   readonly around: Surroundings;
+  readonly steps: Steps;
   readonly effects: Effects<ModelMember>;
   readonly canRewind: boolean;
   /** A deliberate defect may put another in its place. */
@@ -101,8 +105,15 @@ export class SimulatedMember implements Neighbour {
     });
     const running = { life, agent, member };
     this.#running = running;
-    this.server.onExit = () => life.deliver(() => this.#wake());
+    const { server } = this;
+    server.onExit = () => life.deliver(() => this.#wake());
     if (!withoutDeadman) this.#deadman.takeOver(life, () => this.#standing());
+    if (server.machine.standbysConfirm)
+      watchStandbys(this.#parts.steps, {
+        member,
+        isIdle: () => agent.ground === "primary" && agent.activity.effect === null,
+        lookAgain: () => agent.lookAgain(),
+      });
     scheduler.stir();
     void agent.run().then(() => {
       if (this.#running === running) this.#ended();
@@ -221,6 +232,7 @@ export class SimulatedMember implements Neighbour {
       keeper,
       witness,
       leaderWatch,
+      sync: new SyncKeeping(),
       memory,
       life,
       disk,

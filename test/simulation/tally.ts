@@ -1,38 +1,90 @@
 // What many runs have come to, added up.
+import type { FaultKind } from "./faults.ts";
+import type { RunResult } from "./world.ts";
 
-export interface Tally {
+/** What is simply added. */
+const SUMS = [
+  "simulatedMs",
+  "recoveredAfterMs",
+  "acknowledged",
+  "lostReported",
+  "promised",
+  "promises",
+  "promotions",
+  "elections",
+  "failovers",
+  "switchovers",
+  "copies",
+  "rewinds",
+  "starts",
+] as const;
+
+type Sums = Readonly<Record<(typeof SUMS)[number], number>>;
+
+export interface Tally extends Sums {
   readonly seeds: number;
   readonly failed: readonly { readonly seed: number; readonly message: string }[];
-  readonly simulatedMs: number;
-  readonly recoveredAfterMs: number;
   readonly longestRecoveryMs: number;
-  readonly acknowledged: number;
-  readonly lostReported: number;
-  readonly promotions: number;
+  /** In any of them. */
+  readonly fewestFaults: number;
+  /** Of all processes that ran them. */
+  readonly cpuMs: number;
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
 }
 
 export function noneYet(): Tally {
   return {
+    ...sumsOf(() => 0),
     seeds: 0,
     failed: [],
-    simulatedMs: 0,
-    recoveredAfterMs: 0,
     longestRecoveryMs: 0,
-    acknowledged: 0,
-    lostReported: 0,
-    promotions: 0,
+    fewestFaults: Number.MAX_SAFE_INTEGER,
+    cpuMs: 0,
+    faults: {},
+  };
+}
+
+export function tallyOf(seed: number, result: RunResult): Tally {
+  const { violation, recoveredAfterMs, faults } = result;
+  return {
+    ...sumsOf((name) => result[name]),
+    seeds: 1,
+    failed:
+      violation === null
+        ? []
+        : [{ seed, message: `"${violation.invariant}": ${violation.message}` }],
+    longestRecoveryMs: recoveredAfterMs,
+    // One that was ended by a violation had no time for all.
+    fewestFaults:
+      violation === null
+        ? Object.values(faults).reduce((sum, times) => sum + times, 0)
+        : Number.MAX_SAFE_INTEGER,
+    cpuMs: 0,
+    faults,
   };
 }
 
 export function add(one: Tally, other: Tally): Tally {
   return {
+    ...sumsOf((name) => one[name] + other[name]),
     seeds: one.seeds + other.seeds,
     failed: [...one.failed, ...other.failed],
-    simulatedMs: one.simulatedMs + other.simulatedMs,
-    recoveredAfterMs: one.recoveredAfterMs + other.recoveredAfterMs,
     longestRecoveryMs: Math.max(one.longestRecoveryMs, other.longestRecoveryMs),
-    acknowledged: one.acknowledged + other.acknowledged,
-    lostReported: one.lostReported + other.lostReported,
-    promotions: one.promotions + other.promotions,
+    fewestFaults: Math.min(one.fewestFaults, other.fewestFaults),
+    cpuMs: one.cpuMs + other.cpuMs,
+    faults: addFaults(one.faults, other.faults),
   };
+}
+
+function addFaults(one: Tally["faults"], other: Tally["faults"]): Tally["faults"] {
+  const sum: Record<string, number> = { ...one };
+  for (const [kind, count] of Object.entries(other)) sum[kind] = (sum[kind] ?? 0) + count;
+  return sum;
+}
+
+function sumsOf(value: (name: (typeof SUMS)[number]) => number): Sums {
+  return Object.fromEntries(SUMS.map((name) => [name, value(name)])) as Record<
+    (typeof SUMS)[number],
+    number
+  >;
 }

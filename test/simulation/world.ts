@@ -7,14 +7,15 @@ import type { Violation } from "./checkers/checker.ts";
 import { Checkers } from "./checkers/checkers.ts";
 import { NO_DEFECT, type Defect } from "./defect.ts";
 import { CHOICE } from "./failover-by-hand.ts";
-import type { FaultKind, Plan } from "./faults.ts";
+import { usesSync, type FaultKind, type Plan } from "./faults.ts";
 import { inject } from "./inject.ts";
 import { Life, type MachineClock } from "./life.ts";
 import { emptyDisk } from "./model/disk.ts";
 import { modelEffects, observeModel } from "./model/effects.ts";
 import { Moments } from "./moments.ts";
 import { Network } from "./model/network.ts";
-import { ModelServer, type Machine } from "./model/server.ts";
+import type { Machine } from "./model/machine.ts";
+import { ModelServer } from "./model/server.ts";
 import { STEPS } from "./model/steps.ts";
 import { SimulatedStore } from "./model/store.ts";
 import { Surroundings } from "./model/surroundings.ts";
@@ -31,6 +32,8 @@ const STEADY_MS = 3_000;
 const LOOK_MS = 500;
 const SHORTEST_RUN_MS = 120_000;
 const CLIENTS = 2;
+/** So long a person waits for who may have what was promised, once nothing fails any more. */
+const PROMISE_PATIENCE_MS = 25_000;
 
 export interface RunOptions {
   readonly seed: number;
@@ -47,6 +50,10 @@ export interface Figures {
   readonly recoveredAfterMs: number;
   readonly acknowledged: number;
   readonly lostReported: number;
+  /** Of the acknowledged, while a promise was in force. */
+  readonly promised: number;
+  /** So often what was promised of commits became another. */
+  readonly promises: number;
   readonly promotions: number;
   readonly elections: number;
   readonly failovers: number;
@@ -112,6 +119,7 @@ class World {
     this.#around = new Surroundings({ network: this.#network, members, onlooker: this.#checkers });
     for (const name of [...plan.members, ...plan.spares]) this.#addMember(name, defect);
     const patienceMs = this.#random.between(3_000, 20_000);
+    const isHasty = this.#random.chance(0.2);
     const life = new Life(scheduler, { offsetMs: 0, rate: 1 });
     this.#person = new Person({
       members,
@@ -120,7 +128,10 @@ class World {
       steps: { ...STEPS, ...defect.steps },
       choice: { ...CHOICE, ...defect.choice },
       checkers: this.#checkers,
-      patienceMs: () => (this.#isHealed ? 3_000 : patienceMs),
+      patienceMs: ({ isPromised }) => {
+        if (isPromised && !isHasty) return this.#isHealed ? PROMISE_PATIENCE_MS : Infinity;
+        return this.#isHealed ? 3_000 : patienceMs;
+      },
       onEvent: this.#event,
     });
   }
@@ -152,13 +163,15 @@ class World {
   }
 
   #figures(): Figures {
-    const { commits, leaders, copies, rewinds, starts } = this.#checkers;
+    const { commits, promises, leaders, copies, rewinds, starts } = this.#checkers;
     const { healAtMs } = this.#plan;
     return {
       simulatedMs: this.#scheduler.nowMs,
       recoveredAfterMs: (this.#recoveredAtMs ?? healAtMs) - healAtMs,
       acknowledged: commits.acknowledgedCount,
       lostReported: commits.lostReported,
+      promised: promises.acknowledged,
+      promises: promises.changes,
       promotions: leaders.promotions,
       elections: leaders.elections,
       failovers: leaders.failovers,
@@ -186,10 +199,12 @@ class World {
       network: this.#network,
       servers: this.#servers,
       nextRecordId: () => (this.#lastRecordId += 1),
+      standbysConfirm: usesSync(this.#plan),
       watcher: this.#checkers,
     };
     const server = new ModelServer({ name, disk: emptyDisk(), machine });
-    const effects = modelEffects({ ...STEPS, ...defect.steps });
+    const steps = { ...STEPS, ...defect.steps };
+    const effects = modelEffects(steps);
     const machineClock: MachineClock = { offsetMs: 0, rate: clockRates[name] ?? 1 };
     const member = new SimulatedMember({
       scheduler: this.#scheduler,
@@ -199,6 +214,7 @@ class World {
       server,
       around: this.#around,
       canRewind: rewinders.includes(name),
+      steps,
       effects: defect.alterEffects?.(effects) ?? effects,
       alterClock: defect.alterClock ?? ((clock) => clock),
       observe: defect.observe ?? observeModel,
@@ -275,9 +291,10 @@ class World {
   }
 }
 
-function firstRecord({ members, ttlMs }: Plan) {
+function firstRecord({ members, ttlMs, sync }: Plan) {
   return newRecord({
     cluster: "play",
+    sync,
     founder: members[0] ?? "una",
     ttlMs,
     members: Object.fromEntries(members.map((name) => [name, { ...ADDRESS, tags: {} }])),

@@ -16,6 +16,8 @@ export function ailment(
   if (record.switchover !== null) return "a switchover is still under way";
   if (record.leader?.timeline !== endOf(data).timeline)
     return `the record names another timeline than ${primary.name} is on`;
+  const trouble = syncAilment(record, primary);
+  if (trouble !== null) return trouble;
   for (const server of servers.values()) {
     if (server === primary) continue;
     if (!(server.name in record.members)) {
@@ -28,6 +30,17 @@ export function ailment(
       return `${server.name} has other data than the primary`;
   }
   return null;
+}
+
+/** As it is wanted, as far as it can be: every member streams from the primary when all is well. */
+function syncAilment({ sync, members }: ClusterRecord, { name, gate }: ModelServer): string | null {
+  const { mode, required, guarantee } = sync;
+  if (!gate.service.isOpen) return `${name} leads and keeps applications out`;
+  if (mode === "off")
+    return guarantee === null ? null : "something is promised though it is turned off";
+  const possible = Math.min(required, Object.keys(members).length - 1);
+  if (guarantee?.required === possible && guarantee.renewed.length === 0) return null;
+  return `${possible} standbys are to have every commit, and it is promised of ${guarantee?.required ?? 0}`;
 }
 
 function describe({ state, disk }: ModelServer): string {

@@ -10,6 +10,10 @@ export const INVARIANTS = {
   "one writable": "1: at any instant at most one member takes writes",
   "commits of one count": "1: nobody acknowledges a commit after another was promoted",
   "acknowledged commits stay": "I3: what was acknowledged is on every later primary, or was told",
+  "a promise is kept":
+    "I7: what is acknowledged while a promise is in force is on the primary and on k of S",
+  "nobody is shown what is on no standby":
+    "I8: a primary lets nobody in before k standbys have all that it has",
   "no more is lost than must be": "I3: nobody is chosen who lacks what another has",
   "terms rise": "3: terms rise, one leader each",
   "the newest term is obeyed": "3: a member acts for no term but the newest that it knows",

@@ -1,8 +1,10 @@
 // What must hold, whatever happens. Each concern has a checker of its own; the first violation ends
 // the run.
+import { isSameGuarantee } from "../../../src/core/protocol/quorum.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { Kept } from "../model/disk.ts";
-import type { ModelServer, Watcher } from "../model/server.ts";
+import type { Watcher } from "../model/machine.ts";
+import type { ModelServer } from "../model/server.ts";
 import type { StoreWatcher } from "../model/store.ts";
 import type { Onlooker, Successor } from "../model/surroundings.ts";
 import type { DataDirectory } from "../model/wal.ts";
@@ -11,12 +13,14 @@ import { CommitChecker } from "./commits.ts";
 import { DataChecker } from "./data.ts";
 import { LeaderChecker, type Request } from "./leaders.ts";
 import { LoopChecker } from "./loops.ts";
+import { PromiseChecker } from "./promises.ts";
 
 type Options = Omit<View, "fail">;
 
 export class Checkers implements Watcher, StoreWatcher, Onlooker {
   readonly #view: View;
   readonly commits: CommitChecker;
+  readonly promises: PromiseChecker;
   readonly leaders: LeaderChecker;
   readonly data: DataChecker;
   readonly loops: LoopChecker;
@@ -29,6 +33,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     const fail = (invariant: Invariant, message: string) => this.fail(invariant, message);
     this.#view = { ...options, fail };
     this.commits = new CommitChecker(this.#view);
+    this.promises = new PromiseChecker(this.#view);
     this.leaders = new LeaderChecker(this.#view);
     this.data = new DataChecker(this.#view);
     this.loops = new LoopChecker(this.#view);
@@ -67,12 +72,22 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   becameWritable(server: ModelServer, how: "promoted" | "recovered" | "started"): void {
     this.leaders.becameWritable(server, how);
     this.commits.leads(server);
+    this.promises.leads(server);
     this.#view.moment("primary", server.name);
+  }
+
+  flushed(id: number): void {
+    this.promises.flushed(id);
   }
 
   acknowledged(id: number, server: ModelServer): void {
     this.leaders.acknowledged(server);
     this.commits.acknowledged(id);
+    this.promises.acknowledges(id, server);
+  }
+
+  served(server: ModelServer): void {
+    for (const id of this.promises.served(server)) this.commits.shown(id);
   }
 
   streamsOnOther({ name }: ModelServer, upstream: ModelServer): void {
@@ -85,6 +100,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   recordWritten(before: ClusterRecord, after: ClusterRecord, by: string): void {
     this.commits.mayLead(after.leader?.member ?? after.heir);
     this.leaders.recordWritten(before, after, by);
+    this.promises.recordWritten(before, after);
     this.#tellMoments(before, after, by);
   }
 
@@ -121,5 +137,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
       this.#view.moment("handover", heir);
     if (leader !== null && leader.member !== before.leader?.member)
       this.#view.moment("lease", leader.member);
+    if (leader !== null && !isSameGuarantee(before.sync.guarantee, after.sync.guarantee))
+      this.#view.moment("promise", leader.member);
   }
 }

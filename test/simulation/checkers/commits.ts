@@ -21,8 +21,16 @@ export class CommitChecker {
     this.acknowledgedCount += 1;
   }
 
-  /** What it lacks is lost where that was said, but no more than must be. */
-  named({ server, others, lossReported }: Successor): void {
+  /** An application has seen it, so it counts as acknowledged. */
+  shown(id: number): void {
+    this.#acknowledged.add(id);
+  }
+
+  /**
+   * What it lacks is lost where that was said, but no more than must be; and never by itself what
+   * was promised to stay.
+   */
+  named({ server, others, lossReported, byPerson }: Successor): void {
     // Without data it cannot be promoted, and loses nothing.
     if (server.disk.data === null) return;
     const missing = this.#missingOn(server);
@@ -30,7 +38,8 @@ export class CommitChecker {
       missing.length === 0
         ? undefined
         : others.find((other) => this.#missingOn(other).length < missing.length);
-    const told = lossReported ? missing : [];
+    const isPromised = this.#view.storedRecord().sync.guarantee !== null;
+    const told = lossReported && (byPerson || !isPromised) ? missing : [];
     this.#choices.set(server.name, { better: better?.name ?? null, told });
   }
 

@@ -5,7 +5,7 @@ import type { ModelServer } from "../model/server.ts";
 import type { View } from "./checker.ts";
 
 /** What a person asks for, with reasons of their own. */
-export type Request = "switchover" | "restart" | "stop" | "failover";
+export type Request = "switchover" | "restart" | "stop" | "failover" | "fence";
 
 /** A request may wait for another step, and a step for the store. */
 const REQUEST_LASTS_MS = 60_000;

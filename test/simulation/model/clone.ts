@@ -15,6 +15,7 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
   const { disk, around } = member;
   const leader = writableLeader(record);
   if (leader === null || record.systemId === null) return;
+  await steps.beginCopy(member);
   if (disk.marker) {
     if (disk.data !== null)
       around.onlooker.destroyed(disk.data, { member: member.name, announced: false });
@@ -76,6 +77,7 @@ export async function copyOf(
     standbyMode: false,
     upstream: null,
     freshCopy: { timeline, checkpoint },
+    madeAtMs: member.model.machine.scheduler.nowMs,
     isWhole: true,
   };
 }

@@ -1,5 +1,6 @@
 // What a member has on disk: it outlives its agent and its server.
 import type { Remembered } from "../../../src/agent/memory.ts";
+import { OPEN, type Service } from "../../../src/core/protocol/service.ts";
 import type { DataDirectory, WalRecord } from "./wal.ts";
 
 /** WAL that only this member had, with or without the data directory around it. */
@@ -23,10 +24,23 @@ export interface Disk {
   /** Mere copies of the primary that stay until the next one is whole. */
   replaced: DataDirectory[];
   memory: Remembered | null;
+  /**
+   * What the settings files say, which lie beside the data: a server runs with it once it has read
+   * them.
+   */
+  service: Service;
   /** Nothing more can be written. */
   isFull: boolean;
 }
 
 export function emptyDisk(): Disk {
-  return { data: null, marker: false, kept: [], replaced: [], memory: null, isFull: false };
+  return {
+    data: null,
+    marker: false,
+    kept: [],
+    replaced: [],
+    memory: null,
+    service: OPEN,
+    isFull: false,
+  };
 }

@@ -9,6 +9,7 @@ import { writableLeader } from "../../../src/agent/member.ts";
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import { isSameFork } from "../../../src/core/fork.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
+import { OPEN } from "../../../src/core/protocol/service.ts";
 import type { Ground } from "../../../src/core/protocol/situation.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import { setSystemId, withdrawSwitchover } from "../../../src/core/record-changes.ts";
@@ -17,6 +18,7 @@ import { clone } from "./clone.ts";
 import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
+import { writeSettings } from "./service.ts";
 import { startAsStandby } from "./start.ts";
 import {
   endOfData,
@@ -26,6 +28,7 @@ import {
   type Steps,
   type WalPosition,
 } from "./steps.ts";
+import { synchronize } from "./synchronize.ts";
 import { endOf, toLsn, type DataDirectory } from "./wal.ts";
 
 const PROMOTE_LIMIT_MS = 60_000;
@@ -62,7 +65,7 @@ export function modelEffects(steps: Steps): Effects<ModelMember> {
     bootstrap: (context) => bootstrap(context),
     start: (context) => startAsStandby(steps, context, null),
     promote: (context) => promote(steps, context),
-    lead: (context) => lead(context),
+    lead: (context) => lead(steps, context),
     clone: (context) => clone(steps, context),
     rejoin: (context) => rejoin(steps, context),
     follow: (context) => follow(steps, context),
@@ -71,7 +74,11 @@ export function modelEffects(steps: Steps): Effects<ModelMember> {
       if (context.decision.rule === "end-held-server") context.member.model.crash();
       else await stopModel(context);
     },
-    fence: stopModel,
+    fence: async (context) => {
+      // One that is held would not hear a request to shut down.
+      if (context.member.model.isHeld) context.member.model.crash();
+      else await stopModel(context);
+    },
     resign: async (context) => {
       steps.killOrphans(context.member);
       await freeOwnLease(context);
@@ -99,6 +106,7 @@ async function promote(steps: Steps, context: ModelContext): Promise<void> {
   if (!(await steps.mayStillPromote(context))) return;
   if (model.state === "accepting" && model.inRecovery && steps.headsBeyondItsWal(member))
     return stopModel(context);
+  steps.closeDoor(member, record, signal);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
@@ -108,11 +116,13 @@ async function promote(steps: Steps, context: ModelContext): Promise<void> {
   await announceModel(member, context);
 }
 
-async function lead(context: ModelContext): Promise<void> {
+async function lead(steps: Steps, context: ModelContext): Promise<void> {
   const { member, record } = context;
   if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
   await member.life.sleep(member.random.between(2, 20), context.signal);
   await announceModel(member, context);
+  await synchronize(steps, context, { waits: false });
+  await synchronize(steps, context, { waits: true });
 }
 
 async function announceModel(member: ModelMember, { record }: ModelContext): Promise<void> {
@@ -170,7 +180,9 @@ async function follow(steps: Steps, context: ModelContext): Promise<void> {
   if (!steps.isKnownToFollow(member, primary) && !(await mayFollow(steps, member, primary)))
     return stopModel(context);
   await member.life.sleep(member.random.between(1, 10), context.signal);
-  if (data.upstream === leader.name) return;
+  const { service } = member.disk;
+  writeSettings(member, OPEN);
+  if (data.upstream === leader.name && service === member.disk.service) return;
   data.upstream = leader.name;
   member.model.reload();
 }
@@ -188,7 +200,7 @@ async function mayFollow(steps: Steps, member: ModelMember, primary: Primary): P
   const { kind } = steps.standingOf(member, { end, upstream, record });
   if (kind !== "behind" && !hasSwitched(member, { received, upstream, end, ...primary }))
     return false;
-  if (steps.headsElsewhere(member, leader.name)) return false;
+  if (steps.headsElsewhere(member, { upstream: leader.name, timeline })) return false;
   await rememberFollowing(member, { upstream, end, leader, record });
   return true;
 }
@@ -220,6 +232,7 @@ function firstData(seed: number): DataDirectory {
     standbyMode: false,
     upstream: null,
     freshCopy: null,
+    madeAtMs: 0,
     isWhole: true,
   };
 }

@@ -9,10 +9,12 @@ import {
   termOfTimeline,
   type Ballot,
 } from "../../../src/core/protocol/election.ts";
+import { aheadOnDisk, describeDoubt } from "../../../src/core/protocol/quorum.ts";
 import { lossOf, type WalPath } from "../../../src/core/protocol/wal-loss.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
-import { openElection, takeElectedLease } from "../../../src/core/record-changes.ts";
+import { isFenced, openElection, takeElectedLease } from "../../../src/core/record-changes.ts";
 import type { ModelMember } from "./member.ts";
+import { reachOnDisk } from "./reach-on-disk.ts";
 import type { ModelServer } from "./server.ts";
 import type { Steps } from "./steps.ts";
 import { endOf, historyOf, isPrefix, toLsn } from "./wal.ts";
@@ -56,14 +58,18 @@ export async function stand(steps: Steps, context: Context): Promise<void> {
   const own = ownBallot(member, record);
   const ballots = [own, ...(await askOthers(context))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
-  const { winner } = steps.electLeader(ballots, patient);
+  const { winner } = mayReturn(steps, context, ballots)
+    ? { winner: member.name }
+    : steps.electLeader(ballots, patient);
   if (winner !== member.name) return;
   const old = formerLeaders(record).filter((name) => name !== member.name);
-  const lostBytes = await saveAll(steps, context, old);
-  if (await mustWait(steps, context, { own, old, lostBytes })) return;
+  const lostBytes = await saveFromDisks(steps, context, { old, ballots });
+  if (await isInDoubt(steps, context, { ballots, lostBytes })) return;
+  if (await mustWait(steps, context, { old, lostBytes })) return;
   const others = ballots.flatMap((ballot) => couldLead(member, { ballot, than: own }));
   const { onlooker } = member.around;
-  onlooker.named({ server: member.model, others, lossReported: lostBytes !== 0 });
+  const named = { server: member.model, others, lossReported: lostBytes !== 0 };
+  onlooker.named({ ...named, byPerson: false });
   const taken = await member.keeper.change((current) =>
     takeElectedLease(current, {
       member: member.name,
@@ -78,15 +84,70 @@ export async function stand(steps: Steps, context: Context): Promise<void> {
   member.event({ event: `elected, ${lostBytes ?? "unknown"} bytes lost`, message: "" });
 }
 
+/** As mayReturn. */
+function mayReturn(steps: Steps, { member, record }: Context, ballots: readonly Ballot[]): boolean {
+  const { guarantee } = record.sync;
+  if (guarantee === null || !formerLeaders(record).includes(member.name)) return false;
+  if (member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS) return false;
+  return ballots.every((ballot) => {
+    if (ballot.kind !== "up" || ballot.barred) return true;
+    return steps.doubtOf(guarantee, { candidate: ballot, ballots }) !== null;
+  });
+}
+
+/** As saveFromDisks. @returns the bytes that are lost; null when that cannot be told. */
+async function saveFromDisks(
+  steps: Steps,
+  context: Context,
+  of: { old: readonly string[]; ballots: readonly Ballot[] },
+): Promise<number | null> {
+  const { old, ballots } = of;
+  const { member, record } = context;
+  const lostBytes = await saveAll(steps, context, old);
+  if (old.length === 0 || lostBytes === 0 || record.sync.guarantee !== null) return lostBytes;
+  const gone = ballots.filter(({ kind, name }) => kind === "gone" && !old.includes(name));
+  const onDisk = gone.map(({ name }) => withDisk({ kind: "gone", name }, { member, record }));
+  const candidate = ownBallot(member, record);
+  const from = "lsn" in candidate ? aheadOnDisk(null, { candidate, ballots: onDisk }) : [];
+  if (from.length === 0) return lostBytes;
+  await saveAll(steps, context, from);
+  return saveAll(steps, context, old);
+}
+
+/** As doubtAfter. */
+async function isInDoubt(
+  steps: Steps,
+  context: Context,
+  of: { ballots: readonly Ballot[]; lostBytes: number | null },
+): Promise<boolean> {
+  const { member, record } = context;
+  const { ballots, lostBytes } = of;
+  const { guarantee } = record.sync;
+  if (guarantee === null || lostBytes === 0) return false;
+  const before = ownBallot(member, record);
+  if (!("lsn" in before)) return true;
+  const ahead = aheadOnDisk(guarantee, { candidate: before, ballots });
+  if (ahead.length > 0) await saveAll(steps, context, ahead);
+  const candidate = ownBallot(member, record);
+  const others = ballots.filter(({ name }) => name !== member.name);
+  const doubt =
+    "lsn" in candidate ? steps.doubtOf(guarantee, { candidate, ballots: others }) : null;
+  if (doubt !== null)
+    member.log.write({ event: "election-waits", message: describeDoubt(doubt, guarantee) });
+  return doubt !== null;
+}
+
 /** As whyNotTake. */
 async function mustWait(
   steps: Steps,
   context: Context,
-  of: { own: Ballot; old: readonly string[]; lostBytes: number | null },
+  of: { old: readonly string[]; lostBytes: number | null },
 ): Promise<boolean> {
-  const { own, old, lostBytes } = of;
+  const { old, lostBytes } = of;
   const { member, record } = context;
-  if (lostBytes !== 0 && "timelineTerm" in own && lacksNewestFork(record.forks, own)) return true;
+  const own = ownBallot(member, record);
+  const lacksAll = "timelineTerm" in own && lacksNewestFork(record.forks, own);
+  if (lostBytes !== 0 && lacksAll && record.sync.guarantee === null) return true;
   const isPatient = member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS;
   if (lostBytes !== null && lostBytes > 0 && isPatient) return true;
   for (const name of old) if (!(await steps.isHarmless(context, name))) return true;
@@ -130,17 +191,24 @@ function upBallot(
   const { data } = model.disk;
   if (data === null) return { kind: "gone", name };
   const lsn = toLsn(endOf(data).lsn);
-  const { timeline } = reachOf(
-    { flushLsn: formatLsn(lsn), replayLsn: null, timeline: receivedTimeline(model) },
-    memory,
-  );
+  const timeline = reachedTimeline({ model, memory });
   const timelineTerm = termOfTimeline(timeline, memory.forks);
   return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
 }
 
+/** As a member tells it in its status. */
+export function reachedTimeline({
+  model,
+  memory,
+}: Pick<ModelMember, "model" | "memory">): number | null {
+  if (model.disk.data === null) return null;
+  const flushLsn = formatLsn(toLsn(endOf(model.disk.data).lsn));
+  return reachOf({ flushLsn, replayLsn: null, timeline: receivedTimeline(model) }, memory).timeline;
+}
+
 function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {
   const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
-  return { priority, barred: nofailover };
+  return { priority, barred: nofailover || isFenced(record, name) };
 }
 
 /** What pg_stat_wal_receiver tells: it begins on its own timeline, up to that one's end. */
@@ -160,15 +228,33 @@ function askOthers(context: Context): Promise<Ballot[]> {
 
 async function ballotOf({ member, record }: Context, name: string): Promise<Ballot> {
   try {
-    return await member.around.askAgent(member, {
+    const told = await member.around.askAgent(member, {
       to: name,
       limitMs: ANSWER_LIMIT_MS,
       answer: (other) => ballotAsTold(other, record),
     });
+    return "lsn" in told ? told : absent(told, { member, record });
   } catch {
     const isGone = member.witness.isGone(name, { leaseHasRunOut: false });
-    return { kind: isGone ? "gone" : "silent", name };
+    return absent({ kind: isGone ? "gone" : "silent", name }, { member, record });
   }
+}
+
+/** As absent. */
+function absent(ballot: Absence, { member, record }: Pick<Context, "member" | "record">): Ballot {
+  const { guarantee } = (member.keeper.record ?? record).sync;
+  if (guarantee?.members.includes(ballot.name) !== true) return ballot;
+  return withDisk(ballot, { member, record });
+}
+
+type Absence = Extract<Ballot, { kind: "gone" | "silent" }>;
+
+function withDisk(ballot: Absence, { member, record }: Pick<Context, "member" | "record">): Ballot {
+  const { name } = ballot;
+  const disk = member.around.neighbour(name)?.server.disk ?? null;
+  const { systemId } = record;
+  const onDisk = disk === null ? null : reachOnDisk(disk, { name, systemId });
+  return onDisk === null ? ballot : { ...ballot, onDisk };
 }
 
 /**

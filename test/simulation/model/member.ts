@@ -3,6 +3,7 @@
 import type { LoopMember } from "../../../src/agent/agent.ts";
 import type { LeaderWatch } from "../../../src/agent/leader-watch.ts";
 import type { MemberMemory } from "../../../src/agent/memory.ts";
+import type { SyncKeeping } from "../../../src/agent/sync/sync-keeping.ts";
 import type { Witness } from "../../../src/agent/witness.ts";
 import type { Ground } from "../../../src/core/protocol/situation.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
@@ -20,6 +21,7 @@ export interface ModelMember extends LoopMember {
   readonly memory: MemberMemory;
   readonly witness: ModelWitnessed;
   readonly leaderWatch: LeaderWatch;
+  readonly sync: SyncKeeping;
   readonly life: Life;
   readonly model: ModelServer;
   readonly disk: Disk;

@@ -1,17 +1,32 @@
 // The model of a standby's walreceiver, and of the replay behind it: whom it may stream from, what
 // it receives and when, and what it does when nothing comes any more.
+import type { WalSender } from "./commit-gate.ts";
 import type { ModelServer } from "./server.ts";
-import { endOf, isPrefix, leadsOn, mayStream, ownHistory, type DataDirectory } from "./wal.ts";
+import {
+  endOf,
+  flushedEndOf,
+  isPrefix,
+  leadsOn,
+  mayStream,
+  ownHistory,
+  type DataDirectory,
+} from "./wal.ts";
 
 const RETRY_MS = 250;
 /** Nothing has come for so long: the connection is given up (wal_receiver_timeout). */
 const SILENCE_LIMIT_MS = 10_000;
+/** After which the sender gives up one that is not heard of (wal_sender_timeout). */
+const SENDER_LIMIT_MS = 10_000;
+/** What was sent and did not arrive is sent again. */
+const SEND_AGAIN_MS = 1_000;
 
 export class Receiver {
   readonly #server: ModelServer;
   #upstream: ModelServer | null = null;
   /** The life of the upstream that it is connected to. */
   #upstreamLife = 0;
+  /** The process at its other end. */
+  #sender: WalSender | null = null;
   #receiving = false;
   #retrying = false;
   #silentSinceMs: number | null = null;
@@ -33,11 +48,13 @@ export class Receiver {
     const upstream = this.#upstream;
     if (upstream === null || this.#server.isFrozen || upstream.isFrozen) return false;
     if (upstream.life !== this.#upstreamLife || upstream.state === "stopped") return false;
+    if (this.#sender?.isOpen === false && upstream.state !== "stopping") return false;
     const { network } = this.#server.machine;
     return network.isOpen(upstream.name, this.#server.name);
   }
 
   end(): void {
+    this.#leaveSender();
     this.#upstream = null;
     this.#receiving = false;
     this.#silentSinceMs = null;
@@ -91,12 +108,44 @@ export class Receiver {
     if (upstream === undefined || source === null || !upstream.takesConnections)
       return this.#retry();
     if (!network.connects(server.name, upstream.name) || server.disk.isFull) return this.#retry();
+    // Its slot may still be held by the walsender of a connection that broke here alone.
+    if (upstream.gate.hasSenderTo(server.name)) return this.#retry();
     this.#learnHistory(data, source);
     if (!mayStream(data, { target: server.target, upstream: source })) return this.#retry();
     if (!isPrefix(data, source)) watcher.streamsOnOther(server, upstream);
     this.#upstream = upstream;
     this.#upstreamLife = upstream.life;
+    const sender = upstream.gate.open(server.name, () => {
+      if (this.#sender === sender) this.upstreamEnded();
+    });
+    this.#sender = sender;
+    this.#confirm();
     this.#await();
+  }
+
+  /** The other end sees that the connection has ended, or that nothing comes any more. */
+  #leaveSender(): void {
+    const [sender, upstream] = [this.#sender, this.#upstream];
+    this.#sender = null;
+    if (sender === null || upstream === null || !sender.isOpen) return;
+    const { machine, name } = this.#server;
+    if (machine.network.isOpen(name, upstream.name)) upstream.gate.close(sender);
+    else upstream.later(SENDER_LIMIT_MS, () => upstream.gate.close(sender));
+  }
+
+  /** Tells what is on disk here. */
+  #confirm(): void {
+    const { machine, name, disk } = this.#server;
+    const [sender, upstream] = [this.#sender, this.#upstream];
+    if (!machine.standbysConfirm || sender === null || upstream === null) return;
+    const lsn = disk.data === null ? 0 : flushedEndOf(disk.data);
+    const arrive = (): void => {
+      if (!sender.isOpen) return;
+      if (machine.network.isOpen(name, upstream.name)) upstream.gate.confirmed(sender, lsn);
+      else upstream.later(SEND_AGAIN_MS, arrive);
+    };
+    const lateMs = machine.network.delayOf(name, upstream.name);
+    upstream.later(machine.random.between(0, 3) + lateMs, arrive);
   }
 
   /** The history files that it has not are fetched; then it may head for a newer timeline. */
@@ -172,6 +221,7 @@ export class Receiver {
     data.ancestors = left < 0 ? source.ancestors : source.ancestors.slice(0, left);
     if (timeline > data.newest.timeline) data.newest = ownHistory(data);
     if (timeline > this.#server.target.timeline) this.#server.target = data.newest;
+    this.#confirm();
     this.#server.wakeStandbys();
   }
 }

@@ -1,32 +1,11 @@
 // The model of one PostgreSQL server: how it starts, recovers, is promoted, stops, crashes and
 // hangs, as measured of the real ones (docs of PostgreSQL, 27.2 and 30.1). It knows nothing of
 // Understudy: its data directory and its processes are all it has.
-import type { Random } from "../random.ts";
-import type { Scheduler } from "../scheduler.ts";
+import { CommitGate } from "./commit-gate.ts";
 import type { Disk } from "./disk.ts";
-import type { Network } from "./network.ts";
+import type { Machine } from "./machine.ts";
 import { Receiver } from "./receiver.ts";
 import { endOf, flushedEndOf, loseUnflushed, type DataDirectory, type History } from "./wal.ts";
-
-/** What servers share: time, chance, each other, and who watches that nothing forbidden happens. */
-export interface Machine {
-  readonly scheduler: Scheduler;
-  readonly random: Random;
-  readonly network: Network;
-  readonly servers: ReadonlyMap<string, ModelServer>;
-  nextRecordId(): number;
-  readonly watcher: Watcher;
-}
-
-/** The checkers' eyes on the servers. */
-export interface Watcher {
-  started(server: ModelServer): void;
-  stopRequested(server: ModelServer): void;
-  promotionRequested(server: ModelServer, term: number): void;
-  becameWritable(server: ModelServer, how: "promoted" | "recovered" | "started"): void;
-  acknowledged(id: number, server: ModelServer): void;
-  streamsOnOther(server: ModelServer, upstream: ModelServer): void;
-}
 
 /** After which the sender gives a connected standby up (wal_sender_timeout). */
 const SENDER_LIMIT_MS = 10_000;
@@ -36,6 +15,7 @@ export class ModelServer {
   readonly disk: Disk;
   readonly machine: Machine;
   readonly #receiver: Receiver;
+  readonly gate: CommitGate;
   state: "stopped" | "starting" | "accepting" | "stopping" = "stopped";
   inRecovery = true;
   /** Started without readers. */
@@ -63,6 +43,7 @@ export class ModelServer {
     this.disk = options.disk;
     this.machine = options.machine;
     this.#receiver = new Receiver(this);
+    this.gate = new CommitGate(this);
   }
 
   get isWritable(): boolean {
@@ -106,6 +87,7 @@ export class ModelServer {
     this.state = "starting";
     this.closed = options.withoutReaders === true;
     this.#promoting = false;
+    this.gate.begin();
     this.#recover(data, "started");
   }
 
@@ -128,6 +110,8 @@ export class ModelServer {
     const hadBackend = this.isWritable;
     if (this.state === "stopped" || data === null) return;
     if (!hadBackend) return this.crash();
+    // Who waits for standbys is answered by nobody any more.
+    const waits = this.gate.binds;
     this.#exit();
     this.orphan = true;
     this.later(random.between(200, 5_000), () => {
@@ -136,18 +120,24 @@ export class ModelServer {
       // It writes on where it was: what another server wrote there meanwhile is not its business.
       const id = this.#append(data);
       data.flushed = data.wal.length;
-      this.machine.watcher.acknowledged(id, this);
+      this.machine.watcher.flushed(id, this);
+      if (!waits) this.machine.watcher.acknowledged(id, this);
     });
   }
 
-  /** A backend crashed: the postmaster starts all anew, in the mode that the directory says. */
+  /**
+   * A backend crashed: the postmaster starts all anew, in the mode that the directory says; or
+   * ends, where commits wait for standbys (restart_after_crash).
+   */
   crashBackend(): void {
     this.#hear(() => {
       const { data } = this.disk;
       if (this.state !== "accepting" || data === null) return;
+      if (this.gate.service.waitsFor.required > 0) return this.crash();
       loseUnflushed(data);
       const how = this.inRecovery ? "started" : "recovered";
       this.#endLife("starting");
+      this.gate.begin();
       this.#recover(data, how);
     });
   }
@@ -183,27 +173,36 @@ export class ModelServer {
   /** Lost when it comes too early; a second request does no harm. */
   requestPromotion(term: number): void {
     this.machine.watcher.promotionRequested(this, term);
-    this.#hear(() => this.#promote(term));
+    this.#hear(() => {
+      this.gate.postmasterReads();
+      this.#promote(term);
+    });
   }
 
-  /** One commit; acknowledged when it is flushed here, and the server still runs. */
+  /** One commit of an application; acknowledged when it is flushed where it must be. */
   commit(): void {
     const { data } = this.disk;
     const { random } = this.machine;
-    if (!this.isWritable || this.isFrozen || data === null) return;
+    if (!this.isWritable || this.isFrozen || data === null || !this.gate.admits()) return;
+    this.machine.watcher.served(this);
     // Its own segment may have room left, and then no more.
     if (this.disk.isFull && random.chance(0.3)) return this.crash();
     const id = this.#append(data);
+    const { lsn } = endOf(data);
     this.later(random.between(1, 6), () => {
       data.flushed = Math.max(data.flushed, Math.min(data.wal.length, indexAfter(data, id)));
-      this.machine.watcher.acknowledged(id, this);
+      this.machine.watcher.flushed(id, this);
+      this.gate.committed(id, lsn);
       this.wakeStandbys();
     });
   }
 
   /** Reads its settings again; a walreceiver whose upstream is another now ends. */
   reload(): void {
-    this.#hear(() => this.#receiver.reload());
+    this.#hear(() => {
+      if (this.state !== "stopped") this.gate.reload();
+      this.#receiver.reload();
+    });
   }
 
   /** Something has changed at its upstream, or in the network. */
@@ -278,6 +277,7 @@ export class ModelServer {
       if (this.disk.isFull && random.chance(0.5)) return this.crash();
       data.freshCopy = null;
       this.state = "accepting";
+      this.gate.admits();
       scheduler.stir();
       if (writable) this.#becomeWritable(data, how);
       else if (this.#promoting) this.#promoteSoon();
@@ -374,6 +374,7 @@ export class ModelServer {
     this.#phase += 1;
     if (next !== "stopping") this.#life += 1;
     this.#promoting = false;
+    this.gate.end();
     this.state = next;
     this.closed = next === "starting" && this.closed;
     this.#receiver.end();

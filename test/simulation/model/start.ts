@@ -1,6 +1,8 @@
 // Starting a modelled server, as src/agent/effects/start.ts.
 import { UnderstudyError } from "../../../src/core/errors.ts";
+import { OPEN, firstService } from "../../../src/core/protocol/service.ts";
 import type { ModelContext } from "./member.ts";
+import { writeSettings } from "./service.ts";
 import type { Steps } from "./steps.ts";
 
 const START_LIMIT_MS = 60_000;
@@ -15,6 +17,7 @@ export async function startAsStandby(
   const asPrimary = record.leader?.member === member.name;
   await life.sleep(random.between(1, 10), signal);
   steps.removeUnreachedHistories(member);
+  writeSettings(member, asPrimary ? firstService(record.sync.guarantee) : OPEN);
   steps.writeStandbyMode(member, upstream);
   model.start({ withoutReaders: asPrimary && random.chance(0.2) });
   // The leader need not wait until it takes connections.

@@ -2,6 +2,9 @@
 // defect can take the place of one. What src/agent decides in plain code is called from there.
 import type { EffectContext } from "../../../src/agent/effects/effect.ts";
 import { electLeader } from "../../../src/core/protocol/election.ts";
+import { doubtOf } from "../../../src/core/protocol/quorum.ts";
+import { nextServiceStep } from "../../../src/core/protocol/service.ts";
+import { beginCopy } from "../../../src/core/record-changes.ts";
 import { standingOf, type Standing } from "../../../src/agent/effects/rejoin.ts";
 import { isKnownToFollow } from "../../../src/agent/effects/follow.ts";
 import type { Leader } from "../../../src/agent/member.ts";
@@ -12,6 +15,7 @@ import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts"
 import { isHarmless, saveWal } from "./election.ts";
 import { keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
+import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
 import {
   endOf,
   flushedEndOf,
@@ -48,7 +52,7 @@ export interface Steps {
   /** Before each start: histories of timelines on which it has no WAL. */
   removeUnreachedHistories(member: ModelMember): void;
   /** Whether a running standby heads for a timeline that its new upstream does not have. */
-  headsElsewhere(member: ModelMember, upstream: string): boolean;
+  headsElsewhere(member: ModelMember, of: { upstream: string; timeline: number }): boolean;
   /** Whether a running standby heads for a timeline of which it has nothing. */
   headsBeyondItsWal(member: ModelMember): boolean;
   /** Before each start. */
@@ -56,6 +60,20 @@ export interface Steps {
   /** Whether the lease is still what the promotion was decided on. */
   mayStillPromote(context: ModelContext): Promise<boolean>;
   electLeader: typeof electLeader;
+  /** What keeps the winner from leading under a promise. */
+  doubtOf: typeof doubtOf;
+  nextServiceStep: typeof nextServiceStep;
+  /** Whether the record is as this member has it, and no write of its own is still on its way. */
+  isCertain(member: ModelMember): Promise<boolean>;
+  /** Until nothing of the server goes by its former settings, but for the checkpointer. */
+  awaitBarrier: typeof awaitBarrier;
+  /** The two proofs that the checkpointer has read them too. */
+  seeACommitWait: typeof seeACommitWait;
+  checkpoint: typeof makeCheckpoint;
+  /** Before a promotion. */
+  closeDoor: typeof closeDoor;
+  /** Says in the record that what this member had confirmed may not be on it any more. */
+  beginCopy(member: ModelMember): Promise<void>;
   /** What the old primary's disk has and this member has not. @returns the bytes that are lost. */
   saveWal(context: EffectContext<ModelMember>, from: string): Promise<number | null>;
   /** Last of all before the lease is taken. */
@@ -83,6 +101,19 @@ export const STEPS: Steps = {
   },
   standingOf,
   electLeader,
+  doubtOf,
+  nextServiceStep,
+  isCertain: async ({ keeper }) => {
+    if (!keeper.isCertain) await keeper.renew();
+    return keeper.isCertain;
+  },
+  awaitBarrier,
+  seeACommitWait,
+  checkpoint: makeCheckpoint,
+  closeDoor,
+  beginCopy: async ({ keeper, name }) => {
+    await keeper.change((current) => beginCopy(current, name));
+  },
   saveWal,
   isHarmless,
   isKnownToFollow,
@@ -91,10 +122,9 @@ export const STEPS: Steps = {
   removeUnreachedHistories: ({ disk: { data } }) => {
     if (data !== null && data.freshCopy === null) data.newest = ownHistory(data);
   },
-  headsElsewhere: ({ disk: { data }, around }, upstream) => {
+  headsElsewhere: ({ disk: { data }, around }, { upstream, timeline }) => {
     const source = around.neighbour(upstream)?.server.disk.data ?? null;
-    if (data === null || source === null || data.newest.timeline <= endOf(data).timeline)
-      return false;
+    if (data === null || source === null || data.newest.timeline <= timeline) return false;
     return !isBeginningOf(data.newest, ownHistory(source));
   },
   headsBeyondItsWal: ({ disk: { data } }) =>

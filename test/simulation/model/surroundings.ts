@@ -24,6 +24,8 @@ export interface Successor {
   readonly others: readonly ModelServer[];
   /** Whether it was said beforehand that something may be lost. */
   readonly lossReported: boolean;
+  /** Who may break a promise. */
+  readonly byPerson: boolean;
 }
 
 /** The checkers' eyes on what members do to data. */

@@ -42,6 +42,8 @@ export interface DataDirectory {
   upstream: string | null;
   /** A base backup that was never started: pg_control tells where it began, not how far it goes. */
   freshCopy: { readonly timeline: number; readonly checkpoint: number } | null;
+  /** When it was copied from another; for the checkers alone. */
+  readonly madeAtMs: number;
   /** Whether all of its files are there. The protocol has to know by its marker. */
   isWhole: boolean;
 }
