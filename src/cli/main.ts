@@ -92,7 +92,9 @@ function report(thrown: unknown, of: { context: CliContext; program: Command }):
   const { context, program } = of;
   const { args } = context;
   const found =
-    thrown instanceof CommanderError ? usageError(thrown, args) : asUnderstudyError(thrown);
+    thrown instanceof CommanderError
+      ? usageError(thrown, { program, typed: args })
+      : asUnderstudyError(thrown);
   if (found === null) return 0;
   const error = aboutThisCluster(withItsHelp(found, { program, typed: args }), context);
   const colour = args.includes("--no-color") ? false : undefined;

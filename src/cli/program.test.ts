@@ -36,11 +36,11 @@ function programWith(stdout: PassThrough): Command {
 async function attempt(words: readonly string[]): Promise<Tried> {
   const stdout = new PassThrough();
   let thrown: unknown = null;
-  await programWith(stdout)
-    .parseAsync([...words], { from: "user" })
-    .catch((error: unknown) => {
-      thrown = error instanceof CommanderError ? usageError(error, words) : error;
-    });
+  const program = programWith(stdout);
+  await program.parseAsync([...words], { from: "user" }).catch((error: unknown) => {
+    const of = { program, typed: words };
+    thrown = error instanceof CommanderError ? usageError(error, of) : error;
+  });
   return { thrown, printed: String(stdout.read() ?? "") };
 }
 
@@ -149,6 +149,13 @@ describe("the command line", () => {
       factsOf((await attempt(["standby"])).thrown).message,
       '"standby" needs another word after it',
     );
+    const ofCluster = await attempt(["--name", "member", "--dir", "config", "config"]);
+    assert.deepEqual(factsOf(ofCluster.thrown), {
+      code: "USAGE",
+      exit: 2,
+      message: '"config" needs another word after it',
+      hint: "See: understudy help config",
+    });
   });
 
   it("refuses bad values before anything is loaded", async () => {

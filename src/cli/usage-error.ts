@@ -3,16 +3,18 @@
 import type { Command, CommanderError } from "commander";
 import { ERRORS, UnderstudyError } from "../core/errors.ts";
 
+export interface CommandLine {
+  readonly program: Command;
+  readonly typed: readonly string[];
+}
+
 /**
  * What commander says about a command line, as one of our errors.
  * @returns null when it was no mistake: help or the version was printed.
  */
-export function usageError(
-  thrown: CommanderError,
-  typed: readonly string[],
-): UnderstudyError | null {
+export function usageError(thrown: CommanderError, of: CommandLine): UnderstudyError | null {
   if (thrown.exitCode === 0) return null;
-  if (thrown.code === "commander.help") return incomplete(typed);
+  if (thrown.code === "commander.help") return incomplete(of);
   const [sentence = "", suggestion] = thrown.message
     .replace(/^error: /, "")
     .split(/\n?\(Did you mean (?:one of )?/);
@@ -23,10 +25,7 @@ export function usageError(
 }
 
 /** Where no better hint is known: the help of the command that was meant. */
-export function withItsHelp(
-  error: UnderstudyError,
-  of: { program: Command; typed: readonly string[] },
-): UnderstudyError {
+export function withItsHelp(error: UnderstudyError, of: CommandLine): UnderstudyError {
   if (error.code !== "USAGE" || error.hint !== ERRORS.USAGE.remedy) return error;
   const path = commandIn(of);
   if (path.length === 0) return error;
@@ -38,12 +37,14 @@ export function withItsHelp(
   });
 }
 
-function commandIn({ program, typed }: { program: Command; typed: readonly string[] }): string[] {
+/** A cluster may have the name of a command: what follows an option for a cluster is none. */
+function commandIn({ program, typed }: CommandLine): string[] {
   const path: string[] = [];
   let at = program;
-  for (const word of typed) {
+  for (const [index, word] of typed.entries()) {
     const found = at.commands.find((each) => each.name() === word);
-    if (found === undefined) continue;
+    const isValue = ["--name", "--dir", "-o", "--output"].includes(typed[index - 1] ?? "");
+    if (found === undefined || isValue) continue;
     path.push(word);
     at = found;
   }
@@ -89,9 +90,9 @@ const REWORDED: readonly { readonly pattern: RegExp; readonly words: string }[] 
 ];
 
 /** "understudy" alone, or the name of a group of commands alone. */
-function incomplete(typed: readonly string[]): UnderstudyError {
-  const group = typed.find((word) => /^[a-z]/.test(word));
-  if (group === undefined)
+function incomplete(of: CommandLine): UnderstudyError {
+  const group = commandIn(of).join(" ");
+  if (group === "")
     return new UnderstudyError("USAGE", "there is no command", {
       hint: "Begin with: understudy up. All of them: understudy help",
     });

@@ -91,7 +91,7 @@ export async function setConfig(cluster: LocalCluster, change: ConfigChange): Pr
       ? ""
       : await noteDecision(cluster, {
           event: member === null ? "config-set" : "member-set",
-          what: `set up ${member ?? cluster.place.name} anew: ${describeChanges(changes)}`,
+          what: `changed settings of ${member ?? cluster.place.name}; ${describeChanges(changes)}`,
           details: { member, changes },
         });
   return {

@@ -183,7 +183,7 @@ export async function setParameters(
       ? ""
       : await noteDecision(cluster, {
           event: "parameters-set",
-          what: `set parameters of ${cluster.place.name}: ${describeChanges(changes)}`,
+          what: `changed parameters of ${cluster.place.name}; ${describeChanges(changes)}`,
           details: { changes, restarted },
         });
   return {

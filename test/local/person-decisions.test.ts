@@ -29,13 +29,15 @@ describe("what a person decides", () => {
       "member set t-2 priority=5 noreads=true",
       "param set work_mem=8MB",
       "param set --reset work_mem",
+      "fence t-2",
+      "unfence t-2",
     ])
       await cluster.ok(command.split(" "));
     const events = await decided();
     const names = ["paused", "resumed", "config-set", "member-set", "parameters-set"];
     assert.deepEqual(
       events.map(({ event }) => event),
-      [...names, "parameters-set"],
+      [...names, "parameters-set", "unfenced"],
     );
     const by = String(events[0]?.details?.["by"]);
     assert.ok(by.length > 0);
@@ -44,10 +46,11 @@ describe("what a person decides", () => {
       [
         "paused t: nothing fails over by itself.",
         "resumed t: a standby takes over when its primary fails.",
-        "set up t anew: maximumLag: none becomes 16MB.",
-        "set up t-2 anew: priority: 0 becomes 5, noreads: false becomes true.",
-        "set parameters of t: work_mem: the default becomes 8MB.",
-        "set parameters of t: work_mem: 8MB becomes the default.",
+        "changed settings of t; maximumLag: none becomes 16MB.",
+        "changed settings of t-2; priority: 0 becomes 5, noreads: false becomes true.",
+        "changed parameters of t; work_mem: the default becomes 8MB.",
+        "changed parameters of t; work_mem: 8MB becomes the default.",
+        "unfenced t-2: its PostgreSQL may run again.",
       ].map((what) => `${by} ${what}`),
     );
     assert.deepEqual(events[3]?.details?.["changes"], [
