@@ -14,6 +14,7 @@ import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
 import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
+import { FIRST_NEED_LIMIT_MS, mayWaitForDeadman, needsDeadman } from "./deadman/first-need.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import { doubtersOf } from "./confirmation.ts";
 import type { DeadlinePolicy } from "./deadman/policy.ts";
@@ -204,6 +205,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     effects: EFFECTS,
     rereadFile,
     onLook: (record, ground) => {
+      if (needsDeadman({ record, ground, member: options.member })) guard?.begin();
       news.look(record);
       schedule.look(record, ground);
     },
@@ -247,7 +249,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   // Not before everything else is up: an agent that cannot run leaves the watch to the deadman that
   // has started it.
   guard = deadman;
-  deadman.begin();
+  if (await mayWaitForDeadman(paths.data)) deadman.beginWithin(FIRST_NEED_LIMIT_MS);
+  else deadman.begin();
   takeUsualPriority();
   if (options.deadman.policy === "confirmed-renewals") await renewAtOnce(keeper);
   await running.run();

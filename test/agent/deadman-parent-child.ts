@@ -16,6 +16,8 @@ export interface ParentSetup {
   readonly holdsLease: boolean;
   /** It has not looked yet at the server that it found. */
   readonly isUnseen?: boolean;
+  /** It has nothing to guard yet: its deadman need not be there before so long. */
+  readonly withinMs?: number;
   /** The store confirms renewals for so long. */
   readonly confirmsForMs?: number;
   /** Its loop does not turn for so long, again and again. */
@@ -61,7 +63,8 @@ function guard(setup: ParentSetup): void {
     },
     log: new Journal({ path: `${directory}/agent.log`, member: "demo-1" }),
   });
-  guarding.begin();
+  if (setup.withinMs === undefined) guarding.begin();
+  else guarding.beginWithin(setup.withinMs);
   const begun = performance.now();
   const renew = () => {
     const atMs = nowMs("own-liveness");

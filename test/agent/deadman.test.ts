@@ -151,6 +151,25 @@ describe("the deadman", () => {
     assert.ok(guarded.isServed());
   });
 
+  it("of an agent that had nothing to guard is there with its first deadline", async () => {
+    await using guarded = await Guarded.start({ withinMs: 600_000 });
+    const silentAt = now();
+    signal(guarded.parent, "SIGKILL");
+    const deadAt = await guarded.untilKilled();
+    assertOnTime(guarded, { silentAt, deadAt, leaseMs: TTL_MS });
+  });
+
+  it("of an agent that has nothing to guard for long is there all the same, and starts it again", async () => {
+    await using guarded = await Guarded.start({
+      holdsLease: false,
+      withinMs: 500,
+      successor: "this",
+    });
+    signal(guarded.parent, "SIGKILL");
+    await eventually("another agent runs", () => guarded.parents.length === 2);
+    assert.ok(guarded.isServed());
+  });
+
   it("kills nothing while an agent without the lease has not looked yet at what it found", async () => {
     await using guarded = await Guarded.start({ holdsLease: false, isUnseen: true });
     await delay(TTL_MS * 2);

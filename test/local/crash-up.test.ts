@@ -36,6 +36,19 @@ describe("up", () => {
       assert.equal(status.members.filter(({ role }) => role === "primary").length, 1);
     });
 
+  it("says so when the agent of a member that is being made dies, and the next one makes it", async () => {
+    await using cluster = await TestCluster.reserve(15);
+    const first = cluster.begin(cluster.upArgs());
+    await eventually("the agent of t-2 runs", () => cluster.findAgent("t-2") !== null);
+    await cluster.kill(cluster.agentPid("t-2"));
+    const result = await first.ended;
+    assert.equal(errorOf(result).code, "AGENT_FAILED", described(result));
+    assert.match(errorOf(result).message, /the agent of t-2 ended with SIGKILL/);
+    await cluster.ok(cluster.upArgs());
+    const status = await cluster.untilHealthy();
+    assert.equal(status.members.length, 3);
+  });
+
   it("leaves nothing when the first is interrupted before the primary runs", async () => {
     await using cluster = await TestCluster.reserve(15);
     await interruptedFirst(cluster, async () => (await readdir(cluster.dir)).length > 1);

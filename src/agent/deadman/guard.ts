@@ -60,14 +60,29 @@ export class DeadmanGuard implements AsyncDisposable {
   #beat: NodeJS.Timeout | null = null;
   #again: NodeJS.Timeout | null = null;
   #failures = 0;
+  #hasBegun = false;
   #isEnding = false;
 
   constructor(options: DeadmanGuardOptions) {
     this.#options = options;
   }
 
+  /** Starts the first deadman, once. */
   begin(): void {
+    if (this.#hasBegun || this.#isEnding) return;
+    this.#hasBegun = true;
+    if (this.#again !== null) clearTimeout(this.#again);
     this.#start();
+    this.look();
+  }
+
+  /**
+   * For a member that has nothing to guard yet: the first deadman is started by `begin`, with the
+   * first deadline, or after this time, so that an agent that is at work for longer is started
+   * again when it dies.
+   */
+  beginWithin(limitMs: number): void {
+    this.#again = setTimeout(() => this.begin(), limitMs);
     this.look();
   }
 
@@ -136,6 +151,8 @@ export class DeadmanGuard implements AsyncDisposable {
 
   #send(order: Order): void {
     this.#order = order;
+    // From now on there is something to guard; it begins with this very order.
+    if (order.kind === "arm" && !this.#hasBegun) return this.begin();
     const input = this.#child?.stdin;
     if (input === null || input === undefined || !input.writable) return;
     if (input.writableLength > UNREAD_LIMIT_BYTES) this.#child?.kill("SIGKILL");
