@@ -45,6 +45,8 @@ const BOUNDS: Partial<Record<keyof Footprint, number>> = {
   journalMb: 30,
 };
 
+type HealedStatus = ClusterStatus & { readonly primary: string };
+
 export class Soak {
   readonly footprints: { readonly when: string; readonly is: Footprint }[] = [];
   readonly #cluster: TestCluster;
@@ -162,7 +164,7 @@ export class Soak {
     const begunMs = performance.now();
     const { term } = await readRecord(this.#opened);
     await this.#inflict(drawn, { successor, term });
-    const healed = await this.#untilHealed(fault.describe(member));
+    const healed = await this.#untilHealedAndChecked(fault.describe(member));
     const healedMs = performance.now();
     const { writtenMs } = this.#load;
     const last = writtenMs.findLast((atMs) => atMs <= begunMs) ?? begunMs;
@@ -174,7 +176,6 @@ export class Soak {
     this.#gapsMs.push(gap);
     this.#healedMs.push(healedMs - begunMs);
     this.#terms.last = healed.term;
-    await this.#checkNewRows(healed.primary);
     if (isTold)
       this.#around.say(
         `${this.#clock()} ${name} ${member}: writes ${gap.toFixed(0)} ms, whole after ${(healedMs - begunMs).toFixed(0)} ms, ${healed.primary} leads term ${healed.term}`,
@@ -195,7 +196,25 @@ export class Soak {
     else if (fault.comesBackAfter === "undoing") await delay(this.#around.random.between(0, 8_000));
   }
 
-  async #untilHealed(what: string): Promise<ClusterStatus & { readonly primary: string }> {
+  /**
+   * A cluster that has not felt the fault yet is healthy still, and its primary is gone when it is
+   * asked for its rows: then it is waited for again.
+   */
+  async #untilHealedAndChecked(what: string): Promise<HealedStatus> {
+    const deadline = performance.now() + HEAL_LIMIT_MS;
+    for (;;) {
+      const healed = await this.#untilHealed(what);
+      try {
+        await this.#checkNewRows(healed.primary);
+        return healed;
+      } catch (thrown) {
+        if (thrown instanceof SoakViolation || performance.now() > deadline) throw thrown;
+      }
+      await delay(POLL_MS);
+    }
+  }
+
+  async #untilHealed(what: string): Promise<HealedStatus> {
     const deadline = performance.now() + HEAL_LIMIT_MS;
     let last = "";
     while (performance.now() < deadline) {
