@@ -204,6 +204,14 @@ export const DEFECTS: readonly Defect[] = [
     }),
     steps: { isHarmless: async () => true },
   },
+  {
+    name: "waits are measured by the wall clock",
+    seenAt: 604,
+    alterClock: (clock, machineClock) => ({
+      ...clock,
+      nowMs: () => clock.nowMs() + machineClock.offsetMs,
+    }),
+  },
   ...SYNC_DEFECTS,
 ];
 

@@ -18,7 +18,8 @@ export type Report = Progress | { readonly tally: Tally };
 
 export interface Progress {
   readonly seeds: number;
-  readonly failed: number;
+  /** Which of them failed. */
+  readonly failed: readonly number[];
 }
 
 const REPORT_MS = 1_000;
@@ -31,7 +32,7 @@ export async function simulateMany(of: {
   onProgress?: (progress: Progress) => void;
 }): Promise<Tally> {
   const { from, count, processes, onProgress } = of;
-  const reached = Array.from({ length: processes }, (): Progress => ({ seeds: 0, failed: 0 }));
+  const reached = Array.from({ length: processes }, (): Progress => ({ seeds: 0, failed: [] }));
   const shares = await Promise.all(
     reached.map((_, place) =>
       inProcess({ first: from + place, end: from + count, step: processes }, (progress) => {
@@ -54,14 +55,14 @@ export async function runShare(
     tally = add(tally, tallyOf(seed, result));
     if (performance.now() - reportedMs < REPORT_MS) continue;
     reportedMs = performance.now();
-    report({ seeds: tally.seeds, failed: tally.failed.length });
+    report({ seeds: tally.seeds, failed: tally.failed.map(({ seed: each }) => each) });
   }
   const { user, system } = process.cpuUsage();
   return { ...tally, cpuMs: (user + system) / 1_000 };
 }
 
 function sum(one: Progress, other: Progress): Progress {
-  return { seeds: one.seeds + other.seeds, failed: one.failed + other.failed };
+  return { seeds: one.seeds + other.seeds, failed: [...one.failed, ...other.failed] };
 }
 
 function inProcess(share: Share, onProgress: (progress: Progress) => void): Promise<Tally> {

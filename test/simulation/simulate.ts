@@ -82,7 +82,8 @@ function progressOf(count: number): (progress: Progress) => void {
     shownMs = nowMs;
     const aSecond = (seeds * 1_000) / (nowMs - begunMs);
     const left = Math.ceil((count - seeds) / Math.max(aSecond, 0.1));
-    const line = `${seeds.toLocaleString("en")} of ${count.toLocaleString("en")} seeds, ${aSecond.toFixed(1)} a second, ${failed} failed, ${left} s left`;
+    const named = failed.length === 0 ? "" : ` (${failed.slice(0, SHOWN_FAILURES).join(", ")})`;
+    const line = `${seeds.toLocaleString("en")} of ${count.toLocaleString("en")} seeds, ${aSecond.toFixed(1)} a second, ${failed.length} failed${named}, ${left} s left`;
     process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
   };
 }

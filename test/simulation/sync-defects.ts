@@ -1,5 +1,6 @@
 // Deliberate defects of synchronous replication: each loses acknowledged commits some day, or shows
 // what no standby has.
+import type { Store, Versioned } from "../../src/store/store.ts";
 import { isSameQuorum, doubtOf } from "../../src/core/protocol/quorum.ts";
 import { nextServiceStep } from "../../src/core/protocol/service.ts";
 import type { Defect } from "./defect.ts";
@@ -89,6 +90,11 @@ export const SYNC_DEFECTS: readonly Defect[] = [
     },
   },
   {
+    name: "a takeover does not count on the one that led before in its own place",
+    seenAt: 6,
+    alterStore: withoutSwap,
+  },
+  {
     name: "a primary is promoted with its door open",
     seenAt: 5,
     steps: { closeDoor: () => {} },
@@ -106,3 +112,27 @@ export const SYNC_DEFECTS: readonly Defect[] = [
     },
   },
 ];
+
+/**
+ * Who leads now is not among those that have every commit any more, and nobody comes in its place.
+ */
+function withoutSwap(store: Store): Store {
+  let known: Versioned | null = null;
+  return {
+    ...store,
+    watch: (onChange) => store.watch(onChange),
+    read: async () => (known = await store.read()),
+    write: async (request) => {
+      const { record } = request;
+      const before = known?.record ?? record;
+      const promised = before.sync.guarantee;
+      if (record.term === before.term || promised === null) return store.write(request);
+      const members = promised.members.filter((name) => name !== record.leader?.member);
+      const guarantee = { ...promised, members };
+      return store.write({
+        ...request,
+        record: { ...record, sync: { ...record.sync, guarantee } },
+      });
+    },
+  };
+}

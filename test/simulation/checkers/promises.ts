@@ -10,8 +10,8 @@ export class PromiseChecker {
   readonly #view: View;
   /** When each commit came onto its primary's disk. */
   readonly #flushedMs = new Map<number, number>();
-  /** The newest that was acknowledged, and by whom: who has it has all before it. */
-  #newest: { readonly id: number; readonly server: ModelServer } | null = null;
+  /** That was acknowledged: who has it has all before it. */
+  #newest: number | null = null;
   /** Of a primary that nobody was let into yet: what it had when it became one. */
   readonly #unseen = new Map<string, readonly number[]>();
   acknowledged = 0;
@@ -26,7 +26,7 @@ export class PromiseChecker {
   }
 
   acknowledges(id: number, server: ModelServer): void {
-    this.#newest = { id, server };
+    this.#newest = id;
     const { guarantee } = this.#view.storedRecord().sync;
     if (guarantee === null) return;
     this.acknowledged += 1;
@@ -68,10 +68,11 @@ export class PromiseChecker {
     const { guarantee } = after.sync;
     if (isSameGuarantee(before.sync.guarantee, guarantee)) return;
     this.changes += 1;
-    if (guarantee === null || this.#newest === null) return;
-    const { id, server } = this.#newest;
-    const leader = after.leader?.member ?? null;
-    if (leader !== server.name) return;
+    const server = this.#view.servers.get(after.leader?.member ?? "");
+    if (guarantee === null || this.#newest === null || server === undefined) return;
+    const id = this.#newest;
+    // What a person has let be lost is nowhere.
+    if (server.disk.data?.wal.some((record) => record.id === id) !== true) return;
     const held = this.#holdersOf(id, { server, guarantee });
     if (held < guarantee.required)
       this.#view.fail(
