@@ -25,8 +25,11 @@ import { Scheduler } from "./scheduler.ts";
 import { SimulatedMember } from "./simulated-member.ts";
 import { Trace } from "./trace.ts";
 
-/** Faults have ended so long ago that all must be well. */
-const RECOVERY_LIMIT_MS = 60_000;
+/**
+ * Faults have ended so long ago that all must be well. A member that has failed often tries again
+ * every 15 s, and in rough weather one copy in four does not begin.
+ */
+const RECOVERY_LIMIT_MS = 120_000;
 /** All must have been well for so long. */
 const STEADY_MS = 3_000;
 const LOOK_MS = 500;
