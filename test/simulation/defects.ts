@@ -176,7 +176,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "whoever stands for election takes the lease",
-    seenAt: 16,
+    seenAt: 23,
     steps: {
       electLeader: (ballots) => ({ winner: ballots[0]?.name ?? null, reason: "it was first" }),
     },
