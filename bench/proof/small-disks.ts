@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { memberPaths } from "../../src/agent/member-paths.ts";
 import { readRecord } from "../../src/local/cluster.ts";
 import { connectTo } from "../../src/local/drill/app-client.ts";
@@ -83,28 +84,32 @@ export function diskFull(lastsMs: number): Fault {
     inflict: async ({ cluster, member }, undoing) => {
       const ballast = join(memberPaths(cluster.paths.root, member).root, "ballast");
       undoing.defer(() => rm(ballast, { force: true }));
-      fillDisk(ballast);
-      await writeUntilItEnds({ cluster, member });
+      await fillAndWrite({ cluster, member }, ballast);
     },
   };
 }
 
-/** Messages in its WAL alone, so that the next segment is what finds no room. */
-async function writeUntilItEnds({ cluster, member }: Pick<Target, "cluster" | "member">) {
+/**
+ * Messages in its WAL alone, so that the next segment is what finds no room. Connected before: a
+ * server whose disk is full may let nobody in any more, and goes on.
+ */
+async function fillAndWrite(
+  { cluster, member }: Pick<Target, "cluster" | "member">,
+  ballast: string,
+): Promise<void> {
   const { members } = await readRecord(cluster);
   const host = hostsOf(members).find((each) => each.member === member);
   if (host === undefined) throw new Error(`the record has no member ${member}`);
+  const login = { password: cluster.secrets.application, limitMs: WRITE_LIMIT_MS };
+  using connection = await connectTo(host, login);
+  let isConnected = true;
+  connection.client.once("end", () => (isConnected = false));
+  fillDisk(ballast);
   const deadline = performance.now() + WRITE_LIMIT_MS;
-  try {
-    const login = { password: cluster.secrets.application, limitMs: WRITE_LIMIT_MS };
-    using connection = await connectTo(host, login);
-    while (performance.now() < deadline)
-      await connection.client.query(
-        "SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))",
-      );
-  } catch {
-    // That is what was to be reached.
-  }
+  while (isConnected && performance.now() < deadline)
+    await connection.client
+      .query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))")
+      .catch(() => delay(20));
 }
 
 function run(program: string, args: readonly string[]): void {

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { AppWriter, withClient } from "../support/app-writer.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "pg";
+import { AppWriter, connectAsLibpq } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { SmallDisk } from "../support/member-disk.ts";
@@ -23,13 +25,14 @@ describe("a disk that is full", () => {
     const { term } = await cluster.untilHealthy();
     await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(50);
+    await using filler = await Filler.connect(await memberUrl(cluster, "t-3"));
     const ballast = space.seen(join(disk.path, "ballast"));
     fillDisk(ballast);
     const seen = await cluster.until("it is named", ({ state }) => state === "degraded");
     assert.equal(memberOf(seen, "t-3").state, "failed");
     assert.match(memberOf(seen, "t-3").reason ?? "", /^its disk is full: \d+ MiB are free for /);
 
-    await writeUntilItEnds(await memberUrl(cluster, "t-3"));
+    await filler.writeUntilItEnds();
     const later = await cluster.until("another member leads", (status) => {
       return status.term > term && status.primary !== null;
     });
@@ -53,9 +56,10 @@ describe("a disk that is full", () => {
     await cluster.untilHealthy();
     await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(50);
+    await using filler = await Filler.connect(await memberUrl(cluster, "t-1"));
     const ballast = space.seen(join(root, "ballast"));
     fillDisk(ballast);
-    await writeUntilItEnds(await memberUrl(cluster, "t-1"));
+    await filler.writeUntilItEnds();
     await eventually("no write is taken", async () => {
       const before = writer.acknowledged.length;
       await eventually("a while", async () => (await cluster.run(["status"])).status !== null);
@@ -70,10 +74,33 @@ describe("a disk that is full", () => {
   });
 });
 
-/** Messages in its WAL alone, so that the next segment is what finds no room. */
-async function writeUntilItEnds(url: string): Promise<void> {
-  await withClient(url, async (client) => {
-    for (;;)
-      await client.query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))");
-  }).catch(() => {});
+/**
+ * Messages in the WAL alone, so that the next segment is what finds no room. Connected before the
+ * disk is full: a server whose cache files are to be written anew then lets nobody in any more, and
+ * goes on.
+ */
+class Filler implements AsyncDisposable {
+  readonly #client: Client;
+  #isConnected = true;
+
+  private constructor(client: Client) {
+    this.#client = client;
+    client.on("error", () => (this.#isConnected = false));
+    client.on("end", () => (this.#isConnected = false));
+  }
+
+  static async connect(url: string): Promise<Filler> {
+    return new Filler(await connectAsLibpq(url));
+  }
+
+  async writeUntilItEnds(): Promise<void> {
+    while (this.#isConnected)
+      await this.#client
+        .query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))")
+        .catch(() => delay(20));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.end().catch(() => {});
+  }
 }

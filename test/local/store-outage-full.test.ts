@@ -35,6 +35,14 @@ it("a store whose disk is full interrupts nothing, is told of, and comes back wh
   assert.match(back?.message ?? "", /^The store answers again, after \d+\.\d s\.$/);
 });
 
+/** Waits for whoever reads or writes. Its exit status tells whether it came to that. */
+const EMPTY_LOG = `
+  const { DatabaseSync } = require("node:sqlite");
+  const database = new DatabaseSync(process.argv[1], { timeout: 20_000 });
+  process.exitCode = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get().busy;
+  database.close();
+`;
+
 /**
  * A small tmpfs in the place of the cluster's directory, with the directory of the members as it
  * was. Of a cluster that is stopped then, and again at the end.
@@ -70,6 +78,10 @@ class StoreDisk implements AsyncDisposable {
   }
 
   readonly full: Outage = async () => {
+    // What the store's log has grown to it may write over; cut short it must grow with each write.
+    await this.#space.asRoot(
+      `"${process.execPath}" -e '${EMPTY_LOG}' "${join(this.#cluster.dir, "record.db")}"`,
+    );
     const ballast = this.#space.seen(join(this.#cluster.dir, "ballast"));
     fillDisk(ballast);
     return () => rm(ballast);
