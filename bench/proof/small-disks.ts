@@ -102,11 +102,11 @@ async function fillAndWrite(
   if (host === undefined) throw new Error(`the record has no member ${member}`);
   const login = { password: cluster.secrets.application, limitMs: WRITE_LIMIT_MS };
   using connection = await connectTo(host, login);
-  let isConnected = true;
-  connection.client.once("end", () => (isConnected = false));
+  const ended = new AbortController();
+  connection.client.once("end", () => ended.abort());
   fillDisk(ballast);
   const deadline = performance.now() + WRITE_LIMIT_MS;
-  while (isConnected && performance.now() < deadline)
+  while (!ended.signal.aborted && performance.now() < deadline)
     await connection.client
       .query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000))")
       .catch(() => delay(20));

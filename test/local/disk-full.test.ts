@@ -25,6 +25,8 @@ describe("a disk that is full", () => {
     const { term } = await cluster.untilHealthy();
     await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(50);
+    // One that is under way would end the server before WAL does, so that it recovers in its place.
+    await cluster.ok(["sql", "CHECKPOINT", "--as-superuser"]);
     await using filler = await Filler.connect(await memberUrl(cluster, "t-3"));
     const ballast = space.seen(join(disk.path, "ballast"));
     fillDisk(ballast);
