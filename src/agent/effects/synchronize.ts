@@ -10,7 +10,7 @@ import {
   type Guarantee,
 } from "../../core/protocol/quorum.ts";
 import { nextServiceStep, type Service, type ServiceStep } from "../../core/protocol/service.ts";
-import { mayConfirm, wantedQuorum } from "../../core/protocol/sync-set.ts";
+import { isSyncOff, mayConfirm, wantedQuorum } from "../../core/protocol/sync-set.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { setGuarantee } from "../../core/record-changes.ts";
 import type { Member } from "../member.ts";
@@ -68,7 +68,7 @@ export async function synchronize(
  */
 export async function needsToSynchronize(member: Member): Promise<boolean> {
   const { record } = member.keeper;
-  if (record === null || !member.keeper.holdsLease || isOff(record)) return false;
+  if (record === null || !member.keeper.holdsLease || isSyncOff(record)) return false;
   const { sync } = member;
   if (!sync.isSettled || !sync.isOpen) return true;
   const situation = await look({ member, record });
@@ -86,10 +86,6 @@ interface Situation {
   readonly confirmed: readonly string[];
 }
 
-function isOff({ sync }: ClusterRecord): boolean {
-  return sync.mode === "off" && sync.guarantee === null;
-}
-
 /** Null where synchronous replication is off and nothing is left of it. */
 async function look(of: { member: Member; record: ClusterRecord }): Promise<Situation | null> {
   const { member, record } = of;
@@ -97,7 +93,7 @@ async function look(of: { member: Member; record: ClusterRecord }): Promise<Situ
   const service = await serviceOnDisk(member);
   sync.begin({ term: record.term, timeline: record.leader?.timeline ?? null });
   sync.isOpen = service.isOpen;
-  if (isOff(record) && service.isOpen && isSameQuorum(service.waitsFor, NOBODY)) return null;
+  if (isSyncOff(record) && service.isOpen && isSameQuorum(service.waitsFor, NOBODY)) return null;
   const { guarantee } = record.sync;
   const streams = await seeStandbys(of);
   const nowMs = member.clock.nowMs();

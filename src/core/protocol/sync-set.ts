@@ -23,6 +23,11 @@ export type SyncStep =
    */
   | { readonly kind: "record"; readonly guarantee: Guarantee | null; readonly needsProof: boolean };
 
+/** Whether nobody wants synchronous replication, and the record promises nothing of it any more. */
+export function isSyncOff({ sync }: Pick<ClusterRecord, "sync">): boolean {
+  return sync.mode === "off" && sync.guarantee === null;
+}
+
 /**
  * Null when everything is as it is wanted. What the record promises is weakened before PostgreSQL
  * waits for less, and strengthened after it waits for more and all WAL until then is proven to be

@@ -9,7 +9,7 @@ import {
   type Guarantee,
 } from "../../../src/core/protocol/quorum.ts";
 import type { ServiceStep, ServiceView } from "../../../src/core/protocol/service.ts";
-import { mayConfirm, wantedQuorum } from "../../../src/core/protocol/sync-set.ts";
+import { isSyncOff, mayConfirm, wantedQuorum } from "../../../src/core/protocol/sync-set.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import { setGuarantee } from "../../../src/core/record-changes.ts";
 import type { StandbyStream } from "../../../src/agent/sync/standbys.ts";
@@ -79,15 +79,11 @@ export function watchStandbys(
 
 async function needsToSynchronize(steps: Steps, member: ModelMember): Promise<boolean> {
   const { record } = member.keeper;
-  if (record === null || !member.keeper.holdsLease || isOff(record)) return false;
+  if (record === null || !member.keeper.holdsLease || isSyncOff(record)) return false;
   if (!member.sync.isSettled || !member.sync.isOpen) return true;
   const situation = await look(member, record);
   const step = situation === null ? null : steps.nextServiceStep(situation);
   return step !== null && step.kind !== "await";
-}
-
-function isOff({ sync }: ClusterRecord): boolean {
-  return sync.mode === "off" && sync.guarantee === null;
 }
 
 async function look(member: ModelMember, record: ClusterRecord): Promise<Situation | null> {
@@ -95,7 +91,7 @@ async function look(member: ModelMember, record: ClusterRecord): Promise<Situati
   const { service } = disk;
   sync.begin({ term: record.term, timeline: record.leader?.timeline ?? null });
   sync.isOpen = service.isOpen;
-  if (isOff(record) && service.isOpen && isSameQuorum(service.waitsFor, NOBODY)) return null;
+  if (isSyncOff(record) && service.isOpen && isSameQuorum(service.waitsFor, NOBODY)) return null;
   const { guarantee } = record.sync;
   const streams = await seeStandbys(member, record);
   const wanted = wantedQuorum({
