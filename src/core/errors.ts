@@ -262,10 +262,36 @@ export const ERRORS = {
     meaning: "The cluster's record was written by a newer Understudy.",
     remedy: "Use that version or a newer one.",
   },
+  SPEC_INVALID: {
+    exit: 2,
+    meaning: "A cluster's specification asks for something that is not possible.",
+    remedy: "Correct the field that the message names.",
+  },
   SPEC_CORRUPT: {
     exit: 1,
     meaning: "The cluster's specification file cannot be understood.",
     remedy: "Correct it by hand; the message names the field.",
+  },
+
+  KUBERNETES_UNAVAILABLE: {
+    exit: 1,
+    meaning: "The Kubernetes API does not answer, or not as it should.",
+    remedy: "Members keep their parts; see: kubectl get --raw /readyz",
+  },
+  KUBERNETES_FORBIDDEN: {
+    exit: 4,
+    meaning: "The Kubernetes API does not let this account do that.",
+    remedy: "See what it may do: kubectl auth can-i --list",
+  },
+  KUBERNETES_REFUSED: {
+    exit: 1,
+    meaning: "The Kubernetes API does not accept an object, or a change to one.",
+    remedy: "The message carries what it said.",
+  },
+  KUBERNETES_LACKS_KIND: {
+    exit: 3,
+    meaning: "The Kubernetes API has no objects of that kind, or not in that version.",
+    remedy: "See what it has: kubectl api-resources",
   },
 
   INITDB_FAILED: {

@@ -30,9 +30,14 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ["core"],
     packages: ["pg"],
   },
+  "kubernetes-api": {
+    purpose: "the Kubernetes API: objects over HTTPS, watches, what they prove",
+    imports: ["core"],
+    packages: [],
+  },
   store: {
     purpose: "the record's three operations: read, write if unchanged, watch",
-    imports: ["core"],
+    imports: ["core", "kubernetes-api"],
     packages: [],
   },
   agent: {
@@ -46,7 +51,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: [],
     reserved: true,
   },
-  kubernetes: { purpose: "the operator", imports: ["core"], packages: [], reserved: true },
+  kubernetes: {
+    purpose: "the custom resource, and the objects that it becomes; pure",
+    imports: ["core", "kubernetes-api"],
+    packages: ["valibot"],
+  },
   client: {
     purpose: "the library for applications",
     imports: ["core"],
