@@ -22,6 +22,17 @@ function absent(): Script {
   return refusal(404, { reason: "NotFound", details: { name: "izdb", kind: "leases" } });
 }
 
+const half: Script = (response) => {
+  response.writeHead(200, { "content-length": "100" });
+  response.write('{"metadata":');
+  setImmediate(() => response.destroy());
+};
+
+/** As it stands in a list. */
+function item(name: string) {
+  return { metadata: { name, resourceVersion: "1" } };
+}
+
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
     await work;
@@ -67,11 +78,6 @@ test("who is throttled for longer than there is time for is told so at once", as
 });
 
 test("no answer, no server and half an answer are the same error, and a signal ends it at once", async () => {
-  const half: Script = (response) => {
-    response.writeHead(200, { "content-length": "100" });
-    response.write('{"metadata":');
-    setImmediate(() => response.destroy());
-  };
   const server = await ScriptedServer.start(silence, half, silence);
   const access = server.access();
   using api = new KubernetesApi({ access });
@@ -96,7 +102,6 @@ test("what is no object is an error, and not an object", async () => {
 });
 
 test("a list comes page by page, and from the beginning when its first page has become too old", async () => {
-  const item = (name: string) => ({ metadata: { name, resourceVersion: "1" } });
   const page = (names: string[], next: string) =>
     answer(200, {
       metadata: { resourceVersion: "9", continue: next },

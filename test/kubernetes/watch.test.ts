@@ -84,6 +84,10 @@ function worded(seen: Seen<KubernetesObject>): string {
   return `${seen.kind} ${seen.object.metadata.name}`;
 }
 
+function fail(): never {
+  throw new TypeError("a mistake of ours");
+}
+
 /** From which version each request went on; "" for a list. */
 function versionsAsked(server: ScriptedServer): string[] {
   return server.received.map(({ query }) => query["resourceVersion"] ?? "");
@@ -178,10 +182,7 @@ test("a watch ends when it is told to, whatever it is at", async () => {
 test("what goes wrong where the changes are taken ends the watch and is thrown", async () => {
   await using server = await ScriptedServer.start(listOf("5", "a"), open());
   using api = new KubernetesApi({ access: server.access() });
-  const onSeen = () => {
-    throw new TypeError("a mistake of ours");
-  };
   const { signal } = new AbortController();
-  const work = watchObjects(api, { kind: LEASE, namespace: "shop", onSeen, signal });
+  const work = watchObjects(api, { kind: LEASE, namespace: "shop", onSeen: fail, signal });
   await assert.rejects(work, TypeError);
 });
