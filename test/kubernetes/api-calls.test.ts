@@ -33,6 +33,11 @@ function item(name: string) {
   return { metadata: { name, resourceVersion: "1" } };
 }
 
+function page(names: readonly string[], next: string): Script {
+  const metadata = { resourceVersion: "9", continue: next };
+  return answer(200, { metadata, items: names.map(item) });
+}
+
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
     await work;
@@ -102,11 +107,6 @@ test("what is no object is an error, and not an object", async () => {
 });
 
 test("a list comes page by page, and from the beginning when its first page has become too old", async () => {
-  const page = (names: string[], next: string) =>
-    answer(200, {
-      metadata: { resourceVersion: "9", continue: next },
-      items: names.map(item),
-    });
   await using server = await ScriptedServer.start(
     page(["a"], "more"),
     refusal(410, { reason: "Expired" }),

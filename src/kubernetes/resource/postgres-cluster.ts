@@ -1,0 +1,141 @@
+// A PostgresCluster as it is read: checked whole, with a sentence for whatever is wrong, and what
+// the engine needs of it.
+import * as v from "valibot";
+import { UnderstudyError } from "../../core/errors.ts";
+import { checkClusterName } from "../../core/name.ts";
+import { API_VERSION, isMajor, parseSpec, type ClusterSpec, type Major } from "../../core/spec.ts";
+import { specSchema, type PostgresClusterSpec } from "./cluster-schema.ts";
+
+export interface PostgresCluster {
+  readonly name: string;
+  readonly namespace: string;
+  /** Null: it is no object of an API server, but of a file. */
+  readonly uid: string | null;
+  readonly generation: number;
+  readonly spec: PostgresClusterSpec;
+  /** Said, or read from the image's tag. */
+  readonly major: Major;
+}
+
+const metadataSchema = v.object({
+  name: v.string(),
+  namespace: v.optional(v.string(), "default"),
+  uid: v.optional(v.nullable(v.string()), null),
+  generation: v.optional(v.number(), 1),
+});
+
+/** The kind and its version are looked at before anything else. */
+const headSchema = v.object({
+  apiVersion: v.literal(API_VERSION),
+  kind: v.literal("PostgresCluster"),
+  metadata: metadataSchema,
+  spec: v.unknown(),
+});
+
+/**
+ * @throws UnderstudyError SPEC_INVALID (its details list every problem), NAME_INVALID.
+ */
+export function readPostgresCluster(document: unknown): PostgresCluster {
+  const head = v.safeParse(headSchema, document);
+  if (!head.success) throw invalid("the object", head.issues.map(sentenceOf));
+  const { metadata, spec: asked } = head.output;
+  const name = checkClusterName(metadata.name);
+  const parsed = v.safeParse(v.object({ spec: specSchema }), { spec: asked });
+  if (!parsed.success) throw invalid(name, parsed.issues.map(sentenceOf));
+  const { spec } = parsed.output;
+  const { namespace, uid, generation } = metadata;
+  return { name, namespace, uid, generation, spec, major: majorOf(spec, name) };
+}
+
+/** What the engine is told, here as elsewhere. @throws UnderstudyError SPEC_CORRUPT. */
+export function engineSpecification({ name, spec, major }: PostgresCluster): ClusterSpec {
+  const { parameters, preload, locale } = spec.postgres;
+  const texts = Object.entries(parameters).map(([key, value]) => [key, String(value)]);
+  return parseSpec({
+    apiVersion: API_VERSION,
+    kind: "PostgresCluster",
+    metadata: { name },
+    spec: { postgres: { major, parameters: Object.fromEntries(texts), preload, locale } },
+  });
+}
+
+/**
+ * What must not be changed in a cluster that there is, one sentence for each. The newer Kubernetes
+ * check some of it themselves.
+ */
+export function objectionsToChange(from: PostgresCluster, to: PostgresCluster): string[] {
+  const objections: string[] = [];
+  if (from.major !== to.major)
+    objections.push(
+      `spec.postgres: the data is of PostgreSQL ${from.major}, and ${to.spec.postgres.image} is ${to.major}; a new major version needs an upgrade, which a change of the image is not`,
+    );
+  const fixed = {
+    "spec.postgres.locale": [from.spec.postgres.locale, to.spec.postgres.locale],
+    "spec.storage.storageClass": [from.spec.storage?.storageClass, to.spec.storage?.storageClass],
+    "spec.storage.wal.storageClass": [
+      from.spec.storage?.wal?.storageClass,
+      to.spec.storage?.wal?.storageClass,
+    ],
+  };
+  for (const [path, [before, after]] of Object.entries(fixed))
+    if (before !== after)
+      objections.push(
+        `${path}: it stays ${before ?? "what it was"}; it cannot become ${after ?? "another"}`,
+      );
+  for (const [index, { claim, subPath }] of (from.spec.members ?? []).entries()) {
+    const now = to.spec.members?.[index];
+    if (now !== undefined && (now.claim !== claim || now.subPath !== subPath))
+      objections.push(
+        `spec.members.${index}: its data is in the claim ${claim}; remove the member, then add it with another claim`,
+      );
+  }
+  return objections;
+}
+
+/**
+ * Of a tag such as 18, 18.4-alpine or latest-pg16: the number after "pg", else the first one.
+ * @returns null where the tag tells none, as a digest alone does.
+ */
+export function majorOfImage(image: string): Major | null {
+  const [reference = ""] = image.split("@");
+  const tag = /:([^:/]+)$/.exec(reference)?.[1] ?? "";
+  const number = Number(
+    /(?:^|[^a-z])pg-?(\d{2})(?!\d)/.exec(tag)?.[1] ?? /^(\d{2})(?!\d)/.exec(tag)?.[1],
+  );
+  return isMajor(number) ? number : null;
+}
+
+/** Alpine's PostgreSQL is of another user than Debian's, also in images that are made of it. */
+export function uidOf({ image, uid }: PostgresClusterSpec["postgres"]): number {
+  if (uid !== undefined) return uid;
+  const isAlpine = /alpine|(^|\/)timescale\/timescaledb:/.test(image);
+  return isAlpine ? 70 : 999;
+}
+
+function majorOf({ postgres }: PostgresClusterSpec, name: string): Major {
+  const { image, major } = postgres;
+  const told = majorOfImage(image);
+  if (major === undefined && told !== null) return told;
+  if (major === undefined)
+    throw invalid(name, [
+      `"spec.postgres.major": it is missing, and the image ${image} does not tell it by its tag`,
+    ]);
+  if (told !== null && told !== major)
+    throw invalid(name, [`"spec.postgres.major": it says ${major}, and the image is ${image}`]);
+  if (isMajor(major)) return major;
+  throw invalid(name, [`"spec.postgres.major": ${major} is not supported`]);
+}
+
+function invalid(what: string, problems: readonly string[]): UnderstudyError {
+  const [first = "it is empty"] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return new UnderstudyError("SPEC_INVALID", `${what} cannot be made: ${first}${more}`, {
+    details: { problems: [...new Set(problems)] },
+  });
+}
+
+function sentenceOf(issue: v.BaseIssue<unknown>): string {
+  const place = v.getDotPath(issue) ?? "its root";
+  const problem = issue.received === "undefined" ? "it is missing" : issue.message;
+  return `"${place}": ${problem}`;
+}
