@@ -1,0 +1,87 @@
+// All objects of a cluster: what a PostgresCluster becomes. Pure: the same specification and the
+// same surroundings make the same objects, in the order in which they are to be made.
+import type { KubernetesObject } from "../../kubernetes-api/resource.ts";
+import { LEASE } from "../../kubernetes-api/kinds.ts";
+import { engineSpecification, type PostgresCluster } from "../resource/postgres-cluster.ts";
+import { manifest, type Manifest, type Surroundings } from "./manifest.ts";
+import { clusterSelector, memberNames, specificationName } from "./names.ts";
+import { networkPolicy } from "./network-policy.ts";
+import { rights } from "./rights.ts";
+import { secrets, type ClusterPasswords } from "./secrets.ts";
+import { endpointSlices, services } from "./services.ts";
+import { statefulSets } from "./stateful-set.ts";
+import { claims } from "./volumes.ts";
+
+export interface ClusterObjects {
+  /**
+   * Made where they are not there, and then others': passwords are never changed by making them
+   * again, and record and endpoints are what the agents say.
+   */
+  readonly founded: readonly Manifest[];
+  /** Applied again and again: whatever else somebody makes of them is put back. */
+  readonly applied: readonly Manifest[];
+}
+
+export function clusterObjects(
+  cluster: PostgresCluster,
+  of: { passwords: ClusterPasswords; surroundings: Surroundings },
+): ClusterObjects {
+  const { surroundings } = of;
+  return {
+    founded: [...secrets(cluster, of), record(cluster), ...endpointSlices(cluster, surroundings)],
+    applied: [
+      specification(cluster),
+      ...rights(cluster),
+      networkPolicy(cluster, surroundings),
+      disruptionBudget(cluster, surroundings),
+      ...services(cluster),
+      ...claims(cluster),
+      ...statefulSets(cluster, surroundings),
+    ],
+  };
+}
+
+/** "StatefulSet izdb-1": no two objects of a cluster have the same. */
+export function objectKey({ kind, metadata }: KubernetesObject): string {
+  return `${kind} ${metadata.name}`;
+}
+
+/** Without a record in it: the first agent writes that. */
+function record(cluster: PostgresCluster): Manifest {
+  const { apiVersion, kind } = LEASE;
+  return manifest(cluster, { apiVersion, kind, name: cluster.name, isKept: true, body: {} });
+}
+
+/** What the agents are told. The engine's own specification, and how the cluster is founded. */
+function specification(cluster: PostgresCluster): Manifest {
+  const { spec, name } = cluster;
+  const founding = {
+    members: memberNames(cluster),
+    ttlMs: spec.leaseSeconds * 1_000,
+    sync: spec.sync,
+    maxLag: spec.services.read.maxLag ?? null,
+  };
+  return manifest(cluster, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    name: specificationName(name),
+    body: {
+      data: {
+        "specification.json": JSON.stringify(engineSpecification(cluster), null, 2),
+        "founding.json": JSON.stringify(founding, null, 2),
+      },
+    },
+  });
+}
+
+/** One member at a time: a drain waits until the one before it is back. */
+function disruptionBudget(cluster: PostgresCluster, { has }: Surroundings): Manifest {
+  return manifest(cluster, {
+    apiVersion: has.policyV1 ? "policy/v1" : "policy/v1beta1",
+    kind: "PodDisruptionBudget",
+    name: cluster.name,
+    body: {
+      spec: { maxUnavailable: 1, selector: { matchLabels: clusterSelector(cluster.name) } },
+    },
+  });
+}

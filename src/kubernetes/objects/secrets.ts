@@ -1,0 +1,102 @@
+// The cluster's Secrets: made once, with passwords that are drawn by whoever calls this. The only
+// place of this folder in which a password is written down.
+import {
+  APPLICATION_DATABASE,
+  APPLICATION_ROLE,
+  connectionUrl,
+} from "../../core/connection-url.ts";
+import type { Secret } from "../../core/secret.ts";
+import type { PostgresCluster } from "../resource/postgres-cluster.ts";
+import { manifest, type Manifest, type Surroundings } from "./manifest.ts";
+import { secretName, serviceName } from "./names.ts";
+
+export interface ClusterPasswords {
+  readonly superuser: Secret;
+  readonly application: Secret;
+  readonly replication: Secret;
+  /** Bearer token of the agents' control requests. */
+  readonly apiToken: Secret;
+}
+
+const SUPERUSER = "postgres";
+
+export function secrets(
+  cluster: PostgresCluster,
+  of: { passwords: ClusterPasswords; surroundings: Surroundings },
+): Manifest[] {
+  const { passwords, surroundings } = of;
+  const access = (login: Login) => accessTexts(cluster, { login, surroundings });
+  const { superuser, application, replication, apiToken } = passwords;
+  return [
+    secret(cluster, {
+      name: secretName(cluster.name, "superuser"),
+      type: "kubernetes.io/basic-auth",
+      texts: access({ user: SUPERUSER, database: "postgres", password: superuser }),
+    }),
+    secret(cluster, {
+      name: secretName(cluster.name, "app"),
+      type: "kubernetes.io/basic-auth",
+      texts: access({
+        user: APPLICATION_ROLE,
+        database: APPLICATION_DATABASE,
+        password: application,
+      }),
+    }),
+    secret(cluster, {
+      name: secretName(cluster.name, "agents"),
+      type: "Opaque",
+      texts: { replication: replication.reveal(), token: apiToken.reveal() },
+    }),
+  ];
+}
+
+interface Login {
+  readonly user: string;
+  readonly database: string;
+  readonly password: Secret;
+}
+
+/** The keys that charts and frameworks look for. */
+function accessTexts(
+  { name, namespace, spec }: PostgresCluster,
+  { login, surroundings }: { login: Login; surroundings: Surroundings },
+): Record<string, string> {
+  const { user, database, password } = login;
+  const host = serviceName(name, "write");
+  const fullHost = `${host}.${namespace}.svc.${surroundings.clusterDomain}`;
+  const { port } = spec.services.write;
+  const url = (of: string) =>
+    connectionUrl({ hosts: [{ host: of, port }], wants: "any", user, database, password });
+  const parameters = new URLSearchParams({ user, password: password.reveal() });
+  return {
+    username: user,
+    password: password.reveal(),
+    host,
+    port: String(port),
+    dbname: database,
+    uri: url(host),
+    "fqdn-uri": url(fullHost),
+    "jdbc-uri": `jdbc:postgresql://${host}:${port}/${database}?${parameters}`,
+    pgpass: [host, String(port), database, user, password.reveal()].map(inPgpass).join(":"),
+  };
+}
+
+/** Manual, 34.16 "The Password File". */
+function inPgpass(text: string): string {
+  return text.replaceAll(/[\\:]/g, "\\$&");
+}
+
+function secret(
+  cluster: PostgresCluster,
+  of: { name: string; type: string; texts: Readonly<Record<string, string>> },
+): Manifest {
+  const { name, type, texts } = of;
+  return manifest(cluster, {
+    apiVersion: "v1",
+    kind: "Secret",
+    name,
+    // Data that is kept is of no use to who has lost its passwords.
+    isKept: true,
+    body: { type, stringData: texts },
+  });
+}
