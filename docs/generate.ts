@@ -15,6 +15,8 @@ import { ORDERS } from "../src/core/protocol/orders.ts";
 import { TABLE } from "../src/core/protocol/rules.ts";
 import { GROUNDS, PARTS } from "../src/core/protocol/situation.ts";
 import { ERRORS, EXIT_STATUSES } from "../src/core/errors.ts";
+import { specSchema } from "../src/kubernetes/resource/cluster-schema.ts";
+import { structuralSchema, type StructuralSchema } from "../src/kubernetes/resource/structural.ts";
 import { layersTable } from "../test/tidy/layers.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -28,6 +30,7 @@ export function generatedFiles(): Readonly<Record<string, string>> {
     "docs/reference/cli.md": commandsPage(),
     "docs/reference/errors.md": errorsPage(),
     "docs/reference/exit-codes.md": exitStatusPage(),
+    "docs/reference/postgrescluster.md": postgresClusterPage(),
     "docs/reference/settings.md": settingsPage(),
     "docs/protocol.md": protocol
       .replace(blockOf("situations"), () => `${situationsTable()}\n`)
@@ -130,6 +133,62 @@ function keysTable<Part>(keys: readonly ConfigKey<Part>[], fresh: Part): string 
     (key) => `| \`${key.name}\` | ${key.takes} | \`${key.show(fresh).text}\` | ${key.meaning} |`,
   );
   return ["| setting | takes | default | what it does |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+/** What the custom resource may say. */
+function postgresClusterPage(): string {
+  return `${[
+    "# PostgresCluster",
+    "<!-- Made by `npm run docs` from src/kubernetes/resource. -->",
+    "The custom resource `understudy.dev/v1alpha1`: one object, one cluster. `kubectl explain postgrescluster.spec` says the same.",
+    [
+      "| field | takes | default | what it is |",
+      "|---|---|---|---|",
+      ...fieldRows(structuralSchema(specSchema), "spec"),
+    ].join("\n"),
+    "## Rules between fields",
+    fieldRules(structuralSchema(specSchema), "spec")
+      .map(({ path, message }) => `- \`${path}\`: ${message}.`)
+      .join("\n"),
+  ].join("\n\n")}\n`;
+}
+
+function fieldRows(schema: StructuralSchema, path: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const below = `${path}.${name}${field.type === "array" ? "[]" : ""}`;
+    const isNeeded = schema.required?.includes(name) === true;
+    const row = fieldRow({ path: `${path}.${name}`, field, isNeeded });
+    return [row].concat(fieldRows(field.items ?? field, below));
+  });
+}
+
+function fieldRow(of: { path: string; field: StructuralSchema; isNeeded: boolean }): string {
+  const { path, field, isNeeded } = of;
+  const { default: fallback, description = "" } = field;
+  const isPlain = typeof fallback !== "object" && fallback !== undefined && fallback !== "";
+  const usual = isPlain ? `\`${String(fallback)}\`` : "";
+  return `| \`${path}\` | ${takesOf(field)} | ${isNeeded ? "*needed*" : usual} | ${description} |`;
+}
+
+function takesOf(field: StructuralSchema): string {
+  const { minimum, maximum } = field;
+  if (field.enum !== undefined) return field.enum.join(", ");
+  if (field.type === "integer")
+    return minimum === undefined ? "whole number" : `${minimum} to ${maximum}`;
+  if (field.type === "array") return "list";
+  if (field.type === "boolean") return "true or false";
+  if (field.type === "object") return field.properties === undefined ? "map" : "fields";
+  return "text";
+}
+
+function fieldRules(schema: StructuralSchema, path: string): { path: string; message: string }[] {
+  const rules = (schema["x-kubernetes-validations"] ?? []) as { message: string }[];
+  const { items, properties = {} } = schema;
+  return [
+    ...rules.map(({ message }) => ({ path, message })),
+    ...Object.entries(properties).flatMap(([name, each]) => fieldRules(each, `${path}.${name}`)),
+    ...(items === undefined ? [] : fieldRules(items, `${path}[]`)),
+  ];
 }
 
 function errorsPage(): string {

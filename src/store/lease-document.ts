@@ -1,6 +1,6 @@
-// The record as a Lease of the Kubernetes API holds it: in two annotations, so that a renewal, which
-// changes only what the leader says of itself, is a patch of a few hundred bytes. The Lease's own
-// fields are for people; nothing here reads them.
+// The record as a Lease of the Kubernetes API holds it: in two annotations, so that a renewal,
+// which changes only what the leader says of itself, is a patch of a few hundred bytes. The Lease's
+// own fields are for people; nothing here reads them.
 import { parseRecord, type ClusterRecord } from "../core/record.ts";
 import type { KubernetesObject } from "../kubernetes-api/resource.ts";
 

@@ -1,6 +1,6 @@
 // Where applications connect. Whom the write and the read service lead to is said by the leader's
-// agent, in an EndpointSlice of each: a selector would follow labels, which somebody else would have
-// to change first. The third one leads to every pod that is ready.
+// agent, in an EndpointSlice of each: a selector would follow labels, which somebody else would
+// have to change first. The third one leads to every pod that is ready.
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import { manifest, type Manifest, type Surroundings } from "./manifest.ts";
 import { clusterSelector, membersServiceName, serviceName, type ServiceRole } from "./names.ts";

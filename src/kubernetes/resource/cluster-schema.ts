@@ -1,5 +1,5 @@
-// What a PostgresCluster may say, field by field: the one description of it. The definition's schema
-// (crd.ts), the reference in docs and the checks of what people write are all made of this.
+// What a PostgresCluster may say, field by field: the one description of it. The definition's
+// schema (crd.ts), the reference in docs and the checks of what people write are all made of this.
 import * as v from "valibot";
 import { MAX_STANDBYS, SUPPORTED_MAJORS } from "../../core/spec.ts";
 import {
