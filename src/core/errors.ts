@@ -1,5 +1,6 @@
 // The one table of errors: code, exit status of the CLI, what it means, what to do. Compared with
 // docs/reference/errors.md by a test. An expected outcome is not an error but a union.
+import { KUBERNETES_ERRORS } from "./kubernetes-errors.ts";
 
 interface ErrorKind {
   /** Exit status of the CLI; the meanings are in EXIT_STATUSES. */
@@ -273,26 +274,7 @@ export const ERRORS = {
     remedy: "Correct it by hand; the message names the field.",
   },
 
-  KUBERNETES_UNAVAILABLE: {
-    exit: 1,
-    meaning: "The Kubernetes API does not answer, or not as it should.",
-    remedy: "Members keep their parts; see: kubectl get --raw /readyz",
-  },
-  KUBERNETES_FORBIDDEN: {
-    exit: 4,
-    meaning: "The Kubernetes API does not let this account do that.",
-    remedy: "See what it may do: kubectl auth can-i --list",
-  },
-  KUBERNETES_REFUSED: {
-    exit: 1,
-    meaning: "The Kubernetes API does not accept an object, or a change to one.",
-    remedy: "The message carries what it said.",
-  },
-  KUBERNETES_LACKS_KIND: {
-    exit: 3,
-    meaning: "The Kubernetes API has no objects of that kind, or not in that version.",
-    remedy: "See what it has: kubectl api-resources",
-  },
+  ...KUBERNETES_ERRORS,
 
   INITDB_FAILED: {
     exit: 1,
