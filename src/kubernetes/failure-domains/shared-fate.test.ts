@@ -105,11 +105,13 @@ test("a directory is one failure on one node, and two on two", () => {
 });
 
 test("what the agents see is counted too: one device of one node, one export under other names", () => {
-  const disk = { fsType: "ext4", source: "/dev/sda1", device: "8:1" };
+  const disk = { source: "/dev/sda1", device: "8:1", disks: ["sda"], remote: null };
+  const other = { ...disk, source: "/dev/sda2", device: "8:2" };
   assert.deepEqual(sharedFates([seen("n1", disk), seen("n2", disk)]), []);
-  const two = [seen("n1", disk), { ...seen("n1", disk), member: "other" }];
+  const two = [seen("n1", disk), { ...seen("n1", other), member: "other" }];
   assert.deepEqual(kinds(two), ["device on-n1 other"]);
-  const share = { fsType: "nfs4", source: "nas:/exports", device: "0:44" };
+  const remote = { server: "nas", share: "/exports" };
+  const share = { source: "nas:/exports", device: "0:44", disks: [], remote };
   const places = [seen("n3", share), ...apart(nfs("a", "other:/a"), nfs("b", "nas:/exports"))];
   assert.deepEqual(kinds(places), ["nfs-export izdb-2 on-n3"]);
 });

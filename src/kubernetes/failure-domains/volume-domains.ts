@@ -25,13 +25,16 @@ export interface PersistentVolume extends KubernetesObject {
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
-/** A line of /proc/self/mountinfo, as the agent of a member sees its data. */
+/** On what a member's data lies, as its agent sees it in the mount table. */
 export interface MountSeen {
-  readonly fsType: string;
-  /** "nas:/exports/izdb", "/dev/sda1". */
+  /** "/dev/sda1". */
   readonly source: string;
   /** "8:1": of its node, and of no other. */
   readonly device: string;
+  /** The whole disks below it, through partitions, LVM, RAID and encryption: "sda". */
+  readonly disks: readonly string[];
+  /** Where it is another machine's. */
+  readonly remote: { readonly server: string; readonly share: string } | null;
 }
 
 /** Of every volume, beside the one field that says what it is made of. */
@@ -60,12 +63,16 @@ export function domainsOfVolume(volume: PersistentVolume, node: string | null): 
 }
 
 export function domainsOfMount(mount: MountSeen, node: string): Domain[] {
-  const { fsType, source, device } = mount;
-  const remote = /^(.+?):(\/.*)$/.exec(source);
-  if (/^nfs4?$/.test(fsType) && remote !== null)
-    return nfs({ server: remote[1] ?? "", path: remote[2] ?? "/" });
-  const told = `the device ${source} of the node ${node}`;
-  return [{ kind: "device", id: `${node} ${device}`, told }];
+  const { source, device, disks, remote } = mount;
+  if (remote !== null) return nfs({ server: remote.server, path: remote.share });
+  // Disks that cannot be seen, as in some containers, leave the device.
+  const parts = disks.length > 0 ? disks : [device];
+  return parts.map((part) => ({
+    kind: "device",
+    id: `${node} ${part}`,
+    told:
+      disks.length > 0 ? `the disk ${part} of the node ${node}` : `${source} of the node ${node}`,
+  }));
 }
 
 export function domainOfNode(node: string): Domain {
