@@ -1,47 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sampleMember } from "../../test/support/sample-status.ts";
 import type { ClusterMember } from "./cluster-status.ts";
 import { serviceEndpoints } from "./service-endpoints.ts";
 
-function member(name: string, change: Partial<ClusterMember> = {}): ClusterMember {
-  return {
-    name,
-    role: "standby",
-    state: "streaming",
-    reason: null,
-    host: "10.91.1.4",
-    port: 5432,
-    pid: 1,
-    timeline: 2,
-    writeLsn: null,
-    flushLsn: null,
-    replayLsn: null,
-    receiveLagBytes: 0,
-    replayLagBytes: 0,
-    replayLagSeconds: 0,
-    sync: "async",
-    upstream: "izdb-1",
-    delayMs: null,
-    slot: null,
-    progress: null,
-    takesReads: true,
-    fenced: false,
-    settings: {},
-    warnings: [],
-    ...change,
-  };
-}
-
-const PRIMARY = member("izdb-1", { role: "primary", state: "running", replayLagBytes: null });
+const PRIMARY = sampleMember("izdb-1", { role: "primary", state: "running", replayLagBytes: null });
 
 /** Who is read from, of a primary and one standby. */
 function readers(change: Partial<ClusterMember>, maxLagBytes: number | null = null) {
-  const members = [PRIMARY, member("izdb-2", change)];
+  const members = [PRIMARY, sampleMember("izdb-2", change)];
   return serviceEndpoints({ primary: "izdb-1", members }, { maxLagBytes }).read;
 }
 
 test("writes go to the primary, reads to every standby that streams", () => {
-  const members = [PRIMARY, member("izdb-2"), member("izdb-3")];
+  const members = [PRIMARY, sampleMember("izdb-2"), sampleMember("izdb-3")];
   assert.deepEqual(serviceEndpoints({ primary: "izdb-1", members }, { maxLagBytes: null }), {
     write: "izdb-1",
     read: ["izdb-2", "izdb-3"],
@@ -67,7 +39,7 @@ test("a standby that lags, or of which nobody knows how far, is left out where t
 });
 
 test("while nobody takes writes nobody is named for them, and standbys are read from", () => {
-  const members = [member("izdb-1", { state: "stopped" }), member("izdb-2")];
+  const members = [sampleMember("izdb-1", { state: "stopped" }), sampleMember("izdb-2")];
   const endpoints = serviceEndpoints({ primary: null, members }, { maxLagBytes: null });
   assert.deepEqual(endpoints, { write: null, read: ["izdb-2"] });
   assert.deepEqual(serviceEndpoints({ primary: null, members: [] }, { maxLagBytes: null }), {
