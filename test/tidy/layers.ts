@@ -52,7 +52,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     reserved: true,
   },
   kubernetes: {
-    purpose: "the custom resource, and the objects that it becomes; pure",
+    purpose: "the custom resource, the objects that it becomes, the operator",
     imports: ["core", "kubernetes-api"],
     packages: ["valibot"],
   },
