@@ -261,7 +261,8 @@ const access = v.pipe(
       }),
       v.description("Either addresses or a namespace."),
       rule<{ cidr?: string | undefined; namespace?: string | undefined }>({
-        cel: "has(self.cidr) != has(self.namespace)",
+        // A word of CEL's own has to be written so where it is a field.
+        cel: "has(self.cidr) != has(self.__namespace__)",
         message: "give either cidr or namespace",
         holds: ({ cidr, namespace }) => (cidr === undefined) !== (namespace === undefined),
       }),
