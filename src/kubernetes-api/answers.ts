@@ -71,6 +71,13 @@ export function parsePage<T extends KubernetesObject>(
   };
 }
 
+/** Of an APIResourceList: the kinds of one version, subresources ("pods/log") among them. */
+export function parsePlurals(text: string, purpose: string): string[] {
+  const { resources } = Object(parseDocument(text, purpose));
+  if (!Array.isArray(resources)) throw unexpected(purpose, "the answer lists no kinds");
+  return resources.map((each) => String(Object(each).name));
+}
+
 function parseDocument(text: string, purpose: string): unknown {
   try {
     return JSON.parse(text);

@@ -5,13 +5,21 @@ import type { IncomingMessage } from "node:http";
 import type { Agent } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiAccess } from "./access.ts";
-import { changedOf, isSuperseded, parseObject, parsePage, type Changed } from "./answers.ts";
+import {
+  changedOf,
+  isSuperseded,
+  parseObject,
+  parsePage,
+  parsePlurals,
+  type Changed,
+} from "./answers.ts";
 import { exchange, openStream, type Answer, type Call, type Line } from "./exchange.ts";
 import { http, https } from "./node-https.ts";
 import { errorOf, isAbsent, isExpired, parseRefusal, type Refusal } from "./refusal.ts";
 import {
   describePlace,
   resourcePath,
+  versionPath,
   type KubernetesObject,
   type ResourceKind,
   type ResourcePlace,
@@ -268,6 +276,17 @@ export class KubernetesApi implements Disposable {
     if (isExpired(refusal)) return null;
     // The next attempt then finds newer ones in memory.
     if (refusal.code === 401) await this.#line({ renew: true });
+    throw errorOf(refusal, purpose);
+  }
+
+  /** Whether the server has objects of that kind in that version. */
+  async serves(kind: ResourceKind, options: CallOptions = {}): Promise<boolean> {
+    const purpose = `ask for ${kind.kind} of ${kind.apiVersion}`;
+    const path = versionPath(kind.apiVersion);
+    const answer = await this.#send({ method: "GET", path, purpose }, options);
+    if (answer.status < 300) return parsePlurals(answer.text, purpose).includes(kind.plural);
+    const refusal = parseRefusal(answer);
+    if (refusal.code === 404) return false;
     throw errorOf(refusal, purpose);
   }
 

@@ -180,6 +180,21 @@ test("only that very object is deleted which was meant", async () => {
   assert.deepEqual(JSON.parse(server.received[0]?.body ?? "").preconditions, { uid: "u-1" });
 });
 
+test("a version that the server does not have, and a kind that is not in it, are not served", async () => {
+  const resources = [{ name: "leases" }, { name: "leases/status" }];
+  await using server = await ScriptedServer.start(
+    answer(200, { kind: "APIResourceList", resources }),
+    answer(200, { kind: "APIResourceList", resources: [] }),
+    refusal(404, { reason: "NotFound", details: {} }),
+    refusal(503, {}),
+  );
+  using api = new KubernetesApi({ access: server.access() });
+  const served = [await api.serves(LEASE), await api.serves(LEASE), await api.serves(LEASE)];
+  assert.deepEqual(served, [true, false, false]);
+  assert.equal(await codeOf(api.serves(LEASE)), "KUBERNETES_UNAVAILABLE");
+  assert.equal(server.received[0]?.path, "/apis/coordination.k8s.io/v1");
+});
+
 test("in a pod address and credentials come from where the kubelet puts them, and are read anew", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "understudy-pod-"));
   t.after(() => rm(directory, { recursive: true }));
