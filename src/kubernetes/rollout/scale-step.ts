@@ -1,5 +1,5 @@
-// Having as many members as is wanted: who is added to the record, who leaves it, and whose pod ends
-// when it has left. Pure: what is to be done next, from what there is now.
+// Having as many members as is wanted: who is added to the record, who leaves it, and whose pod
+// ends when it has left. Pure: what is to be done next, from what there is now.
 
 export interface ScaleFacts {
   /** Names, in order; the highest numbers go first. */
