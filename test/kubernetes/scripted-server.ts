@@ -2,9 +2,10 @@
 // the transport alone: what the Kubernetes API means by its answers is tested against the real one.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer } from "node:https";
 import type { ApiAccess } from "../../src/kubernetes-api/access.ts";
 import { Secret } from "../../src/core/secret.ts";
+import type { Certificate } from "../support/certificate.ts";
 
 export interface Received {
   readonly method: string;
@@ -23,25 +24,39 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #scripts: Script[];
 
-  private constructor(scripts: readonly Script[]) {
+  private constructor(scripts: readonly Script[], certificate: Certificate | null) {
     this.#scripts = [...scripts];
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    const listener = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#answer(request, response);
+    this.#server =
+      certificate === null
+        ? createServer(listener)
+        : createTlsServer({ cert: certificate.chain, key: certificate.key }, listener);
   }
 
   /** @param scripts one for each request, in order; the last one for all that come after it. */
   static async start(...scripts: readonly Script[]): Promise<ScriptedServer> {
-    const server = new ScriptedServer(scripts);
-    server.#server.listen(0, "127.0.0.1");
-    await once(server.#server, "listening");
-    return server;
+    return new ScriptedServer(scripts, null).#listen();
+  }
+
+  /** As `start`, over TLS. */
+  static async startTls(
+    certificate: Certificate,
+    ...scripts: readonly Script[]
+  ): Promise<ScriptedServer> {
+    return new ScriptedServer(scripts, certificate).#listen();
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
   }
 
   /** With these tokens, one after the other as they are asked for anew. */
   access(...tokens: readonly string[]): ApiAccess {
-    const { port } = this.#server.address() as AddressInfo;
     let at = 0;
     return {
-      server: new URL(`http://127.0.0.1:${port}`),
+      server: new URL(`http://127.0.0.1:${this.port}`),
       credentials: async ({ renew }) => {
         if (renew) at += 1;
         const token = tokens[Math.min(at, tokens.length - 1)];
@@ -54,6 +69,12 @@ export class ScriptedServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #listen(): Promise<this> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return this;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
