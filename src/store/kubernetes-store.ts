@@ -1,5 +1,5 @@
 // The record in a Lease of the cluster's namespace. The API server compares the version of the
-// object that a change was made from; a watch tells of changes. See docs/decisions/0020.
+// object that a change was made from; a watch tells of changes. See docs/decisions/0016.
 import { UnderstudyError } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import type { Changed } from "../kubernetes-api/answers.ts";
