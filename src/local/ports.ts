@@ -1,6 +1,7 @@
 // Chooses ports on loopback: below the range that the kernel gives to outgoing connections, and the
 // next free ones where some are taken. What is chosen is written into the record, so that it stays.
 import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
 
 const HOST = "127.0.0.1";
@@ -9,6 +10,8 @@ const FIRST_PORT = 6431;
 const API_DISTANCE = 1000;
 /** Outgoing connections may hold any port from here on (ip_local_port_range). */
 const LIMIT = 32_768 - API_DISTANCE;
+/** Another command that looks at the same moment holds a port for less than this. */
+const LOOK_AGAIN_MS = [20, 80] as const;
 
 export interface MemberPorts {
   readonly port: number;
@@ -42,7 +45,8 @@ export async function choosePorts(request: {
         "PORT_TAKEN",
         `there are no ${count} free ports from ${begin} to ${LIMIT - 1}, where outgoing connections and agents begin`,
       );
-    const free = avoid?.has(port) !== true && (await isFree(port));
+    const free =
+      avoid?.has(port) !== true && (first === null ? await isFree(port) : await staysFree(port));
     if (!free && first !== null)
       throw new UnderstudyError(
         "PORT_TAKEN",
@@ -65,6 +69,18 @@ export function describePassedOver({ ports, passedOver }: ChosenPorts): string {
 async function freeApiPort(from: number): Promise<number> {
   for (let port = from; port < LIMIT + API_DISTANCE; port += 1) if (await isFree(port)) return port;
   throw new UnderstudyError("PORT_TAKEN", `there is no free port from ${from} on for an agent`);
+}
+
+/**
+ * To look is to listen for a moment: of two commands that do so at once one finds the port taken by
+ * the other, though nobody uses it.
+ */
+async function staysFree(port: number): Promise<boolean> {
+  for (const pauseMs of LOOK_AGAIN_MS) {
+    if (await isFree(port)) return true;
+    await delay(pauseMs);
+  }
+  return isFree(port);
 }
 
 function isFree(port: number): Promise<boolean> {
