@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 export const LIMIT_MS = 120_000;
+const STEP_MS = 20;
 
 /**
  * @returns the first result that is not null, undefined or false.
@@ -11,7 +12,7 @@ export const LIMIT_MS = 120_000;
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  options: { limitMs?: number; seen?: () => string } = {},
+  options: { limitMs?: number; stepMs?: number; seen?: () => string } = {},
 ): Promise<T> {
   const limitMs = options.limitMs ?? LIMIT_MS;
   const deadline = performance.now() + limitMs;
@@ -27,6 +28,6 @@ export async function eventually<T>(
       const last = trouble === null ? (options.seen?.() ?? "") : String(trouble);
       throw new Error(`${what}: not within ${limitMs / 1000} s. ${last}`);
     }
-    await delay(20);
+    await delay(options.stepMs ?? STEP_MS);
   }
 }
