@@ -1,8 +1,9 @@
 // `npm test`: type check, lint and format, then every test file: pure ones (beside the source) all
-// in one process, those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (2 where
-// nothing is said). `npm test -- PATTERN` runs what has PATTERN in its path or name. The last line
-// is the result.
+// in one process, those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (one more
+// than there are processors, at most 4, where nothing is said). `npm test -- PATTERN` runs what has
+// PATTERN in its path or name. The last line is the result.
 import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runCheck } from "./support/run/check.ts";
 import { runTestFiles } from "./support/run/test-files.ts";
@@ -29,7 +30,7 @@ async function main(patterns: readonly string[]): Promise<number> {
     patterns.length === 0 || patterns.some((pattern) => name.includes(pattern));
   const total = { passed: 0, failed: 0 };
   const queue = jobs(wanted);
-  const concurrency = Number(process.env["UNDERSTUDY_TEST_CONCURRENCY"] ?? 2);
+  const concurrency = Number(process.env["UNDERSTUDY_TEST_CONCURRENCY"] ?? usualConcurrency());
   const worker = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       if (interrupt.signal.aborted) break;
@@ -42,6 +43,11 @@ async function main(patterns: readonly string[]): Promise<number> {
   if (interrupt.signal.aborted) total.failed += queue.length;
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
   return total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+/** A test of a cluster waits for a third of its time; each has three servers and their agents. */
+function usualConcurrency(): number {
+  return Math.min(availableParallelism() + 1, 4);
 }
 
 function jobs(wanted: (name: string) => boolean): Job[] {
