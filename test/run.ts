@@ -1,15 +1,19 @@
 // `npm test`: type check, lint and format, then every test file: pure ones (beside the source) all
 // in one process, those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (one more
 // than there are processors, at most 4, where nothing is said). `npm test -- PATTERN` runs what has
-// PATTERN in its path or name. The last line is the result.
+// PATTERN in its path or name. The last line is the result. What needs a real
+// Kubernetes comes last, where there is one or one is asked for.
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runCheck } from "./support/run/check.ts";
 import { runTestFiles } from "./support/run/test-files.ts";
 import type { Tally } from "./support/run/tally.ts";
+import { whyNoKubernetes } from "./kubernetes/cluster/home.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+/** Each of these starts an API server. */
+const KUBERNETES = "test/kubernetes/real/";
 const CHECKS = {
   typecheck: ["tsc", "--noEmit"],
   lint: ["oxlint", "--deny-warnings"],
@@ -62,15 +66,22 @@ function jobs(wanted: (name: string) => boolean): Job[] {
     run: (signal: AbortSignal) =>
       runTestFiles({ files: pure, isolation: "none", root: ROOT, signal }),
   };
-  const alone = filesOf("test/**/*.test.ts").map((name) => ({
-    name,
-    run: (signal: AbortSignal) =>
-      runTestFiles({ files: [name], isolation: "process", root: ROOT, signal }),
-  }));
+  const alone = filesOf("test/**/*.test.ts")
+    .filter(wanted)
+    .map((name) => ({
+      name,
+      run: (signal: AbortSignal) =>
+        runTestFiles({ files: [name], isolation: "process", root: ROOT, signal }),
+    }));
+  const real = alone.filter(({ name }) => name.startsWith(KUBERNETES));
+  const obstacle = real.length === 0 ? null : whyNoKubernetes();
+  if (obstacle !== null)
+    process.stderr.write(`- ${real.length} files in ${KUBERNETES} are not run here: ${obstacle}\n`);
   return [
     ...checks.filter(({ name }) => wanted(name)),
     ...(pure.length > 0 ? [together] : []),
-    ...alone.filter(({ name }) => wanted(name)),
+    ...alone.filter((job) => !real.includes(job)),
+    ...(obstacle === null ? real : []),
   ];
 }
 

@@ -96,7 +96,9 @@ function utcTime(ms: number): Buffer {
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;
-  const size = length < 0x80 ? [length] : [0x82, length >> 8, length & 0xff];
+  // In as few bytes as there can be: others take no longer form.
+  const long = length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  const size = length < 0x80 ? [length] : long;
   return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }
 

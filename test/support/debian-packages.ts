@@ -1,7 +1,7 @@
 // Debian packages of another release, unpacked beside the system: nothing is installed and apt's
 // own configuration, lists and caches stay as they are. apt fetches and verifies them (the
 // archive's signature, the packages' checksums).
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../../src/postgres/run-program.ts";
 
@@ -46,12 +46,36 @@ export async function unpackDebianPackages(request: {
 }
 
 /**
+ * Fetches a source package as it is, archives and description, into a directory.
+ * @throws Error as `unpackDebianPackages` does.
+ */
+export async function fetchDebianSource(request: {
+  readonly release: string;
+  readonly name: string;
+  readonly into: string;
+}): Promise<void> {
+  const { release, name, into } = request;
+  const work = await mkdtemp(`${into}-apt-`);
+  try {
+    await chmod(work, 0o755);
+    const apt = await prepareApt(work, release, "deb-src");
+    await apt(["update"]);
+    await apt(["source", "--download-only", name]);
+    for (const file of await readdir(join(work, "packages")))
+      await rename(join(work, "packages", file), join(into, file));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/**
  * @returns runs apt-get with state, lists and caches of its own, and with a status that knows no
  * installed package.
  */
 async function prepareApt(
   work: string,
   release: string,
+  type: "deb" | "deb-src" = "deb",
 ): Promise<(args: readonly string[]) => Promise<string>> {
   const directories = ["lists/partial", "archives/partial", "parts", "packages"];
   for (const directory of directories) await mkdir(join(work, directory), { recursive: true });
@@ -61,7 +85,7 @@ async function prepareApt(
   // A mirror that has stood still for weeks is good enough for a test; what it has is signed all
   // the same.
   const trust = `signed-by=${KEYRING} check-valid-until=no`;
-  await writeFile(sources, `deb [${trust}] ${await mirror()} ${release} main\n`);
+  await writeFile(sources, `${type} [${trust}] ${await mirror()} ${release} main\n`);
   await writeFile(status, "");
   // The parts are left out because a container's delete the system's archives after each update;
   // its proxies are kept.

@@ -49,7 +49,11 @@ test("nobody is given everything, and Secrets are neither listed nor watched", (
 });
 
 test("what is installed fits together", () => {
-  const objects = operatorObjects({ image: "registry.example/understudy:1", namespace: "ust" });
+  const objects = operatorObjects({
+    image: "registry.example/understudy:1",
+    namespace: "ust",
+    hasRules: true,
+  });
   assert.deepEqual(
     objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`),
     [

@@ -21,13 +21,20 @@ const KEEP = ["get", "list", "watch", "create", "patch", "delete"];
 /** Of what is made once and holds what others have put there. */
 const FOUND = ["get", "list", "watch", "create", "patch"];
 
-/** In the order in which they are to be made. */
-export function operatorObjects(of: { image: string; namespace: string }): ClusterWide[] {
+/**
+ * In the order in which they are to be made.
+ * @param of.hasRules see customResourceDefinition
+ */
+export function operatorObjects(of: {
+  image: string;
+  namespace: string;
+  hasRules: boolean;
+}): ClusterWide[] {
   const { namespace } = of;
   const metadata = { name: NAME, labels: LABELS };
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: LABELS } },
-    customResourceDefinition(),
+    customResourceDefinition(of),
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { ...metadata, namespace } },
     { apiVersion: `${RIGHTS}/v1`, kind: "ClusterRole", metadata, rules: operatorRules() },
     {

@@ -149,7 +149,7 @@ const members = v.pipe(
     "Existing claims, one for each member: the first makes the data. Either this, or storage.",
   ),
   rule<v.InferOutput<typeof claimedMember>[]>({
-    cel: "self.all(a, self.exists_one(b, a.claim == b.claim && (b.subPath == '' || a.subPath == b.subPath || a.subPath.startsWith(b.subPath + '/'))))",
+    cel: "self.all(a, self.exists_one(b, a.claim == b.claim && (!has(b.subPath) || b.subPath == '' || (has(a.subPath) && (a.subPath == b.subPath || a.subPath.startsWith(b.subPath + '/'))))))",
     message: "two members must not have their data in one place, nor one within the other's",
     holds: (list) => {
       const places = list.flatMap(({ wal, ...data }) => (wal === undefined ? [data] : [data, wal]));

@@ -9,7 +9,7 @@ import { structuralSchema, type StructuralSchema } from "./structural.ts";
 const ROOT = rootSchema();
 
 function rootSchema(): StructuralSchema {
-  const [version] = customResourceDefinition().spec.versions;
+  const [version] = customResourceDefinition({ hasRules: true }).spec.versions;
   assert(version !== undefined);
   return version.schema.openAPIV3Schema;
 }
@@ -113,7 +113,7 @@ test("what is left out has its default also where its parent is left out", () =>
 });
 
 test("the paths of columns and of the scale subresource lead somewhere", () => {
-  const [version] = customResourceDefinition().spec.versions;
+  const [version] = customResourceDefinition({ hasRules: true }).spec.versions;
   assert(version !== undefined);
   const { scale } = version.subresources;
   const paths = [
@@ -166,3 +166,15 @@ test("rules of one place add up", () => {
     { rule: "self != ''", message: "m" },
   ]);
 });
+
+test("a server that knows no rules is told none, and everything else all the same", () => {
+  const plain = JSON.stringify(customResourceDefinition({ hasRules: false }));
+  const full = JSON.stringify(customResourceDefinition({ hasRules: true }));
+  assert(full.includes("x-kubernetes-validations"));
+  assert(!plain.includes("x-kubernetes-validations"));
+  assert.equal(fieldsOf(plain), fieldsOf(full));
+});
+
+function fieldsOf(text: string): number | undefined {
+  return text.match(/"(description|pattern|maxLength)":/g)?.length;
+}

@@ -26,8 +26,13 @@ const COLUMNS = [
   column("Image", { path: ".spec.postgres.image", isWide: true }),
 ];
 
-/** An object of apiextensions.k8s.io/v1, as data. */
-export function customResourceDefinition() {
+/**
+ * An object of apiextensions.k8s.io/v1, as data.
+ * @param server.hasRules whether the server knows rules in CEL (Kubernetes 1.25 and later): an
+ * older one refuses a definition that is applied with them. Whoever reads a PostgresCluster checks
+ * them all the same.
+ */
+export function customResourceDefinition(server: { readonly hasRules: boolean }) {
   const [group = "", version = ""] = POSTGRES_CLUSTER.apiVersion.split("/");
   const { kind, plural } = POSTGRES_CLUSTER;
   return {
@@ -50,7 +55,7 @@ export function customResourceDefinition() {
           name: version,
           served: true,
           storage: true,
-          schema: { openAPIV3Schema: rootSchema() },
+          schema: { openAPIV3Schema: server.hasRules ? rootSchema() : withoutRules(rootSchema()) },
           subresources: {
             status: {},
             scale: {
@@ -80,6 +85,14 @@ function rootSchema(): StructuralSchema {
       status: structuralSchema(statusSchema),
     },
   };
+}
+
+/** At whatever depth. */
+function withoutRules<T>(value: T): T {
+  const text = JSON.stringify(value, (key, each: unknown) =>
+    key === "x-kubernetes-validations" ? undefined : each,
+  );
+  return JSON.parse(text);
 }
 
 function column(name: string, of: { path: string; type?: string; isWide?: boolean }) {

@@ -41,7 +41,10 @@ function schemaOf(described: Described): StructuralSchema {
   if (described.type === "optional") {
     assert(described.wrapped !== undefined, "an optional field wraps another");
     const inner = schemaOf(described.wrapped);
-    return described.default === undefined ? inner : { ...inner, default: described.default };
+    // A server to which a definition is applied reads the empty text as null there; rules ask
+    // has().
+    if (described.default === undefined || described.default === "") return inner;
+    return { ...inner, default: described.default };
   }
   if (described.pipe === undefined) return typeOf(described);
   // The first of a pipe is what it was before, and may be a pipe itself.

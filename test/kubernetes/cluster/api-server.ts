@@ -1,0 +1,197 @@
+// A real API server with its etcd, on the loopback address: all that Kubernetes is for whoever only
+// reads, changes and watches objects. No node, no controller. Users are known by tokens; one of
+// them may do anything, the others what a test gives them (RBAC).
+import { spawn, type ChildProcess } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Secret } from "../../../src/core/secret.ts";
+import type { ApiAccess } from "../../../src/kubernetes-api/access.ts";
+import { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
+import { makeAuthority } from "../../support/certificate.ts";
+import { eventually } from "../../support/eventually.ts";
+import { takePortBlock, type PortBlock } from "../../support/port-block.ts";
+import { programPath } from "./home.ts";
+import { buildApi } from "./build.ts";
+
+const HOST = "127.0.0.1";
+const ADMINISTRATOR = "administrator";
+const READY_LIMIT_MS = 240_000;
+/** So that a test's token can be told from a real one in a log. */
+const TOKEN = "test-token-of-";
+const NAMESPACE = { apiVersion: "v1", kind: "Namespace", plural: "namespaces" };
+
+export class ApiServer implements AsyncDisposable {
+  readonly directory: string;
+  readonly #ports: PortBlock;
+  readonly #authority: string;
+  #etcd: ChildProcess | null = null;
+  #server: ChildProcess | null = null;
+
+  private constructor(options: { directory: string; ports: PortBlock; authority: string }) {
+    this.directory = options.directory;
+    this.#ports = options.ports;
+    this.#authority = options.authority;
+  }
+
+  /**
+   * Builds it first where that was not done, which takes minutes.
+   * @param options.users who is known beside the administrator, by name (also
+   * "system:serviceaccount:shop:izdb")
+   */
+  static async start(options: { users?: readonly string[] } = {}): Promise<ApiServer> {
+    await buildApi();
+    const directory = await mkdtemp(join(await realpath(tmpdir()), "understudy-kubernetes-"));
+    const ports = await takePortBlock();
+    const authority = makeAuthority("tests");
+    const certificate = authority.issue([HOST]);
+    await writeFile(join(directory, "server.crt"), certificate.chain);
+    await writeFile(join(directory, "server.key"), certificate.key, { mode: 0o600 });
+    await writeFile(join(directory, "tokens.csv"), tokensOf(options.users ?? []), { mode: 0o600 });
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const format = { format: "pem" } as const;
+    const signing = privateKey.export({ type: "pkcs8", ...format });
+    await writeFile(join(directory, "accounts.key"), signing, { mode: 0o600 });
+    await writeFile(join(directory, "accounts.pub"), publicKey.export({ type: "spki", ...format }));
+    const started = new ApiServer({ directory, ports, authority: authority.chain });
+    try {
+      started.startEtcd();
+      await started.startServer();
+    } catch (thrown) {
+      await started[Symbol.asyncDispose]();
+      throw thrown;
+    }
+    return started;
+  }
+
+  get server(): URL {
+    return new URL(`https://${HOST}:${this.#port}`);
+  }
+
+  access(user: string = ADMINISTRATOR): ApiAccess {
+    const token = new Secret(`${TOKEN}${user}`);
+    const credentials = { authority: this.#authority, token, certificate: null };
+    return { server: this.server, credentials: async () => credentials };
+  }
+
+  async makeNamespace(name: string): Promise<void> {
+    using api = new KubernetesApi({ access: this.access() });
+    const { apiVersion, kind } = NAMESPACE;
+    await api.create(NAMESPACE, { apiVersion, kind, metadata: { name } });
+  }
+
+  startEtcd(): void {
+    const client = `http://${HOST}:${this.#ports.first}`;
+    const peer = `http://${HOST}:${this.#ports.first + 1}`;
+    this.#etcd = this.#run("etcd", [
+      `--data-dir=${join(this.directory, "etcd")}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=default=${peer}`,
+      // What a test writes need not survive a power cut.
+      "--unsafe-no-fsync",
+    ]);
+  }
+
+  /** Resolves when it says that it is ready. */
+  async startServer(): Promise<void> {
+    const file = (name: string) => join(this.directory, name);
+    const child = this.#run("kube-apiserver", [
+      `--etcd-servers=http://${HOST}:${this.#ports.first}`,
+      `--bind-address=${HOST}`,
+      `--advertise-address=${HOST}`,
+      // Nothing that runs in this Kubernetes looks for it by its service.
+      "--endpoint-reconciler-type=none",
+      `--secure-port=${this.#port}`,
+      `--tls-cert-file=${file("server.crt")}`,
+      `--tls-private-key-file=${file("server.key")}`,
+      `--cert-dir=${this.directory}`,
+      `--token-auth-file=${file("tokens.csv")}`,
+      "--authorization-mode=RBAC",
+      "--service-account-issuer=https://kubernetes.default.svc",
+      `--service-account-key-file=${file("accounts.pub")}`,
+      `--service-account-signing-key-file=${file("accounts.key")}`,
+      // There is no controller that would make the accounts.
+      "--disable-admission-plugins=ServiceAccount",
+      "--service-cluster-ip-range=10.96.0.0/16",
+    ]);
+    this.#server = child;
+    using api = new KubernetesApi({ access: this.access(), timeoutMs: 5_000 });
+    await eventually(
+      "an API server that is ready",
+      async () => {
+        if (child.exitCode !== null) return true;
+        return (await api.list(NAMESPACE, {})).items.some(
+          ({ metadata }) => metadata.name === "default",
+        );
+      },
+      { limitMs: READY_LIMIT_MS },
+    );
+    if (child.exitCode !== null) throw new Error(await this.#lastWords("kube-apiserver"));
+  }
+
+  /** @param signal SIGKILL as in a crash, SIGSTOP and SIGCONT for one that hangs */
+  async signal(program: "etcd" | "kube-apiserver", signal: NodeJS.Signals): Promise<void> {
+    const child = program === "etcd" ? this.#etcd : this.#server;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    if (signal === "SIGKILL" || signal === "SIGTERM") await ended;
+  }
+
+  /** What has happened so far is forgotten: whoever watches from an older version is told so. */
+  async compact(): Promise<void> {
+    const etcd = `http://${HOST}:${this.#ports.first}/v3`;
+    const post = async (path: string, body: object) => {
+      const answer = await fetch(`${etcd}${path}`, { method: "POST", body: JSON.stringify(body) });
+      if (!answer.ok) throw new Error(`etcd answers ${answer.status}: ${await answer.text()}`);
+      return (await answer.json()) as { header: { revision: string } };
+    };
+    const { header } = await post("/kv/range", { key: "AA==" });
+    await post("/kv/compaction", { revision: header.revision, physical: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.signal("kube-apiserver", "SIGKILL");
+    await this.signal("etcd", "SIGKILL");
+    await this.#ports[Symbol.asyncDispose]();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  get #port(): number {
+    return this.#ports.first + 2;
+  }
+
+  /** Ends with this process, however that ends. */
+  #run(program: string, args: readonly string[]): ChildProcess {
+    const words = ["--pdeathsig", "KILL", "--", programPath(program), ...args];
+    const child = spawn("setpriv", words, {
+      cwd: this.directory,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const log = createWriteStream(join(this.directory, `${program}.log`), { flags: "a" });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    child.once("close", () => log.end());
+    return child;
+  }
+
+  async #lastWords(program: string): Promise<string> {
+    const text = await readFile(join(this.directory, `${program}.log`), "utf8").catch(() => "");
+    return `${program} has ended: ${text.slice(-1_000)}`;
+  }
+}
+
+/** token,user,uid,"groups" */
+function tokensOf(users: readonly string[]): string {
+  const lines = [
+    `${TOKEN}${ADMINISTRATOR},${ADMINISTRATOR},${ADMINISTRATOR},"system:masters"`,
+    ...users.map((user) => `${TOKEN}${user},${user},${user}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
