@@ -100,8 +100,10 @@ export class Receiver {
   #connect(): void {
     const server = this.#server;
     const { data } = server.disk;
-    if (server.state !== "accepting" || !server.inRecovery || server.isFrozen) return;
+    if (server.state !== "accepting" || !server.inRecovery) return;
     if (this.#upstream !== null || data === null || data.upstream === null) return;
+    // It looks again when it goes on: no connection was tried meanwhile.
+    if (server.isFrozen) return this.#retry();
     const { network, servers, watcher } = server.machine;
     const upstream = servers.get(data.upstream);
     const source = upstream?.disk.data ?? null;
