@@ -97,6 +97,13 @@ test("a hand-over that was taken up and given up again cannot be taken back", ()
   const givenUp = changes.releaseLease(taken, { member: "demo-2", term: 2, heir: null });
   assert(givenUp);
   assert.equal(changes.reclaimHandover(givenUp, "demo-1"), null);
+  // Stopped on request before it was announced: it is named to come back, as it was at first.
+  const stopped = changes.releaseLease(taken, { member: "demo-2", term: 2, heir: "demo-2" });
+  assert.equal(stopped?.heir, "demo-2");
+  assert.equal(stopped.switchover, null);
+  assert.equal(changes.reclaimHandover(stopped, "demo-1"), null);
+  const asBefore = { ...stopped, switchover: taken.switchover };
+  assert.equal(changes.reclaimHandover(asBefore, "demo-1"), null);
 });
 
 test("a failover by hand is refused once the term or the leader is another than was looked at", () => {

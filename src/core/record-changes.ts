@@ -170,7 +170,10 @@ export function releaseLease(
   holder: { member: string; term: number; heir: string | null; ending?: Ending },
 ): ClusterRecord | null {
   if (!holdsLease(record, holder)) return null;
-  return { ...record, ...ended(record, holder.ending), heir: holder.heir };
+  // One that has taken the lease has ended the switchover to it: it may have acknowledged commits.
+  const isOwn = record.switchover?.from === holder.member;
+  const switchover = isOwn ? record.switchover : null;
+  return { ...record, ...ended(record, holder.ending), heir: holder.heir, switchover };
 }
 
 /**
@@ -217,6 +220,7 @@ export function withdrawSwitchover(record: ClusterRecord): ClusterRecord | null 
 export function reclaimHandover(record: ClusterRecord, member: string): ClusterRecord | null {
   if (record.leader !== null || record.switchover?.from !== member) return null;
   if (record.heir !== record.switchover.to) return null;
+  if (record.history.at(-1)?.member !== member) return null;
   return { ...record, heir: member, switchover: null };
 }
 

@@ -146,7 +146,7 @@ async function refuseNeeded(
   const without = removeMember(record, name);
   if (mode === "off" || without === null) return;
   const hint = "Have it wait for fewer first: understudy config set required=1, or sync=off";
-  const objection = syncObjection(without);
+  const objection = syncObjection(without, record);
   if (objection !== null)
     throw new UnderstudyError("REFUSED", `cannot remove ${name}: ${objection}`, { hint });
   if (whenUnavailable === "degrade") return;

@@ -10,6 +10,7 @@ import {
   unfenceMember,
 } from "../../src/core/record-changes.ts";
 import { CLUSTER_SCOPE } from "../../src/core/config/cluster-keys.ts";
+import { syncObjection } from "../../src/core/config/sync-keys.ts";
 import { assignKeys } from "../../src/core/config/key.ts";
 import { SHUT_DOWN } from "../../src/agent/agent.ts";
 import { writableLeader } from "../../src/agent/member.ts";
@@ -205,9 +206,11 @@ export class Person {
       const control = server.disk.data?.control ?? "in archive recovery";
       if (control === "in production" || control === "shut down")
         throw new UnderstudyError("PRIMARY_PROTECTED", `${name} was the primary`);
-      const written = await changeRecord(store, (record) =>
-        Object.keys(record.members).length > FEWEST_MEMBERS ? removeMember(record, name) : null,
-      );
+      const written = await changeRecord(store, (record) => {
+        const without = removeMember(record, name);
+        if (without === null || Object.keys(record.members).length <= FEWEST_MEMBERS) return null;
+        return syncObjection(without, record) === null ? without : null;
+      });
       if (written === null) throw new UnderstudyError("PRIMARY_PROTECTED", `${name} must stay`);
       this.#removals.add(name);
       this.stop(removed);

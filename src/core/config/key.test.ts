@@ -143,3 +143,20 @@ test("the last standby that commits may wait for stays one", () => {
   assert.equal(code, "REFUSED");
   assert.match(message, /there is none that they may wait for; nothing was changed$/);
 });
+
+test("where too few can be waited for already, what mends a part of it is not refused", () => {
+  const record = setCluster(fresh(), "required=2");
+  assert(record);
+  const barred = setMember(record, [{ key: "nofailover", text: "on" }]);
+  assert(barred);
+  const short = { ...barred, sync: { ...barred.sync, mode: "on" as const } };
+  // One of two, which is better than none.
+  const mended = setMember(short, [{ key: "nofailover", text: "off" }]);
+  assert.equal(mended?.members["demo-2"]?.tags.nofailover, false);
+  assert.equal(setCluster(short, "required=1")?.sync.required, 1);
+  assert.equal(
+    setMember(short, [{ key: "priority", text: "7" }])?.generation,
+    short.generation + 1,
+  );
+  assert.equal(refusal(() => setCluster(short, "required=3")).code, "REFUSED");
+});

@@ -67,8 +67,10 @@ export interface ConfigScope<Part> {
   readonly keys: readonly ConfigKey<Part>[];
   readonly get: (record: ClusterRecord) => Part;
   readonly put: (record: ClusterRecord, part: Part) => ClusterRecord;
-  /** Why the values do not go together, one sentence; null when they do. */
-  readonly objection: (record: ClusterRecord) => string | null;
+  /**
+   * Why the values do not go together, one sentence; null when they do, or did so no better before.
+   */
+  readonly objection: (record: ClusterRecord, before: ClusterRecord) => string | null;
 }
 
 /** Text null: back to the default. */
@@ -115,7 +117,7 @@ export function assignKeys<Part>(
     after = text === null ? found.reset(after) : found.set(after, text);
   }
   const changed = scope.put(record, after);
-  const objection = scope.objection(changed);
+  const objection = scope.objection(changed, record);
   if (objection !== null) throw new UnderstudyError("REFUSED", `${objection}; nothing was changed`);
   const isSame = scope.keys.every((key) => key.show(before).text === key.show(after).text);
   return isSame ? null : { ...changed, generation: record.generation + 1 };

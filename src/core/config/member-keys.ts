@@ -100,13 +100,16 @@ export function memberScope(name: string, member: RecordMember): ConfigScope<Rec
       name in record.members
         ? { ...record, members: { ...record.members, [name]: changed } }
         : record,
-    objection: (record) => memberObjection(record, name),
+    objection: (record, before) => memberObjection(name, { record, before }),
   };
 }
 
-function memberObjection(record: ClusterRecord, name: string): string | null {
+function memberObjection(
+  name: string,
+  { record, before }: { readonly record: ClusterRecord; readonly before: ClusterRecord },
+): string | null {
   if (!(name in record.members)) return `the cluster has no member ${JSON.stringify(name)}`;
-  return syncObjection(record) ?? upstreamObjection(record);
+  return syncObjection(record, before) ?? upstreamObjection(record);
 }
 
 function withTags(member: RecordMember, tags: Partial<RecordMember["tags"]>): RecordMember {

@@ -57,14 +57,26 @@ function withPolicy(record: ClusterRecord, policy: Partial<SyncPolicy>): Cluster
   return { ...record, sync: { ...record.sync, required: atLeastOne, ...policy } };
 }
 
-/** Why the cluster cannot do what is wanted, one sentence; null where it can. */
-export function syncObjection(record: ClusterRecord): string | null {
+/**
+ * Why the cluster cannot do what is wanted, one sentence; null where it can, and where it could do
+ * no better before: what mends a part of it, or has nothing to do with it, must not be refused.
+ */
+export function syncObjection(record: ClusterRecord, before: ClusterRecord): string | null {
+  const lacking = shortageOf(record);
+  if (lacking <= 0 || lacking <= shortageOf(before)) return null;
+  const others = ableStandbys(record);
+  return `commits cannot wait for ${record.sync.required} standbys: ${others.length === 0 ? "there is none that they may wait for" : `they may only wait for ${others.join(", ")}`}`;
+}
+
+/** How many standbys are missing of those that commits are to wait for. */
+function shortageOf(record: ClusterRecord): number {
   const { mode, required: wanted } = record.sync;
-  if (mode === "off") return null;
-  const able = Object.entries(record.members)
+  return mode === "off" ? 0 : Math.max(0, wanted - ableStandbys(record).length);
+}
+
+function ableStandbys(record: ClusterRecord): readonly string[] {
+  return Object.entries(record.members)
     .filter(([, { tags }]) => tags.nofailover !== true && (tags.from ?? null) === null)
-    .filter(([name, member]) => name !== lastLeader(record) && !isDelayed(member));
-  if (wanted <= able.length) return null;
-  const others = able.map(([name]) => name);
-  return `commits cannot wait for ${wanted} standbys: ${others.length === 0 ? "there is none that they may wait for" : `they may only wait for ${others.join(", ")}`}`;
+    .filter(([name, member]) => name !== lastLeader(record) && !isDelayed(member))
+    .map(([name]) => name);
 }

@@ -128,8 +128,10 @@ export class LeaderChecker {
   #electionOpened(before: ClusterRecord, by: string): void {
     this.elections += 1;
     const gone = before.leader?.member;
-    // Who leads may give its own lease up at any time: nobody takes it before the pause is over.
-    if (before.paused && gone !== by) this.#view.fail("a pause is kept", `${by} opens an election`);
+    // Who leads, or is named to, may give that up itself at any time, as when a person fences it:
+    // nobody takes the lease before the pause is over.
+    const resigns = by === (gone ?? before.heir);
+    if (before.paused && !resigns) this.#view.fail("a pause is kept", `${by} opens an election`);
     if (gone === undefined || gone === by) return;
     if (!this.#view.isAtWork(gone)) return;
     const atWorkForMs = this.#view.nowMs() - (this.#idle.get(gone) ?? 0);

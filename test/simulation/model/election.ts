@@ -14,6 +14,7 @@ import { lossOf, type WalPath } from "../../../src/core/protocol/wal-loss.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import { isFenced, openElection, takeElectedLease } from "../../../src/core/record-changes.ts";
 import type { ModelMember } from "./member.ts";
+import type { Disk } from "./disk.ts";
 import { reachOnDisk } from "./reach-on-disk.ts";
 import type { ModelServer } from "./server.ts";
 import type { Steps } from "./steps.ts";
@@ -263,6 +264,8 @@ function withDisk(ballot: Absence, { member, record }: Pick<Context, "member" | 
 function ballotAsTold(other: ModelMember, record: ClusterRecord): Ballot {
   const { name, model } = other;
   const ground = other.ground();
+  // Its server does not tell its position in the time that there is for an answer.
+  if (model.isFrozen) return { kind: "silent", name };
   if (ground === "starting" || ground === "closed") return { kind: "silent", name };
   if (ground !== "standby" || model.state !== "accepting") return { kind: "gone", name };
   return upBallot(other, record);
@@ -299,9 +302,30 @@ export async function saveWal({ member, signal }: Context, from: string): Promis
   await life.sleep(random.between(10, 400), signal);
   // Asked again after the copying: it may run again.
   if (!isQuiet()) return missing(member, old.server);
-  if (member.model.restore(dead.data)) return 0;
+  const before = reachedTimeline(member);
+  if (member.model.restore(dead.data))
+    return rememberWay(member, { from, dead, before }).then(
+      () => 0,
+      () => missing(member, old.server),
+    );
   await life.sleep(STALL_LIMIT_MS, signal);
   return missing(member, old.server);
+}
+
+/** As rememberWay. */
+async function rememberWay(
+  { memory }: ModelMember,
+  of: { from: string; dead: Disk; before: number | null },
+): Promise<void> {
+  const { from, dead, before } = of;
+  if (dead.data === null || before === null) return;
+  const { timeline } = endOf(dead.data);
+  if (before === timeline) return;
+  const forks = (dead.memory?.forks ?? []).filter((fork) => fork.timeline <= timeline);
+  const left = historyOf(dead.data).ancestors.find((ancestor) => ancestor.timeline === before);
+  if (left === undefined || forks.at(-1)?.timeline !== timeline) return;
+  const switchPoint = formatLsn(left.switchPoint);
+  await memory.rememberPath({ followed: { leader: from, timeline, before, switchPoint }, forks });
 }
 
 function missing({ memory, disk }: ModelMember, old: ModelServer): number | null {
