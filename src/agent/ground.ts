@@ -16,7 +16,7 @@ const WRITABLE_AT_ITS_END: ReadonlySet<ControlState> = new Set([
 
 export async function observeGround(member: Member, record: ClusterRecord | null): Promise<Ground> {
   const server = await member.server.state();
-  if (server.kind === "accepting") return writability(member);
+  if (server.kind === "accepting") return writability(member, record);
   // One read that fails is no sign of an end; this is.
   member.positions.forget();
   if (server.kind !== "stopped" && server.kind !== "orphaned") return server.kind;
@@ -26,12 +26,18 @@ export async function observeGround(member: Member, record: ClusterRecord | null
 }
 
 /** Asked of the server; where it takes no connection, its control file tells. */
-async function writability(member: Member): Promise<Ground> {
+async function writability(member: Member, record: ClusterRecord | null): Promise<Ground> {
+  if (!(await isInRecovery(member))) return "primary";
+  const leads = record === null || record.leader?.member === member.name;
+  // It may become the primary at any moment, under a lease that is not its own any more.
+  return !leads && (await member.server.wasAskedToPromote()) ? "closed" : "standby";
+}
+
+async function isInRecovery(member: Member): Promise<boolean> {
   try {
-    return (await member.positions.read()).inRecovery ? "standby" : "primary";
+    return (await member.positions.read()).inRecovery;
   } catch {
-    const { state } = await readControlData(member.paths.data);
-    return state === "in production" ? "primary" : "standby";
+    return (await readControlData(member.paths.data)).state !== "in production";
   }
 }
 

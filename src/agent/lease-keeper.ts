@@ -132,13 +132,19 @@ export class LeaseKeeper {
   }
 
   /**
-   * Whether the store says now that the lease of that term is this member's: what was read before
-   * may be out of date, and the answer to a change may have been lost.
+   * The record, where the store says now that the lease of that term is this member's; else null.
+   * What was read before may be out of date, and the answer to a change may have been lost: so may
+   * what this member itself has promised in it.
    * @throws UnderstudyError STORE_UNAVAILABLE, or what else a read may throw.
    */
-  async confirmLease(term: number): Promise<boolean> {
+  async confirmLease(term: number): Promise<ClusterRecord | null> {
     const read = await this.#read();
-    return read !== null && this.holdsLease && this.record?.term === term;
+    return read !== null && this.holds(term) ? this.record : null;
+  }
+
+  /** Whether the lease is this member's in that term, as far as is known here. */
+  holds(term: number): boolean {
+    return this.holdsLease && this.record?.term === term;
   }
 
   /**

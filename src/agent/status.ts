@@ -64,6 +64,8 @@ interface Reading extends StatusInput {
   readonly hasData: boolean;
   /** Why its disk has no room; null while it has. */
   readonly noRoom: string | null;
+  /** A standby that may become the primary at any moment. */
+  readonly isToBePromoted: boolean;
 }
 
 /** Everything is read anew but what only changes with the server's settings, and the disk. */
@@ -85,7 +87,8 @@ export class StatusReader {
       readControlData(member.paths.data).catch(() => null),
       whyNoRoom(member.paths.data),
     ]);
-    const input = { ...given, member, hasData: control !== null, noRoom };
+    const isToBePromoted = given.ground === "standby" && (await mayBePromoted(member));
+    const input = { ...given, member, hasData: control !== null, noRoom, isToBePromoted };
     const { ground, activity } = given;
     const { record } = member.keeper;
     const address = record?.members[member.name];
@@ -177,6 +180,14 @@ function slotStatuses(
   });
 }
 
+/**
+ * In this order: a request that is made after the lease was lost is not made (requestPromotion), so
+ * whoever finds neither knows that none comes.
+ */
+async function mayBePromoted({ keeper, server }: Member): Promise<boolean> {
+  return keeper.holdsLease || (await server.wasAskedToPromote());
+}
+
 function roleOf(ground: Ground): MemberStatus["role"] {
   return ground === "primary" || ground === "standby" ? ground : "none";
 }
@@ -197,6 +208,7 @@ function stateOf(input: Reading, position: Position | null): Exclude<MemberState
   if (ground === "primary" && (position === null || input.noRoom !== null)) return "failed";
   if (ground === "primary") return member.sync.isOpen ? "running" : "starting";
   if (ground !== "standby") return "stopped";
+  if (input.isToBePromoted) return "starting";
   return isStreaming(member, position) ? "streaming" : "catching-up";
 }
 
@@ -245,6 +257,7 @@ async function reasonOf(input: Reading, position: Position | null): Promise<stri
   if (ground === "primary" && position === null) return "its PostgreSQL runs but does not answer";
   if (ground === "primary" && !member.sync.isOpen)
     return `it takes no applications yet: what it has is to be on ${describeQuorum(member.sync.awaits ?? member.keeper.record?.sync.guarantee)} first`;
+  if (input.isToBePromoted) return "it is being promoted";
   if (ground !== "standby" || isStreaming(member, position)) return null;
   const leader = writableLeader(member.keeper.record);
   if (leader === null) return "there is no primary to follow";

@@ -23,6 +23,7 @@ import {
 import { readOomScore, setOomScore } from "./oom-score.ts";
 import { isStopped, type ProcessStat } from "./proc.ts";
 import { serverEnvironment } from "./server-environment.ts";
+import { isPromotionNoted, notePromotion } from "./promotion-note.ts";
 import { removeStalePidFile } from "./stale-pid-file.ts";
 
 export interface ServerOptions {
@@ -76,6 +77,8 @@ export class PostgresServer {
   #childPid: number | null = null;
   /** The last postmaster that was seen; it is looked for also where its directory is gone. */
   #postmaster: ProcessIdentity | null = null;
+  /** The one that was last asked to become the primary. */
+  #asked: ProcessIdentity | null = null;
   /** When the process table was last walked and had nothing of this server. */
   #nothingLeftMs = -Infinity;
   /** Since when the postmaster is seen stopped by a signal. */
@@ -224,12 +227,35 @@ export class PostgresServer {
     signalPostmaster({ dataDir: this.#options.dataDir, signal: "SIGHUP" });
   }
 
-  /** The request that `pg_ctl promote` makes on all majors; returns at once. */
-  async requestPromotion(): Promise<void> {
+  /**
+   * The request that `pg_ctl promote` makes on all majors; returns at once. It is noted before it is
+   * made.
+   * @param mayStill asked between the note and the request: false, and nothing is requested
+   */
+  async requestPromotion(mayStill: () => boolean = () => true): Promise<void> {
     const { dataDir } = this.#options;
+    const postmaster = await this.#identity();
+    this.#asked = postmaster;
+    // Where the disk is full this agent knows it all the same, and a promotion comes to nothing.
+    if (postmaster !== null) await notePromotion(dataDir, postmaster).catch(() => {});
+    if (!mayStill()) return;
     await writeFile(join(dataDir, "promote"), "", { mode: 0o600 });
     if (signalPostmaster({ dataDir, signal: "SIGUSR1" }) === null)
       throw new UnderstudyError("PROMOTE_FAILED", "cannot promote: PostgreSQL is not running");
+  }
+
+  /** Whether the postmaster that lives now was: it may be the primary at any moment. */
+  async wasAskedToPromote(): Promise<boolean> {
+    const postmaster = await this.#identity();
+    if (postmaster === null) return false;
+    const asked = this.#asked;
+    if (asked?.pid === postmaster.pid && asked.startTicks === postmaster.startTicks) return true;
+    return isPromotionNoted(this.#options.dataDir, postmaster);
+  }
+
+  async #identity(): Promise<ProcessIdentity | null> {
+    const state = await this.state();
+    return "pid" in state ? identityOf(state.pid) : null;
   }
 
   #spawn(extra: readonly string[]): Promise<number | string> {

@@ -80,7 +80,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: "promotion goes on whatever has become of the lease",
     seenAt: 14,
-    steps: { mayStillPromote: async () => true },
+    steps: { mayStillPromote: async ({ record }) => record, mayRequest: () => true },
     alterEffects: (effects) => ({
       ...effects,
       promote: (context) => effects.promote({ ...context, signal: new AbortController().signal }),
@@ -138,7 +138,7 @@ export const DEFECTS: readonly Defect[] = [
     seenAt: 14,
     steps: {
       mayStillPromote: async ({ member, record }) =>
-        member.keeper.holdsLease && member.keeper.record?.term === record.term,
+        member.keeper.holds(record.term) ? record : null,
     },
   },
   {

@@ -334,8 +334,10 @@ async function ballotOf(
   try {
     const status = await askStatus(address, { timeoutMs, ...(signal && { signal }) });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
-    // It may come up with more than everybody else.
-    if (status.state === "starting") return absent(member, { kind: "silent", name });
+    // It may come up with more than everybody else, or leads by what it knows: whether it cannot, or
+    // is about to be the primary.
+    const isToLead = status.role === "standby" && status.state === "failed";
+    if (status.state === "starting" || isToLead) return absent(member, { kind: "silent", name });
     const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
     if (status.role !== "standby" || lsn === null) return absent(member, { kind: "gone", name });
     const { timeline, timelineTerm } = status;

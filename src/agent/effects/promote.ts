@@ -28,13 +28,15 @@ const REQUEST_AGAIN_MS = 200;
 /** Replay may take long; it is given up only when nothing moves for this long. */
 const STALL_LIMIT_MS = 60_000;
 
-export async function promote(context: EffectContext): Promise<void> {
-  const { member, record, decision, signal } = context;
+export async function promote(decided: EffectContext): Promise<void> {
+  const { member, decision, signal } = decided;
   const begun = performance.now();
   await recordSystemId(member);
-  // The lease may have changed hands since the decision: never promote on an old record, nor while
-  // the store does not say whose it is.
-  if (!(await member.keeper.confirmLease(record.term))) return;
+  // The lease may have changed hands since the decision, and what is promised of commits may have
+  // become more: never promote on an old record, nor while the store does not say whose it is.
+  const record = await member.keeper.confirmLease(decided.record.term);
+  if (record === null) return;
+  const context = { ...decided, record };
   const from = await member.positions.read().catch(() => null);
   if (from !== null && from.inRecovery && (await headsAstray(member, from))) {
     // Started anew, without that history, it heads for the end of what it has.
@@ -45,7 +47,7 @@ export async function promote(context: EffectContext): Promise<void> {
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
-  await becomeWritable(member, signal);
+  await becomeWritable(member, { term: record.term, signal });
   // What was rescued is replayed; left there, it would replace newer WAL one day.
   await clearSpool(member.paths.spool);
   const position = await member.positions.read();
@@ -140,7 +142,10 @@ export async function cutReaders(member: Member): Promise<void> {
     });
 }
 
-async function becomeWritable(member: Member, signal: AbortSignal): Promise<void> {
+async function becomeWritable(
+  member: Member,
+  { term, signal }: { readonly term: number; readonly signal: AbortSignal },
+): Promise<void> {
   const stall = { sinceMs: performance.now(), replayLsn: "" };
   let requestedMs = -Infinity;
   for (;;) {
@@ -148,7 +153,7 @@ async function becomeWritable(member: Member, signal: AbortSignal): Promise<void
     // A request that comes before the startup process lives is lost, so it is repeated; a second
     // one does no harm.
     if (performance.now() - requestedMs > REQUEST_AGAIN_MS) {
-      await requestPromotion(member);
+      await requestPromotion(member, term);
       requestedMs = performance.now();
     }
     const position = await member.positions.read().catch(() => null);
@@ -167,8 +172,9 @@ async function becomeWritable(member: Member, signal: AbortSignal): Promise<void
   }
 }
 
-async function requestPromotion(member: Member): Promise<void> {
-  if ((await member.server.state()).kind !== "stopped") return member.server.requestPromotion();
+async function requestPromotion(member: Member, term: number): Promise<void> {
+  if ((await member.server.state()).kind !== "stopped")
+    return member.server.requestPromotion(() => member.keeper.holds(term));
   const complaint = await member.server.lastComplaint();
   throw new UnderstudyError(
     "PROMOTE_FAILED",

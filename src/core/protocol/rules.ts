@@ -125,7 +125,7 @@ export const RULES = {
   reopen: {
     effect: "stop",
     sentence:
-      "It was started without readers to be promoted, and is not to be promoted now: it starts again as a standby that takes readers.",
+      "It was started or asked to be promoted, and is not to be promoted now: it starts again as a standby.",
   },
   "start-and-wait": {
     effect: "start",

@@ -42,8 +42,9 @@ export type Ground =
    */
   | "starting"
   /**
-   * Up, in recovery, taking no readers: started to be promoted with lower settings than its WAL was
-   * written with.
+   * Up, in recovery, and to be promoted, which cannot be taken back: started without readers, with
+   * lower settings than its WAL was written with; or asked to become the primary, under a lease that
+   * is not its own any more.
    */
   | "closed"
   | "standby"

@@ -36,7 +36,7 @@ const REQUEST_AGAIN_MS = 200;
 
 /** As observeGround. */
 export async function observeModel(
-  { model, disk }: ModelMember,
+  { name, model, disk }: ModelMember,
   record: ClusterRecord | null,
 ): Promise<Ground> {
   if (model.isHeld) return "held";
@@ -46,7 +46,10 @@ export async function observeModel(
       return model.state;
     case "accepting":
       if (!model.inRecovery) return "primary";
-      return model.closed ? "closed" : "standby";
+      if (model.closed) return "closed";
+      return record !== null && record.leader?.member !== name && model.promotionAsked
+        ? "closed"
+        : "standby";
     case "stopped":
       if (disk.marker) return "half-made";
       if (disk.data === null) return "nothing";
@@ -99,18 +102,21 @@ async function recordSystemId({ keeper, disk }: ModelMember): Promise<void> {
   await keeper.change((record) => setSystemId(record, systemId));
 }
 
-async function promote(steps: Steps, context: ModelContext): Promise<void> {
-  const { member, record, signal } = context;
+async function promote(steps: Steps, decided: ModelContext): Promise<void> {
+  const { member, signal } = decided;
   const { model, life } = member;
   await recordSystemId(member);
-  if (!(await steps.mayStillPromote(context))) return;
+  const record = await steps.mayStillPromote(decided);
+  if (record === null) return;
+  const context = { ...decided, record };
   if (model.state === "accepting" && model.inRecovery && steps.headsBeyondItsWal(member))
     return stopModel(context);
   steps.closeDoor(member, record, signal);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
-    if (waitedMs % REQUEST_AGAIN_MS === 0) model.requestPromotion(record.term);
+    if (waitedMs % REQUEST_AGAIN_MS === 0 && steps.mayRequest(context))
+      model.requestPromotion(record.term);
     await life.sleep(10, signal);
   }
   await announceModel(member, context);

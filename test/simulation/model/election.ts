@@ -267,6 +267,9 @@ function ballotAsTold(other: ModelMember, record: ClusterRecord): Ballot {
   // Its server does not tell its position in the time that there is for an answer.
   if (model.isFrozen) return { kind: "silent", name };
   if (ground === "starting" || ground === "closed") return { kind: "silent", name };
+  // As mayBePromoted in src/agent/status.ts.
+  if (ground === "standby" && (other.keeper.holdsLease || model.promotionAsked))
+    return { kind: "silent", name };
   if (ground !== "standby" || model.state !== "accepting") return { kind: "gone", name };
   return upBallot(other, record);
 }

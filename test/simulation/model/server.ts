@@ -22,6 +22,8 @@ export class ModelServer {
   closed = false;
   /** A backend that outlived its postmaster; it may still commit and acknowledge (lesson 12). */
   orphan = false;
+  /** Whether the postmaster that lives was asked to become the primary, as is noted before. */
+  promotionAsked = false;
   /** For the checkers: the term under which its promotion was asked for. */
   promotedForTerm = 0;
   /** What recovery heads for; chosen at the start, and again when another leads on from it. */
@@ -85,6 +87,7 @@ export class ModelServer {
     if (this.state !== "stopped" || data === null) return;
     this.machine.watcher.started(this);
     this.state = "starting";
+    this.promotionAsked = false;
     this.closed = options.withoutReaders === true;
     this.#promoting = false;
     this.gate.begin();
@@ -173,6 +176,7 @@ export class ModelServer {
   /** Lost when it comes too early; a second request does no harm. */
   requestPromotion(term: number): void {
     this.machine.watcher.promotionRequested(this, term);
+    this.promotionAsked = this.state !== "stopped";
     this.#hear(() => {
       this.gate.postmasterReads();
       this.#promote(term);

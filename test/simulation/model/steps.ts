@@ -57,8 +57,10 @@ export interface Steps {
   headsBeyondItsWal(member: ModelMember): boolean;
   /** Before each start. */
   writeStandbyMode(member: ModelMember, upstream: string | null): void;
-  /** Whether the lease is still what the promotion was decided on. */
-  mayStillPromote(context: ModelContext): Promise<boolean>;
+  /** The record, where the lease is still what the promotion was decided on. */
+  mayStillPromote(context: ModelContext): Promise<ClusterRecord | null>;
+  /** Just before the request. */
+  mayRequest(context: ModelContext): boolean;
   electLeader: typeof electLeader;
   /** What keeps the winner from leading under a promise. */
   doubtOf: typeof doubtOf;
@@ -135,6 +137,7 @@ export const STEPS: Steps = {
     disk.data.upstream = upstream;
   },
   mayStillPromote: ({ member, record }) => member.keeper.confirmLease(record.term),
+  mayRequest: ({ member, record }) => member.keeper.holds(record.term),
   writeMarker: ({ disk }) => {
     if (disk.isFull) throw new UnderstudyError("DISK_FULL", "the marker cannot be written");
     disk.marker = true;
