@@ -30,7 +30,15 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
   if (disk.isFull) throw new UnderstudyError("DISK_FULL", `${member.name} has no room for a copy`);
   around.onlooker.remade(member.name, "copied");
   steps.writeMarker(member);
-  disk.data = { ...source, wal: [], flushed: 0, isWhole: false, freshCopy: null };
+  source.slots.add(member.name);
+  disk.data = {
+    ...source,
+    wal: [],
+    flushed: 0,
+    slots: new Set(),
+    isWhole: false,
+    freshCopy: null,
+  };
   disk.data = await copyOf(member, { leader, source, signal });
   disk.marker = false;
   const { timeline, checkpoint } = disk.data.freshCopy ?? { timeline: 0, checkpoint: 0 };
@@ -76,6 +84,7 @@ export async function copyOf(
     control: "in production",
     standbyMode: false,
     upstream: null,
+    slots: new Set(),
     freshCopy: { timeline, checkpoint },
     madeAtMs: member.model.machine.scheduler.nowMs,
     isWhole: true,

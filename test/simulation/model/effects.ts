@@ -19,6 +19,7 @@ import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { writeSettings } from "./service.ts";
+import { keepSlots, reserveSlots } from "./slots.ts";
 import { startAsStandby } from "./start.ts";
 import {
   endOfData,
@@ -119,6 +120,7 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
       model.requestPromotion(record.term);
     await life.sleep(10, signal);
   }
+  reserveSlots(member, record);
   await announceModel(member, context);
 }
 
@@ -128,6 +130,7 @@ async function lead(steps: Steps, context: ModelContext): Promise<void> {
   await member.life.sleep(member.random.between(2, 20), context.signal);
   await announceModel(member, context);
   await synchronize(steps, context, { waits: false });
+  keepSlots(member, record);
   await synchronize(steps, context, { waits: true });
 }
 
@@ -188,6 +191,7 @@ async function follow(steps: Steps, context: ModelContext): Promise<void> {
   await member.life.sleep(member.random.between(1, 10), context.signal);
   const { service } = member.disk;
   writeSettings(member, OPEN);
+  keepSlots(member, record);
   if (data.upstream === leader.name && service === member.disk.service) return;
   data.upstream = leader.name;
   member.model.reload();
@@ -237,6 +241,7 @@ function firstData(seed: number): DataDirectory {
     control: "shut down",
     standbyMode: false,
     upstream: null,
+    slots: new Set(),
     freshCopy: null,
     madeAtMs: 0,
     isWhole: true,

@@ -110,6 +110,7 @@ export class Receiver {
     if (upstream === undefined || source === null || !upstream.takesConnections)
       return this.#retry();
     if (!network.connects(server.name, upstream.name) || server.disk.isFull) return this.#retry();
+    if (!source.slots.has(server.name)) return this.#retry();
     // Its slot may still be held by the walsender of a connection that broke here alone.
     if (upstream.gate.hasSenderTo(server.name)) return this.#retry();
     this.#learnHistory(data, source);

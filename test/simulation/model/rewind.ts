@@ -40,7 +40,14 @@ export async function rewind(
   around.onlooker.remade(member.name, "rewound");
   around.onlooker.destroyed(data, { member: member.name, announced: false, from });
   // Its pages are overwritten from here on, and what an abort leaves is worthless.
-  disk.data = { ...data, wal: [], flushed: 0, isWhole: false, freshCopy: null };
+  disk.data = {
+    ...data,
+    wal: [],
+    flushed: 0,
+    slots: new Set(),
+    isWhole: false,
+    freshCopy: null,
+  };
   try {
     const source = sourceOf(member, leader);
     disk.data = await copyOf(member, { leader, source, signal });

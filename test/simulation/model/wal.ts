@@ -40,6 +40,8 @@ export interface DataDirectory {
   standbyMode: boolean;
   /** Whom to stream from (primary_conninfo). */
   upstream: string | null;
+  /** Members for which it has a slot: no standby streams from it without its own. */
+  slots: Set<string>;
   /** A base backup that was never started: pg_control tells where it began, not how far it goes. */
   freshCopy: { readonly timeline: number; readonly checkpoint: number } | null;
   /** When it was copied from another; for the checkers alone. */
