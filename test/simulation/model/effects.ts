@@ -110,7 +110,8 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
   const record = await steps.mayStillPromote(decided);
   if (record === null) return;
   const context = { ...decided, record };
-  if (model.state === "accepting" && model.inRecovery && steps.headsBeyondItsWal(member))
+  // What does not answer is not asked how far it is.
+  if (model.takesConnections && model.inRecovery && steps.headsBeyondItsWal(member))
     return stopModel(context);
   steps.closeDoor(member, record, signal);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {

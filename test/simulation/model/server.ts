@@ -110,7 +110,8 @@ export class ModelServer {
   killPostmaster(): void {
     const { data } = this.disk;
     const { random } = this.machine;
-    const hadBackend = this.isWritable;
+    // Where nobody was let in yet there is none.
+    const hadBackend = this.isWritable && this.gate.hasSession;
     if (this.state === "stopped" || data === null) return;
     if (!hadBackend) return this.crash();
     // Who waits for standbys is answered by nobody any more.
