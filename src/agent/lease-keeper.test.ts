@@ -136,3 +136,18 @@ test("a change that failed may have been applied, until the store has been read"
   await keeper.refresh();
   assert.equal(keeper.isUncertain, false);
 });
+
+test("a promotion rests on the record as it is in the store, with what an own change has made of it", async () => {
+  const { store, keeper } = await ground("t-1");
+  using _keeper = keeper;
+  const guarantee = { required: 1, members: ["t-2"], renewed: [] };
+  const before = await store.read();
+  assert(before);
+  // As when it was this member that wrote it, and the answer never came.
+  const record = { ...before.record, sync: { ...before.record.sync, guarantee } };
+  await store.write({ record, expected: before.revision, durable: true });
+  assert.deepEqual((await keeper.confirmLease(1))?.sync.guarantee, guarantee);
+  assert.equal(await keeper.confirmLease(2), null);
+  assert.equal(keeper.holds(1), true);
+  assert.equal(keeper.holds(2), false);
+});

@@ -117,7 +117,7 @@ export class RequestDesk implements AgentRequests {
       const { standing } = await compareWith(member, { leader, record });
       // A mere copy is removed when the new one is whole (effects/clone.ts).
       const kept = standing.kind === "behind" ? null : await keepData(member);
-      if (kept === null) await setCopyAside(member);
+      if (kept === null) await setCopyAside(member, record.term);
       member.event({
         event: "reclone",
         message: `${member.name} is copied anew on request; ${kept === null ? `all that it had is in the history of ${leader.name}` : `what it had is kept in ${kept}`}.`,

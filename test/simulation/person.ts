@@ -251,7 +251,7 @@ export class Person {
       // What is left of its server is stopped without an agent.
       removed.server.crash();
       const { disk } = removed.server;
-      for (const data of [disk.data, ...disk.replaced])
+      for (const data of [disk.data, ...disk.replaced.map((aside) => aside.data)])
         if (data !== null)
           this.#options.checkers.destroyed(data, { member: name, announced: true });
       Object.assign(disk, { data: null, marker: false, replaced: [], memory: null });
@@ -295,6 +295,6 @@ async function setAside(steps: Steps, { member, record }: ModelContext): Promise
   if (disk.data === null) return;
   if (steps.standingOf(member, { end, upstream, record }).kind !== "behind")
     return steps.keepData(member);
-  disk.replaced.push(disk.data);
+  disk.replaced.push({ data: disk.data, term: record.term });
   disk.data = null;
 }

@@ -58,7 +58,7 @@ export async function clone(context: EffectContext): Promise<void> {
   await startAsStandby(context, source.address, {
     arguments: await firstStartArguments(member.file().installation.major),
   });
-  await removeCopiesAside(member);
+  await removeCopiesAside(member, record.term);
 }
 
 /**

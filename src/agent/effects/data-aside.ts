@@ -108,20 +108,51 @@ async function removePartial(kept: string): Promise<void> {
 }
 
 /**
- * For a directory of which everything is known to be in the primary's history. It stays until the
- * next copy is whole: until then it may be the only one beside the primary.
+ * For a directory of which everything is known to be in the history of who leads in that term. It
+ * stays until the next copy is whole: until then it may be the only one beside the primary.
  */
-export async function setCopyAside(member: Member): Promise<void> {
-  const { root, data } = member.paths;
-  await renameIfThere(data, join(root, `${REMOVED_PREFIX}${keptName(new Date())}`));
+export async function setCopyAside(
+  { paths: { root, data } }: Pick<Member, "paths">,
+  term: number,
+): Promise<void> {
+  await renameIfThere(data, join(root, `${REMOVED_PREFIX}${term}-${keptName(new Date())}`));
 }
 
-/** Once this member streams again. */
-export async function removeCopiesAside(member: Member): Promise<void> {
+/**
+ * Once this member streams again. Who leads now may not have what the leader had that a directory
+ * was compared with: its disk may have been lost in between. So that one is kept.
+ * @param term of the leader that was copied
+ */
+export async function removeCopiesAside(
+  member: Pick<Member, "name" | "paths" | "event">,
+  term: number,
+): Promise<void> {
   const { root } = member.paths;
-  for (const name of await readdir(root))
-    if (name.startsWith(REMOVED_PREFIX))
-      await rm(join(root, name), { recursive: true, force: true });
+  for (const name of await readdir(root)) {
+    if (!name.startsWith(REMOVED_PREFIX)) continue;
+    const aside = join(root, name);
+    if (name.startsWith(`${REMOVED_PREFIX}${term}-`))
+      await rm(aside, { recursive: true, force: true });
+    else await keepAside(member, { aside, term });
+  }
+}
+
+async function keepAside(
+  member: Pick<Member, "name" | "paths" | "event">,
+  { aside, term }: { readonly aside: string; readonly term: number },
+): Promise<void> {
+  const { kept } = member.paths;
+  await mkdir(kept, { recursive: true, mode: 0o700 });
+  const place = join(kept, keptName(new Date(), await readdir(kept)));
+  await mkdir(place, { mode: 0o700 });
+  await rename(aside, join(place, "data"));
+  await removeOldest(member);
+  member.event({
+    event: "data-set-aside",
+    level: "warning",
+    message: `${member.name} was copied anew from the primary of term ${term}, and what it had was compared with an earlier one: it is kept in ${place}.`,
+    details: { kept: place, term },
+  });
 }
 
 async function renameIfThere(from: string, to: string): Promise<void> {
@@ -132,7 +163,7 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   }
 }
 
-async function removeOldest(member: Member): Promise<void> {
+async function removeOldest(member: Pick<Member, "name" | "paths" | "event">): Promise<void> {
   const { kept } = member.paths;
   await removePartial(kept);
   const names = (await readdir(kept)).toSorted().toReversed();

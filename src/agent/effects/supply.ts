@@ -176,7 +176,7 @@ async function copyAnew(situation: Situation, of: { leader: Leader; need: Need }
     details: { lsn: formatLsn(need.position), timeline: need.timeline },
   });
   await stopServer(situation);
-  await setCopyAside(member);
+  await setCopyAside(member, situation.record.term);
 }
 
 function sourceNamed(name: string, of: { leader: Leader; record: Situation["record"] }): Source {

@@ -42,7 +42,7 @@ export class DataChecker {
     const record = data.wal[place];
     if (record === undefined) return;
     for (const { disk } of this.#view.servers.values()) {
-      for (const other of [disk.data, ...disk.replaced])
+      for (const other of [disk.data, ...disk.replaced.map(({ data: aside }) => aside)])
         if (other !== null && other !== data && other.wal[place]?.id === record.id) return;
       for (const { from, records } of disk.kept)
         if (records[place - from]?.id === record.id) return;

@@ -52,7 +52,7 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
     forks: record.forks,
   });
   await startAsStandby(steps, context, leader.name);
-  removeReplaced(member);
+  removeReplaced(steps, { member, term: record.term });
 }
 
 /**
@@ -100,7 +100,14 @@ export function sourceOf(member: ModelMember, leader: Leader): DataDirectory {
   return data;
 }
 
-function removeReplaced({ name, disk, around }: ModelMember): void {
-  for (const data of disk.replaced.splice(0))
-    around.onlooker.destroyed(data, { member: name, announced: false });
+/** As removeCopiesAside. */
+function removeReplaced(
+  steps: Steps,
+  { member, term }: { readonly member: ModelMember; readonly term: number },
+): void {
+  const { name, disk, around } = member;
+  for (const aside of disk.replaced.splice(0))
+    if (aside.term === term)
+      around.onlooker.destroyed(aside.data, { member: name, announced: false });
+    else steps.keepAside(member, aside.data);
 }

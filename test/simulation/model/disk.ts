@@ -21,8 +21,8 @@ export interface Disk {
   marker: boolean;
   /** What was set aside, in no order. */
   kept: Kept[];
-  /** Mere copies of the primary that stay until the next one is whole. */
-  replaced: DataDirectory[];
+  /** Mere copies of who led in that term, which stay until the next one is whole. */
+  replaced: { readonly data: DataDirectory; readonly term: number }[];
   memory: Remembered | null;
   /**
    * What the settings files say, which lie beside the data: a server runs with it once it has read

@@ -2,6 +2,7 @@
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import { keptName } from "../../../src/agent/effects/kept-name.ts";
 import type { Kept } from "./disk.ts";
+import type { DataDirectory } from "./wal.ts";
 import type { ModelMember } from "./member.ts";
 
 const KEPT_LIMIT = 3;
@@ -11,8 +12,13 @@ export function keepData(member: ModelMember, nameOf = keptName): void {
   const { disk } = member;
   const { data } = disk;
   if (data === null) return;
-  disk.kept.push({ ...now(member, nameOf), data, from: 0, records: data.wal });
   disk.data = null;
+  keepAside(member, data, nameOf);
+}
+
+/** One that was out of its place already. */
+export function keepAside(member: ModelMember, data: DataDirectory, nameOf = keptName): void {
+  member.disk.kept.push({ ...now(member, nameOf), data, from: 0, records: data.wal });
   removeOldest(member);
 }
 

@@ -13,7 +13,7 @@ import { lsnFromBigInt, type Lsn } from "../../../src/core/lsn.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
 import { isHarmless, saveWal } from "./election.ts";
-import { keepData, keepWal } from "./kept.ts";
+import { keepAside, keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
 import {
@@ -24,6 +24,7 @@ import {
   loseUnflushed,
   ownHistory,
   toLsn,
+  type DataDirectory,
 } from "./wal.ts";
 
 export interface Primary {
@@ -47,6 +48,8 @@ export interface Steps {
   isKnownToFollow(member: ModelMember, primary: Primary): boolean;
   /** Puts data that others do not have out of the way. */
   keepData(member: ModelMember): void;
+  /** The same of a copy that had been set aside before. */
+  keepAside(member: ModelMember, data: DataDirectory): void;
   /** Puts a copy of the WAL from that record on out of the way. */
   keepWal(member: ModelMember, from: number): void;
   /** Before each start: histories of timelines on which it has no WAL. */
@@ -120,6 +123,7 @@ export const STEPS: Steps = {
   isHarmless,
   isKnownToFollow,
   keepData: (member) => keepData(member),
+  keepAside: (member, data) => keepAside(member, data),
   keepWal: (member, from) => keepWal(member, from),
   removeUnreachedHistories: ({ disk: { data } }) => {
     if (data !== null && data.freshCopy === null) data.newest = ownHistory(data);
