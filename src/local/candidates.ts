@@ -20,6 +20,7 @@ import { readMarker } from "../postgres/base-backup/marker.ts";
 import { findServerProcesses } from "../postgres/processes.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
 import type { LocalCluster } from "./cluster.ts";
+import { includesWal } from "./includes-wal.ts";
 
 export interface Candidate extends Reach {
   readonly forks: readonly Fork[];
@@ -41,7 +42,7 @@ export async function chooseCandidate(
   },
 ): Promise<{ chosen: Candidate; candidates: readonly Candidate[] }> {
   const { wanted, answers } = of;
-  const candidates = await candidatesAmong(cluster, of);
+  const candidates = await furthestFirst(cluster, await candidatesAmong(cluster, of));
   const [best] = candidates;
   if (best === undefined)
     throw new UnderstudyError(
@@ -135,6 +136,25 @@ async function candidatesAmong(
     ({ name }) => name === of.wanted || !isDelayed(of.record.members[name]),
   );
   return (prompt.length > 0 ? prompt : candidates).sort(compareCandidates);
+}
+
+/**
+ * By what they know of terms another may come before one that has all of its WAL and more: then the
+ * WAL itself decides.
+ */
+async function furthestFirst(
+  cluster: LocalCluster,
+  sorted: readonly Candidate[],
+): Promise<readonly Candidate[]> {
+  let [best] = sorted;
+  if (best === undefined) return sorted;
+  const onDisk = ({ name, timeline, lsn }: Candidate) => {
+    const { data: dataDir } = memberPaths(cluster.paths.root, name);
+    return { dataDir, timeline, lsn };
+  };
+  for (const each of sorted)
+    if (each.lsn > best.lsn && (await includesWal(onDisk(each), onDisk(best)))) best = each;
+  return [best, ...sorted.filter((each) => each !== best)];
 }
 
 function positionOf(status: MemberStatus): Position | null {

@@ -20,7 +20,7 @@ import { changeRecord } from "../../src/store/store.ts";
 import { pathOf } from "./model/election.ts";
 import type { ModelServer } from "./model/server.ts";
 import { stopModel } from "./model/steps.ts";
-import { endOf, toLsn } from "./model/wal.ts";
+import { endOf, isPrefix, toLsn } from "./model/wal.ts";
 import type { PersonOptions } from "./person.ts";
 import type { SimulatedMember } from "./simulated-member.ts";
 
@@ -33,11 +33,20 @@ export type Candidate = Reach & { readonly member: SimulatedMember };
 export interface Choice {
   /** Of the two, which is named. */
   readonly compare: (one: Candidate, other: Candidate) => number;
+  /** Whether the one's WAL is all in the other's: as src/local/includes-wal.ts. */
+  readonly isIncluded: (one: Candidate, other: Candidate) => boolean;
   /** Whether it waits until the old primary can take no writes. */
   readonly mustBeHarmless: boolean;
 }
 
-export const CHOICE: Choice = { compare: compareReach, mustBeHarmless: true };
+export const CHOICE: Choice = {
+  compare: compareReach,
+  isIncluded: (one, other) => {
+    const [data, of] = [one.member.server.disk.data, other.member.server.disk.data];
+    return data !== null && of !== null && one.lsn < other.lsn && isPrefix(data, of);
+  },
+  mustBeHarmless: true,
+};
 
 type Options = Pick<
   PersonOptions,
@@ -49,7 +58,7 @@ export async function failOver(options: Options, record: ClusterRecord): Promise
   const { term } = record;
   const holder = record.leader?.member ?? record.heir;
   const all = candidates(options, record).sort(choice.compare);
-  const [to] = all;
+  const to = furthest(all, choice);
   if (to === undefined) throw new Error("no member is up that could become the primary");
   const deadLeader = record.leader?.member ?? null;
   const revoked = await changeRecord(store, (current) =>
@@ -72,11 +81,22 @@ export async function failOver(options: Options, record: ClusterRecord): Promise
   const loss = lossFrom(options, { from: lastLeader(record), to: to.member });
   onEvent("person", `names ${to.name}; lost: ${loss === null ? "unknown" : `${loss} bytes`}`);
   // Who comes up later is not waited for: that is for the person to know.
-  const others = all.map(({ member }) => member.server);
+  // Nor is what a member has of which it is not known who began it, and which others have not.
+  const better = all.filter(
+    (each) => each.timelineTerm >= to.timelineTerm || CHOICE.isIncluded(to, each),
+  );
+  const others = better.map(({ member }) => member.server);
   const named = { server: to.member.server, others, lossReported: loss !== 0 };
   checkers.named({ ...named, byPerson: true });
   checkers.asked("failover", to.name);
   await appoint(to.name);
+}
+
+/** As furthestFirst in src/local/candidates.ts. */
+function furthest(sorted: readonly Candidate[], { isIncluded }: Choice): Candidate | undefined {
+  let [best] = sorted;
+  for (const each of sorted) if (best !== undefined && isIncluded(best, each)) best = each;
+  return best;
 }
 
 function candidates({ members }: Options, record: ClusterRecord): Candidate[] {
