@@ -228,8 +228,8 @@ export class PostgresServer {
   }
 
   /**
-   * The request that `pg_ctl promote` makes on all majors; returns at once. It is noted before it is
-   * made.
+   * The request that `pg_ctl promote` makes on all majors; returns at once. It is noted before it
+   * is made.
    * @param mayStill asked between the note and the request: false, and nothing is requested
    */
   async requestPromotion(mayStill: () => boolean = () => true): Promise<void> {

@@ -334,8 +334,8 @@ async function ballotOf(
   try {
     const status = await askStatus(address, { timeoutMs, ...(signal && { signal }) });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
-    // It may come up with more than everybody else, or leads by what it knows: whether it cannot, or
-    // is about to be the primary.
+    // It may come up with more than everybody else, or leads by what it knows: whether it cannot,
+    // or is about to be the primary.
     const isToLead = status.role === "standby" && status.state === "failed";
     if (status.state === "starting" || isToLead) return absent(member, { kind: "silent", name });
     const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));

@@ -43,8 +43,8 @@ export type Ground =
   | "starting"
   /**
    * Up, in recovery, and to be promoted, which cannot be taken back: started without readers, with
-   * lower settings than its WAL was written with; or asked to become the primary, under a lease that
-   * is not its own any more.
+   * lower settings than its WAL was written with; or asked to become the primary, under a lease
+   * that is not its own any more.
    */
   | "closed"
   | "standby"
