@@ -28,7 +28,7 @@ it("failover names the standby that has all of another's WAL, whatever it knows 
   const { data } = cluster.paths("t-2");
   await rename(data, `${data}.lost`);
 
-  await cluster.ok(["unfence", "t-1"]);
+  await cluster.ok(["unfence", "t-1", "--no-wait"]);
   await cluster.until("t-1 is up", ({ members }) =>
     members.some(({ name, role, replayLsn }) => {
       return name === "t-1" && role === "standby" && replayLsn !== null;
