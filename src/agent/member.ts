@@ -12,6 +12,7 @@ import type { LeaderWatch } from "./leader-watch.ts";
 import type { MemberMemory } from "./memory.ts";
 import type { MemberPaths } from "./member-paths.ts";
 import type { PositionProbe } from "./probe.ts";
+import type { ShutOut } from "./shut-out.ts";
 import type { Session } from "./session.ts";
 import type { SyncKeeping } from "./sync/sync-keeping.ts";
 import type { Supply } from "./supply.ts";
@@ -35,6 +36,7 @@ export interface Member {
   /** For statements that take long, so that nothing waits behind them. */
   readonly longSession: Session;
   readonly positions: PositionProbe;
+  readonly shutOut: ShutOut;
   readonly keeper: LeaseKeeper;
   readonly memory: MemberMemory;
   readonly witness: Witness;

@@ -42,6 +42,7 @@ import { PositionProbe } from "./probe.ts";
 import { RequestDesk } from "./requests.ts";
 import { SwitchoverSchedule } from "./schedule.ts";
 import { Session } from "./session.ts";
+import { ShutOut } from "./shut-out.ts";
 import { StoreOutage } from "./store-outage.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
@@ -177,6 +178,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     session,
     longSession,
     positions,
+    shutOut: new ShutOut({ target, dataDir: paths.data }),
     keeper,
     memory,
     witness,
@@ -209,6 +211,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       news.look(record);
       schedule.look(record, ground);
     },
+    isShutOut: async () => (await member.shutOut.look()) !== null,
     isCalm: () => isFed(positions),
   });
   agent = running;

@@ -21,48 +21,19 @@ import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
 import { reachOf, type WalReach } from "../reach.ts";
-import { awaitSuccessor } from "./await-successor.ts";
 import { describeBallot, describeElection } from "./decision-record.ts";
 import type { EffectContext } from "./effect.ts";
 import { endDelay } from "./end-delay.ts";
 import { expectedLoss, maximumLagIn, refusalOfLag } from "./lag-limit.ts";
 import { saveAll, type SavedWal } from "./save-wal.ts";
-import { endOrphans, start } from "./start.ts";
+import { endOrphans } from "./start.ts";
 
 /** Of an agent on the same machine or in the same network, for what it has in memory. */
 const ANSWER_LIMIT_MS = 500;
 /** A member that is neither dead nor answers is waited for so long. */
-const PATIENCE_MS = 3_000;
+export const PATIENCE_MS = 3_000;
 /** What can be read of the old primary's WAL is tried for so long before any of it is given up. */
 const LOSS_PATIENCE_MS = 15_000;
-
-/** The primary's PostgreSQL has crashed, and this agent, which lives, knows it first. */
-export async function stepDown(context: EffectContext): Promise<void> {
-  const { member, record, decision, signal } = context;
-  member.leaderWatch.noteOwnEnd();
-  await endOrphans(member, signal);
-  const others = Object.entries(record.members).filter(([name]) => {
-    const { barred, delayed } = tagsOf(record, name);
-    return name !== member.name && !barred && !delayed;
-  });
-  const ask = (timeoutMs: number) =>
-    others.map(([name, address]) => ballotOf(member, { record, name, address, timeoutMs, signal }));
-  const limits = { clock: member.clock, limitMs: PATIENCE_MS, signal };
-  const hasSuccessor = await awaitSuccessor({ ask, ...limits });
-  if (!hasSuccessor || (await sharingOf(member, record)) !== null) return start(context);
-  const downMs = member.leaderWatch.takeOwnEnd();
-  const ending = { by: member.name, rule: decision.rule, downMs };
-  const gone = { leader: member.name, heir: null, term: record.term, ending };
-  const opened = await member.keeper.change((current) => openElection(current, gone));
-  if (opened === null) return;
-  member.event({
-    event: "stepped-down",
-    rule: decision.rule,
-    level: "warning",
-    message: `PostgreSQL of ${member.name} has ended without a shutdown; its lease of term ${record.term} is free for the best standby.`,
-    details: { term: record.term, downMs, lsn: lastKnownPosition(record)?.lsn ?? null },
-  });
-}
 
 /** Another member is proven to be gone: its lease is free. */
 export async function freeLease({ member, record, decision }: EffectContext): Promise<void> {
@@ -320,7 +291,7 @@ export function askOthers(member: Member, record: ClusterRecord): Promise<Ballot
   return Promise.all(others.map(([name, address]) => ballotOf(member, { record, name, address })));
 }
 
-async function ballotOf(
+export async function ballotOf(
   member: Member,
   of: {
     record: ClusterRecord;
@@ -361,7 +332,7 @@ async function absent(
   return onDisk === null ? of : { ...of, onDisk };
 }
 
-function tagsOf(record: ClusterRecord, name: string) {
+export function tagsOf(record: ClusterRecord, name: string) {
   const { priority = 0, nofailover = false } = record.members[name]?.tags ?? {};
   const barred = nofailover || isFenced(record, name);
   return { priority, barred, delayed: isDelayed(record.members[name]) };

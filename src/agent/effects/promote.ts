@@ -158,6 +158,9 @@ async function becomeWritable(
     }
     const position = await member.positions.read().catch(() => null);
     if (position === null ? await isInProduction(member) : !position.inRecovery) return;
+    const shutOut = position === null ? await member.shutOut.look() : null;
+    if (shutOut !== null)
+      throw new UnderstudyError("PROMOTE_FAILED", `cannot promote ${member.name}: ${shutOut.why}`);
     // While it takes no connections it recovers, and is given the time it needs (lesson 53).
     if (position === null || position.replayLsn !== stall.replayLsn) {
       stall.replayLsn = position?.replayLsn ?? "";

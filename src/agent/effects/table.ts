@@ -2,7 +2,7 @@
 import { bootstrap } from "./bootstrap.ts";
 import { clone } from "./clone.ts";
 import type { Effects } from "./effect.ts";
-import { freeLease, stand, stepDown } from "./election.ts";
+import { freeLease, stand } from "./election.ts";
 import { fenceServer, resign } from "./fence.ts";
 import { follow } from "./follow.ts";
 import { endAndGiveUpLease } from "./give-up-lease.ts";
@@ -11,6 +11,7 @@ import { takeNamedLease } from "./lease.ts";
 import { promote } from "./promote.ts";
 import { rejoin } from "./rejoin.ts";
 import { fence, start, stopServer } from "./start.ts";
+import { stepDown } from "./step-down.ts";
 
 export const EFFECTS: Effects = {
   "take-lease": takeNamedLease,

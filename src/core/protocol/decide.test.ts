@@ -39,7 +39,7 @@ const AS: Readonly<Record<Part, ClusterRecord | null>> = {
 };
 
 function decided(seen: Partial<Observation> & Pick<Observation, "record" | "ground">): Decision {
-  return decide({ self: SELF, leaderIsGone: false, cannotStart: false, ...seen });
+  return decide({ self: SELF, leaderIsGone: false, cannotStart: false, isShutOut: false, ...seen });
 }
 
 function partIn(seen: ClusterRecord | null): Part {
@@ -60,6 +60,7 @@ test("every rule is used, and every rule has a sentence", () => {
   const used = new Set<string>(cells.map(({ part, ground }) => TABLE[part][ground]));
   used.add("found-the-cluster");
   used.add("cannot-lead");
+  used.add("step-down-when-shut-out");
   assert.deepEqual([...used].sort(), Object.keys(RULES).sort());
   for (const { sentence } of Object.values(RULES)) assert.match(sentence, /^[A-Z].*\.$/);
 });
@@ -206,6 +207,19 @@ test("a primary that cannot start frees its lease, but not while it is paused or
     const alone = { ...led, members: { [SELF]: own } };
     assert.equal(decided({ ...seen, record: alone }).effect, "start");
   }
+});
+
+test("a primary that lets nobody in steps down, but not while it is paused, fenced or alone", () => {
+  const led = record({ leader: leaderOf(SELF), term: 3 });
+  const seen = { record: led, ground: "primary", isShutOut: true } as const;
+  assert.equal(decided(seen).rule, "step-down-when-shut-out");
+  assert.equal(decided({ ...seen, record: { ...led, paused: true } }).rule, "lead");
+  assert.equal(decided({ ...seen, record: { ...led, fenced: [SELF] } }).rule, "fence-member");
+  assert.equal(decided({ ...seen, record: AS.follower }).rule, "fence-old-primary");
+  assert.equal(decided({ ...seen, ground: "starting" }).rule, "step-down-when-shut-out");
+  const { [SELF]: own } = led.members;
+  assert(own);
+  assert.equal(decided({ ...seen, record: { ...led, members: { [SELF]: own } } }).rule, "lead");
 });
 
 test("a member that is fenced is never started nor promoted, and one that runs is stopped", () => {

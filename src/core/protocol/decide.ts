@@ -14,6 +14,8 @@ export interface Observation {
   readonly leaderIsGone: boolean;
   /** This member's server was started again and again, and did not come up. */
   readonly cannotStart: boolean;
+  /** This leader's server, which lives, has for a while let nobody new in for want of room. */
+  readonly isShutOut: boolean;
 }
 
 export interface Decision {
@@ -43,6 +45,8 @@ function ruleFor(observation: Observation): RuleName {
     if (observation.cannotStart && mayBeSucceeded(observation)) return "cannot-lead";
     if (ground === "crashed" && !mayStepDown(observation)) return TABLE.leader.stopped;
   }
+  if (part === "leader" && observation.isShutOut && mayBeSucceeded(observation))
+    return "step-down-when-shut-out";
   // A leader that is not writable yet cannot be copied; the record changes when it is.
   if (part === "follower" && record?.leader?.timeline === null && isWithoutData(ground))
     return "await-a-source";

@@ -19,6 +19,8 @@ export interface RuleExplanation {
 const BESIDE: Partial<Readonly<Record<RuleName, string>>> = {
   "found-the-cluster":
     "The record has no system identifier yet, this member holds the lease, and has no data.",
+  "step-down-when-shut-out":
+    "This member holds the lease, for five seconds its disk is full and its server, which lives, turns every login away because it recovers or by an error of its own, the cluster is not paused, and there are other members.",
   "cannot-lead":
     "This member holds the lease, its server was started three times in vain, the cluster is not paused, and there are other members.",
   "start-before-promotion":

@@ -66,6 +66,11 @@ export const RULES = {
     sentence:
       "PostgreSQL of this primary has crashed: a standby takes over, which is sooner than its recovery; where none can, it starts again.",
   },
+  "step-down-when-shut-out": {
+    effect: "step-down",
+    sentence:
+      "PostgreSQL of this primary lets nobody new in because its disk is full: where a standby has room it is ended, and a standby takes over.",
+  },
   "cannot-lead": {
     effect: "open-election",
     sentence: "PostgreSQL of this primary does not start: its lease is free for a standby.",
