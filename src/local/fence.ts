@@ -86,8 +86,15 @@ export async function fence(
   if ((await changeClusterRecord(cluster, (current) => fenceMember(current, name))) === null)
     return outcomeOf(name, { fenced: true, changed: false });
   operation.onStep(`${name} is fenced in the record`);
+  const how = now ? ", at once" : led ? ", after it had handed over" : "";
+  const note = await noteDecision(cluster, {
+    event: "fenced",
+    what: `fenced ${name}${how}: its PostgreSQL stays stopped until it is unfenced`,
+    details: { member: name, leads: led, now, from: { fenced: false }, to: { fenced: true } },
+  });
   if (operation.wait) await awaitStopped(cluster, { name, operation });
-  return outcomeOf(name, { fenced: true, changed: true });
+  const { summary, facts } = outcomeOf(name, { fenced: true, changed: true });
+  return { summary: `${summary}${note}`, facts };
 }
 
 /** @throws UnderstudyError MEMBER_NOT_FOUND, TIMED_OUT. */

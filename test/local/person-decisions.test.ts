@@ -37,7 +37,7 @@ describe("what a person decides", () => {
     const names = ["paused", "resumed", "config-set", "member-set", "parameters-set"];
     assert.deepEqual(
       events.map(({ event }) => event),
-      [...names, "parameters-set", "unfenced"],
+      [...names, "parameters-set", "fenced", "unfenced"],
     );
     const by = String(events[0]?.details?.["by"]);
     assert.ok(by.length > 0);
@@ -50,6 +50,7 @@ describe("what a person decides", () => {
         "changed settings of t-2; priority: 0 becomes 5, noreads: false becomes true.",
         "changed parameters of t; work_mem: the default becomes 8MB.",
         "changed parameters of t; work_mem: 8MB becomes the default.",
+        "fenced t-2: its PostgreSQL stays stopped until it is unfenced.",
         "unfenced t-2: its PostgreSQL may run again.",
       ].map((what) => `${by} ${what}`),
     );
