@@ -24,8 +24,6 @@ export const SHUT_DOWN = "shut-down";
 const START_ATTEMPTS = 3;
 /** Where nobody could succeed it, a primary that steps down starts instead. */
 const LEADING: ReadonlySet<EffectKind> = new Set(["start", "step-down", "promote"]);
-/** Its server lives, and may let somebody in. */
-const UP: ReadonlySet<Ground> = new Set(["starting", "closed", "standby", "primary"]);
 const RETRY_MS = { first: 500, longest: 15_000 };
 
 /** What the loop itself touches of a member; all else is for its effects. */
@@ -72,8 +70,8 @@ export interface AgentOptions<M> {
   readonly rereadFile: () => Promise<void>;
   /** Called with each look, before anything is decided. */
   readonly onLook?: (record: ClusterRecord | null, ground: Ground) => void;
-  /** See shut-out.ts; asked of a leader. Nobody is, where nothing is said. */
-  readonly isShutOut?: () => Promise<boolean>;
+  /** See shut-out.ts. Nobody is, where nothing is said. */
+  readonly isShutOut?: (ground: Ground) => Promise<boolean>;
   /** Whether a steady pass may wait: all is as it should be. Always, where nothing is said. */
   readonly isCalm?: () => boolean;
 }
@@ -195,15 +193,13 @@ export class Agent<M extends LoopMember = Member> {
     this.#ground = await this.#options.observe(member, record);
     this.#options.onLook?.(record, this.#ground);
     if (this.#ground === "primary" || !member.keeper.holdsLease) this.#vainAttempts = 0;
-    const mayBeShut = member.keeper.holdsLease && UP.has(this.#ground);
-    const isShutOut = mayBeShut && ((await this.#options.isShutOut?.()) ?? false);
     const decision = decide({
       self: member.name,
       record,
       ground: this.#ground,
       leaderIsGone: this.#options.leaderIsGone(record),
       cannotStart: this.#vainAttempts >= START_ATTEMPTS,
-      isShutOut,
+      isShutOut: (await this.#options.isShutOut?.(this.#ground)) ?? false,
     });
     const key = keyOf(record, member.name);
     await this.#adopt();

@@ -7,6 +7,11 @@ import { readControlData, type ControlState } from "../postgres/control-data.ts"
 import { inspectDataDirectory } from "../postgres/data-directory.ts";
 import type { Member } from "./member.ts";
 
+/** Its server lives, and is one to come in at or to be soon. */
+export function isUp(ground: Ground): boolean {
+  return ["starting", "closed", "standby", "primary"].includes(ground);
+}
+
 /** What pg_control says of a primary that ended without a shutdown (manual, pg_controldata). */
 const WRITABLE_AT_ITS_END: ReadonlySet<ControlState> = new Set([
   "in production",

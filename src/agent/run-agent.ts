@@ -27,7 +27,7 @@ import {
 import { serviceOnDisk } from "./effects/settings.ts";
 import { Drained } from "./drained.ts";
 import { EFFECTS } from "./effects/table.ts";
-import { observeGround } from "./ground.ts";
+import { isUp, observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -211,7 +211,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       news.look(record);
       schedule.look(record, ground);
     },
-    isShutOut: async () => (await member.shutOut.look()) !== null,
+    isShutOut: async (ground) =>
+      keeper.holdsLease && isUp(ground) && (await member.shutOut.look()) !== null,
     isCalm: () => isFed(positions),
   });
   agent = running;
