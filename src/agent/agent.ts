@@ -263,14 +263,13 @@ export class Agent<M extends LoopMember = Member> {
   }
 
   #isDue({ rule }: Decision, key: string): boolean {
-    if (this.#failure?.rule === rule && this.#member.clock.nowMs() < this.#failure.retryAtMs)
-      return false;
+    const nowMs = this.#member.clock.nowMs();
+    if (this.#failure?.rule === rule && nowMs < this.#failure.retryAtMs) return false;
     const settled = this.#settled;
     if (settled?.key !== `${rule} ${key}`) return true;
-    const isCalm = this.#options.isCalm?.() ?? true;
-    const steadyMs = isCalm ? STEADY_MS.calm : STEADY_MS.uneasy;
+    const steadyMs = STEADY_MS[(this.#options.isCalm?.() ?? true) ? "calm" : "uneasy"];
     const pause = settled.steady ? steadyMs : RETRY_MS.first;
-    return this.#member.clock.nowMs() - settled.sinceMs > pause;
+    return nowMs - settled.sinceMs > pause;
   }
 
   #perform(what: {
