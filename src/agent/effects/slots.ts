@@ -203,7 +203,7 @@ async function reasonOf(member: Member, { why, slot, heldBytes }: Drop): Promise
       return `PostgreSQL gave up its slot ${slot}, which held more than max_slot_wal_keep_size, ${row?.cap ?? "unknown"}`;
     }
     case "cap":
-      return `its slot ${slot} held ${heldBytes} bytes of WAL, which is more than a fifth of the disk`;
+      return `its slot ${slot} held ${heldBytes} bytes of WAL, which is more than a slot may hold on this disk`;
     default:
       return `its slot ${slot} held ${heldBytes} bytes of WAL, and the disk has less than that left`;
   }
