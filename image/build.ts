@@ -1,0 +1,141 @@
+// `npm run image -- --output DIR`: builds the image with the agent, its runtime and its loader, as
+// an OCI layout; needs no Docker daemon, no root and no registry. The same sources on the same system
+// give the same digest.
+//   --archive FILE   also as one file: ctr images import, docker load, podman load, skopeo
+//   --name NAME:TAG  what it is called there
+//   --tree DIR       only the files, into a new directory: what the Containerfile copies
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { imageConfig, programEntries, runtimeEntries, type Architecture } from "./contents.ts";
+import { packLayer } from "./layer.ts";
+import { composeImage, packArchive, writeLayout } from "./oci-image.ts";
+import { completeTree, sizeOf, writeTree, type Entry } from "./tree.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const COMPILE_LIMIT_MS = 300_000;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { output, archive, name, tree } = readArguments(args);
+    const architecture = ownArchitecture();
+    const version = ownVersion();
+    const layers = contents(architecture);
+    const bytes = layers.reduce((sum, entries) => sum + sizeOf(entries), 0);
+    const files = layers.flat().filter(({ kind }) => kind === "file").length;
+    say(`understudy ${version} for ${architecture}: ${files} files, ${megabytes(bytes)}`);
+    if (tree !== undefined) putTree(layers, tree);
+    if (output === undefined && archive === undefined) return 0;
+    say("packing");
+    const packed = await Promise.all(layers.map((entries) => packLayer(entries)));
+    const image = composeImage({ architecture, name, config: imageConfig(version) }, packed);
+    if (output !== undefined) {
+      writeLayout(image, output);
+      say(`${output}: OCI layout`);
+    }
+    if (archive !== undefined) {
+      mkdirSync(dirname(archive), { recursive: true });
+      writeFileSync(archive, await packArchive(image));
+      say(`${archive}: archive`);
+    }
+    const compressed = packed.reduce((sum, layer) => sum + layer.bytes.length, 0);
+    say(`${name}, ${megabytes(compressed)} compressed`);
+    process.stdout.write(`${image.digest}\n`);
+    return 0;
+  } catch (thrown) {
+    process.stderr.write(
+      `no image: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`,
+    );
+    return 1;
+  }
+}
+
+/** The layers' files: first the runtime, then the program. */
+function contents(architecture: Architecture): [Entry[], Entry[]] {
+  const runtime = runtimeEntries(ROOT, architecture);
+  const compiled = mkdtempSync(join(tmpdir(), "understudy-image-"));
+  try {
+    say("compiling");
+    compile(compiled);
+    return [runtime, programEntries(ROOT, compiled)];
+  } finally {
+    rmSync(compiled, { recursive: true, force: true });
+  }
+}
+
+function compile(outDir: string): void {
+  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+  const project = join(ROOT, "tsconfig.build.json");
+  try {
+    execFileSync(process.execPath, [tsc, "-p", project, "--outDir", outDir], {
+      timeout: COMPILE_LIMIT_MS,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (thrown) {
+    const said = thrown instanceof Error && "stdout" in thrown ? String(thrown.stdout) : "";
+    throw new Error(`the program does not compile: ${said.trim() || String(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+function putTree(layers: readonly Entry[][], directory: string): void {
+  if (existsSync(directory)) throw new Error(`${directory} exists; name a new directory`);
+  // A directory may be in both layers.
+  const entries = new Map(layers.flat().map((entry) => [entry.path, entry]));
+  mkdirSync(directory, { recursive: true });
+  writeTree(completeTree([...entries.values()]), directory);
+  say(`${directory}: the files`);
+}
+
+function readArguments(args: readonly string[]): {
+  output: string | undefined;
+  archive: string | undefined;
+  tree: string | undefined;
+  name: string;
+} {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { output: text, archive: text, name: text, tree: text },
+  });
+  const { name = `localhost/understudy:${ownVersion()}` } = values;
+  if (!/^[\w.-]+(:\d+)?(\/[\w.-]+)+:[\w][\w.-]*$/.test(name))
+    throw new Error(`--name ${name} is no name such as registry.example.com/understudy:1.0`);
+  const [output, archive, tree] = [values.output, values.archive, values.tree].map((path) =>
+    path === undefined ? undefined : resolve(path),
+  );
+  if (output === undefined && archive === undefined && tree === undefined)
+    throw new Error("say where to: npm run image -- --output DIR, or --archive FILE");
+  return { output, archive, tree, name };
+}
+
+function ownArchitecture(): Architecture {
+  if (process.platform === "linux" && process.arch === "x64") return "amd64";
+  if (process.platform === "linux" && process.arch === "arm64") return "arm64";
+  throw new Error(
+    `it is built on Linux, amd64 or arm64, for the same; this is ${process.platform} ` +
+      `${process.arch}: use image/Containerfile`,
+  );
+}
+
+function ownVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(join(ROOT, "package.json"), "utf8"),
+  );
+  return manifest.version;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
