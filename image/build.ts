@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { imageConfig, programEntries, runtimeEntries, type Architecture } from "./contents.ts";
 import { packLayer } from "./layer.ts";
-import { composeImage, packArchive, writeLayout } from "./oci-image.ts";
+import { composeImage, packArchive, requireLayoutPlace, writeLayout } from "./oci-image.ts";
 import { completeTree, sizeOf, writeTree, type Entry } from "./tree.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -23,6 +23,9 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<number> {
   try {
     const { output, archive, name, tree } = readArguments(args);
+    if (output !== undefined) requireLayoutPlace(output);
+    if (tree !== undefined && existsSync(tree))
+      throw new Error(`${tree} exists; name a new directory`);
     const architecture = ownArchitecture();
     const version = ownVersion();
     const layers = contents(architecture);
@@ -86,7 +89,6 @@ function compile(outDir: string): void {
 }
 
 function putTree(layers: readonly Entry[][], directory: string): void {
-  if (existsSync(directory)) throw new Error(`${directory} exists; name a new directory`);
   // A directory may be in both layers.
   const entries = new Map(layers.flat().map((entry) => [entry.path, entry]));
   mkdirSync(directory, { recursive: true });

@@ -22,15 +22,21 @@ process.exitCode = await main(process.argv.slice(2));
 `;
 
 /**
- * tini is the container's first process: it waits for every process that loses its parent, which
- * Node does not, and ends with the agent; and with the first process the kernel ends all others.
- * The agent then starts as every agent does, so that it is found by its command line, and its
+ * Puts tini in its own place, which is then the container's first process: it waits for every
+ * process that loses its parent, which Node does not, and ends with the agent; and with the first
+ * process the kernel ends all others. (tini cannot be the interpreter of a script: it would need
+ * "--" beside the name of a program.) Where the pod has a first process of its own, tini is told to
+ * adopt all the same.
+ *
+ * The agent itself starts as every agent does, so that it is found by its command line and its
  * deadman can start it in the same way.
  */
-export const AGENT = `#!${CARRIED_HOME}/bin/tini ${CARRIED_HOME}/bin/node
+export const AGENT = `#!${CARRIED_HOME}/bin/node
 import { ownProgram, SMALL_PROCESS_FLAGS } from "./dist/cli/entry.js";
+const tini = "${CARRIED_HOME}/bin/tini";
 const { file, argsPrefix } = ownProgram(SMALL_PROCESS_FLAGS);
-process.execve(file, [file, ...argsPrefix, "agent", ...process.argv.slice(2)], process.env);
+const agent = [file, ...argsPrefix, "agent", ...process.argv.slice(2)];
+process.execve(tini, [tini, ...(process.pid === 1 ? [] : ["-s"]), "--", ...agent], process.env);
 `;
 
 export const COMMAND = `#!${CARRIED_HOME}/bin/node

@@ -1,7 +1,7 @@
 // An image as the OCI Image Format Specification 1.0 describes it, as a directory and as one
 // archive. The archive also has what `docker load` reads, so that it can be given to whatever takes
 // images from files: ctr, podman, skopeo, docker.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { packTar } from "modern-tar";
 import { digestOf, FIXED_TIME, type Layer } from "./layer.ts";
@@ -21,6 +21,7 @@ export interface Image {
   readonly files: ReadonlyMap<string, Buffer>;
 }
 
+const LAYOUT_FILE = "oci-layout";
 const MEDIA = "application/vnd.oci.image";
 
 export function composeImage(description: ImageDescription, layers: readonly Layer[]): Image {
@@ -54,7 +55,7 @@ export function composeImage(description: ImageDescription, layers: readonly Lay
     ],
   };
   files.set("index.json", json(index));
-  files.set("oci-layout", json({ imageLayoutVersion: "1.0.0" }));
+  files.set(LAYOUT_FILE, json({ imageLayoutVersion: "1.0.0" }));
   // Of `docker save`: not part of the specification, and nobody else minds it.
   const docker = {
     Config: pathOf(config.digest),
@@ -65,13 +66,24 @@ export function composeImage(description: ImageDescription, layers: readonly Lay
   return { digest: digestOf(json(manifest)), files };
 }
 
-/** Replaces the directory. */
+/** @throws Error where anything but an earlier layout is in the directory. */
+export function requireLayoutPlace(directory: string): void {
+  const found = existsSync(directory) ? readdirSync(directory) : [];
+  if (found.length > 0 && !found.includes(LAYOUT_FILE))
+    throw new Error(`${directory} is not empty and no OCI layout; name another directory`);
+}
+
+/** An earlier layout in its place is there as a whole until the new one is. */
 export function writeLayout({ files }: Image, directory: string): void {
-  rmSync(directory, { recursive: true, force: true });
+  requireLayoutPlace(directory);
+  const half = `${directory}.part`;
+  rmSync(half, { recursive: true, force: true });
   for (const [path, bytes] of files) {
-    mkdirSync(dirname(join(directory, path)), { recursive: true });
-    writeFileSync(join(directory, path), bytes);
+    mkdirSync(dirname(join(half, path)), { recursive: true });
+    writeFileSync(join(half, path), bytes);
   }
+  rmSync(directory, { recursive: true, force: true });
+  renameSync(half, directory);
 }
 
 export async function packArchive({ files }: Image): Promise<Uint8Array> {
