@@ -1,6 +1,6 @@
 // `npm run image -- --output DIR`: builds the image with the agent, its runtime and its loader, as
-// an OCI layout; needs no Docker daemon, no root and no registry. The same sources on the same system
-// give the same digest.
+// an OCI layout; needs no Docker daemon, no root and no registry. The same sources on the same
+// system give the same digest.
 //   --archive FILE   also as one file: ctr images import, docker load, podman load, skopeo
 //   --name NAME:TAG  what it is called there
 //   --tree DIR       only the files, into a new directory: what the Containerfile copies

@@ -1,5 +1,5 @@
-// What is in the image. Two layers: the runtime (Node, its loader and libraries, tini), which changes
-// with Node and with the system that builds, and the program, which changes with us.
+// What is in the image. Two layers: the runtime (Node, its loader and libraries, tini), which
+// changes with Node and with the system that builds, and the program, which changes with us.
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { carriedProgram } from "./elf.ts";

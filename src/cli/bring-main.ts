@@ -1,6 +1,6 @@
 // The program of the init container, `bring DIR`: copies the agent, with the Node, the loader and
-// the libraries that it runs on, out of our image into a volume that it shares with PostgreSQL's own
-// container. No command for people.
+// the libraries that it runs on, out of our image into a volume that it shares with PostgreSQL's
+// own container. No command for people.
 import {
   chmodSync,
   copyFileSync,

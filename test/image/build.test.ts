@@ -1,5 +1,5 @@
-// The image as a file: always the same for the same sources, well formed, and what the Containerfile
-// makes.
+// The image as a file: always the same for the same sources, well formed, and what the
+// Containerfile makes.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -6,7 +6,9 @@ import { CARRIED_HOME } from "../../image/launchers.ts";
 import { buildTree } from "./built-image.ts";
 import { IS_ROOT, runIn, type Container } from "./container.ts";
 
-/** @param scratch a directory that everybody can enter. @returns the init container, when it ended. */
+/**
+ * @param scratch a directory that everybody can enter. @returns the init container, when it ended.
+ */
 export async function fillVolume(scratch: string, uid: number): Promise<Container> {
   const root = buildTree(scratch);
   // A container's runtime makes them.

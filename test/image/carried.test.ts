@@ -1,5 +1,5 @@
-// The agent as it is carried into PostgreSQL's container: our image's init container fills a volume,
-// and the agent runs from it in a root that has another libc, or none, by any user.
+// The agent as it is carried into PostgreSQL's container: our image's init container fills a
+// volume, and the agent runs from it in a root that has another libc, or none, by any user.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

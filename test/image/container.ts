@@ -74,8 +74,8 @@ export function startIn(container: Container, command: readonly string[]): Child
 }
 
 /**
- * With its first process everything in it ends. The process that started it cannot be used for that:
- * a change of the user takes the signal back that the kernel sends at a parent's death.
+ * With its first process everything in it ends. The process that started it cannot be used for
+ * that: a change of the user takes the signal back that the kernel sends at a parent's death.
  */
 export function endContainer(started: ChildProcess): void {
   const isRunning = started.exitCode === null && started.signalCode === null;

@@ -1,6 +1,6 @@
 // The agent as the first process of PostgreSQL's container: who is orphaned there is waited for, a
-// crash of the server is survived, and SIGTERM ends everything cleanly. Root alone: an ordinary user
-// is root in the only containers that he can make, and PostgreSQL refuses that.
+// crash of the server is survived, and SIGTERM ends everything cleanly. Root alone: an ordinary
+// user is root in the only containers that he can make, and PostgreSQL refuses that.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
