@@ -21,6 +21,8 @@ export interface AgentRequests {
   status(): Promise<MemberStatus>;
   /** From memory, without asking PostgreSQL: for balancers that ask each second. */
   role(): "primary" | "standby" | "none";
+  /** Whether the agent's loop turns; one that hangs is to be started again. */
+  isAlive(): boolean;
   /** Whether applications are to read from it while it is a standby. */
   takesReads(): boolean;
   switchover(request: { to: string; dryRun: boolean }): Promise<void>;
@@ -161,7 +163,7 @@ function looksOf(requests: AgentRequests): ReadonlyMap<string, () => Promise<Ans
     ["/primary", () => whether(requests.role() === "primary")],
     ["/standby", () => whether(requests.role() === "standby" && requests.takesReads())],
     ["/health", () => whether(requests.role() !== "none")],
-    ["/liveness", () => whether(true)],
+    ["/liveness", () => whether(requests.isAlive())],
   ]);
 }
 

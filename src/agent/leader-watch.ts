@@ -22,9 +22,14 @@ const LOOK_AGAIN_MS = 100;
 export interface LeaderWatchOptions {
   readonly self: string;
   readonly clock: Clock;
-  readonly keeper: Pick<LeaseKeeper, "fifthsOfSilence">;
+  readonly keeper: Pick<LeaseKeeper, "fifthsOfSilence" | "silentMs">;
   readonly witness: Pick<Witness, "isGone">;
   readonly presence: Presence;
+  /**
+   * Where the deadline of a leader is its last renewal: its lease has run out a whole lease after
+   * that was seen. Where nobody is succeeded by time it is waited for longer, and only awake.
+   */
+  readonly isTimed?: boolean;
   /** Called when it is time to ask again. */
   readonly wake: () => void;
 }
@@ -49,9 +54,12 @@ export class LeaderWatch implements Disposable {
     presence.follow(watched === null || address === undefined ? null : { name: watched, address });
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
-    if (watched === null || record?.paused === true || !this.#isSuspect()) return false;
-    const leaseHasRunOut = this.#fifthsOfSilence() >= EXPIRED_FIFTHS;
-    if (this.#hadItsTime() && witness.isGone(watched, { leaseHasRunOut })) return true;
+    const leaseHasRunOut = this.#leaseHasRunOut(record);
+    const isTimedOut = leaseHasRunOut && this.#options.isTimed === true;
+    if (watched === null || record?.paused === true) return false;
+    if (!isTimedOut && !this.#isSuspect()) return false;
+    if ((isTimedOut || this.#hadItsTime()) && witness.isGone(watched, { leaseHasRunOut }))
+      return true;
     const { clock, wake } = this.#options;
     this.#timer = clock.setTimer(LOOK_AGAIN_MS, wake);
     return false;
@@ -100,6 +108,12 @@ export class LeaderWatch implements Disposable {
     if (record === null) return;
     const silentMs = () => this.silentForMs(record.ttlMs);
     this.#gap.note(record, { nowMs: this.#options.clock.nowMs(), silentMs });
+  }
+
+  #leaseHasRunOut(record: ClusterRecord | null): boolean {
+    const { isTimed = false, keeper } = this.#options;
+    if (!isTimed) return this.#fifthsOfSilence() >= EXPIRED_FIFTHS;
+    return record !== null && keeper.silentMs >= record.ttlMs;
   }
 
   #isSuspect(): boolean {

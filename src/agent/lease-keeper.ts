@@ -2,6 +2,7 @@
 // so that no long step delays them.
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
+import { signsOf } from "../core/leader-signs.ts";
 import { holdsLease, renewLease } from "../core/record-changes.ts";
 import { changeRecord, type Store, type Versioned } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
@@ -34,6 +35,11 @@ export interface LeaseKeeperOptions {
    * renewed.
    */
   readonly isConfirmedByAll?: (record: ClusterRecord) => Promise<boolean>;
+  /**
+   * Where a read costs as much as a write: a renewal is tried on what is known, and is one request
+   * as long as nobody else has changed the record.
+   */
+  readonly renewsUnread?: boolean;
   /** Called when the store begins to fail, with why, and with null when it answers again. */
   readonly onStoreTrouble: (why: string | null) => void;
 }
@@ -51,6 +57,8 @@ export class LeaseKeeper {
   #timer: Disposable | null = null;
   #watch: Disposable | null = null;
   #fifthsOfSilence = 0;
+  /** The leader's last sign of life, and when it was seen. */
+  #sign: { readonly key: string; readonly seenMs: number } | null = null;
   /** Whom this member has confirmed last (confirmation.ts). */
   #promise: { leader: string; term: number; untilMs: number } | null = null;
   #isUncertain = false;
@@ -83,6 +91,17 @@ export class LeaseKeeper {
     return this.#trouble === null && this.#promised() === null ? this.#fifthsOfSilence : 0;
   }
 
+  /**
+   * For how long the one that leads, or is named to, has given no sign of life, on this agent's
+   * clock and from when its last one was seen. None while the store is away, nor while this member
+   * has promised to wait. Who acts on it writes on condition that there is still no newer sign: so
+   * a process that stood still, and sees only then what it has missed, changes nothing.
+   */
+  get silentMs(): number {
+    if (this.#sign === null || this.#trouble !== null || this.#promised() !== null) return 0;
+    return this.#options.clock.nowMs() - this.#sign.seenMs;
+  }
+
   /** Whether a change was sent of which it is not known whether it was applied. */
   get isUncertain(): boolean {
     return this.#isUncertain;
@@ -105,6 +124,7 @@ export class LeaseKeeper {
     const { leader, term, ttlMs } = to;
     this.#promise = { leader, term, untilMs: this.#options.clock.nowMs() + ttlMs };
     this.#fifthsOfSilence = 0;
+    if (this.#sign !== null) this.#sign = { ...this.#sign, seenMs: this.#options.clock.nowMs() };
   }
 
   /** To whom that was promised, of that term and still in force; null: to nobody. */
@@ -116,8 +136,21 @@ export class LeaseKeeper {
   /** Reads the record and goes on watching it. */
   async begin(): Promise<void> {
     await this.refresh();
-    this.#watch = this.#options.store.watch(() => void this.refresh());
+    this.#watch = this.#options.store.watch((seen) => {
+      if (seen === undefined) void this.refresh();
+      else this.#notice(seen);
+    });
     this.#schedule();
+  }
+
+  /** A store that tells of a change tells that it answers. */
+  #notice(seen: Versioned): void {
+    try {
+      this.#learn(seen);
+      this.#storeAnswered();
+    } catch (thrown) {
+      this.#storeFailed(thrown);
+    }
   }
 
   /** Reads the record; a store that does not answer changes nothing but says so. */
@@ -152,7 +185,7 @@ export class LeaseKeeper {
    */
   async change(
     change: (record: ClusterRecord) => ClusterRecord | null,
-    options: { durable?: boolean } = {},
+    options: { durable?: boolean; from?: Versioned } = {},
   ): Promise<ClusterRecord | null> {
     const confirmed = this.#options.sending?.();
     const before = this.record;
@@ -197,7 +230,10 @@ export class LeaseKeeper {
     this.#renewing = true;
     try {
       using _asking = this.#askMeanwhile(record);
-      const renewed = await this.change((now) => renewLease(now, holder), { durable: false });
+      const known = this.#options.renewsUnread === true ? this.#known : null;
+      const from = known === null ? {} : { from: known };
+      const options = { durable: false, ...from };
+      const renewed = await this.change((now) => renewLease(now, holder), options);
       // Where nothing was to be renewed it was read once more, and that has told how it stands.
       if (renewed !== null) this.#storeAnswered();
     } catch (thrown) {
@@ -288,8 +324,16 @@ export class LeaseKeeper {
     this.#known = read;
     this.#learned += 1;
     this.#fifthsOfSilence = 0;
+    this.#noteSign(read.record);
     // A renewal alone is no news for anybody but a candidate.
     if (before === undefined || !sameButForRenewal(before, read.record)) this.#options.onChange();
+  }
+
+  #noteSign(record: ClusterRecord): void {
+    const { term, heir } = record;
+    const { renewals, session } = signsOf(record);
+    const key = `${term} ${record.leader?.member ?? "-"} ${heir ?? "-"} ${renewals ?? "-"} ${session ?? "-"}`;
+    if (this.#sign?.key !== key) this.#sign = { key, seenMs: this.#options.clock.nowMs() };
   }
 
   /** Other changes of the holder leave its time as it is: nobody else counts from them. */

@@ -8,6 +8,7 @@ import type { MemberStatus } from "../core/member-status.ts";
 import { releaseLease } from "../core/record-changes.ts";
 import { SHUT_DOWN, type Agent } from "./agent.ts";
 import type { AgentRequests, Decided } from "./api.ts";
+import { bestSuccessor } from "./best-successor.ts";
 import { requireConfirmed, type Claim } from "./confirmation.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
 import { keepData, setCopyAside } from "./effects/data-aside.ts";
@@ -15,6 +16,7 @@ import { compareWith, historyOf } from "./effects/rejoin.ts";
 import { saveOnRequest, type SavedOnRequest } from "./effects/save-on-request.ts";
 import { stopServer } from "./effects/start.ts";
 import { writableLeader, type Member } from "./member.ts";
+import type { Pulse } from "./pulse.ts";
 import { StatusReader } from "./status.ts";
 
 export interface RequestDeskOptions {
@@ -22,6 +24,8 @@ export interface RequestDeskOptions {
   readonly agent: Agent;
   /** Reads the specification anew. */
   readonly rereadFile: () => Promise<void>;
+  /** Of the agent's loop. */
+  readonly pulse: Pick<Pulse, "isBeating">;
   /** What the store's trouble is, or null. */
   readonly storeTrouble: () => string | null;
 }
@@ -57,6 +61,10 @@ export class RequestDesk implements AgentRequests {
     if (ground === "standby") return "standby";
     const { keeper, sync } = this.#member;
     return ground === "primary" && keeper.holdsLease && sync.isOpen ? "primary" : "none";
+  }
+
+  isAlive(): boolean {
+    return this.#options.pulse.isBeating;
   }
 
   takesReads(): boolean {
@@ -171,6 +179,29 @@ export class RequestDesk implements AgentRequests {
     const { record, isUncertain } = keeper;
     requireConfirmed(claim, { member, record, effect, isUncertain });
     keeper.promise(claim);
+  }
+
+  /**
+   * As shutDown, but a primary hands over first where a standby can lead: whoever ends it does not
+   * mean the cluster, as when a node is drained.
+   */
+  async leave(): Promise<void> {
+    this.#agent.interrupt("the member is shut down");
+    if (this.role() === "primary")
+      await this.#agent
+        .request("switchover", async (context) => {
+          if (this.role() !== "primary") return;
+          const to = await bestSuccessor(context);
+          await handOver({ ...context, to, order: "switchover-on-leave" });
+        })
+        .catch((thrown: unknown) => {
+          this.#member.event({
+            event: "not-handed-over",
+            level: "warning",
+            message: `${this.#member.name} ends and hands over to nobody: ${messageOf(thrown)}`,
+          });
+        });
+    await this.shutDown();
   }
 
   async shutDown(): Promise<void> {

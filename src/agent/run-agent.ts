@@ -7,13 +7,20 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { findOsUser, dropPrivileges } from "../postgres/os-user.ts";
 import { findPostmaster } from "../postgres/processes.ts";
 import { PostgresServer } from "../postgres/server.ts";
+import type { ClusterRecord } from "../core/record.ts";
 import { moveApi } from "../core/record-changes.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
 import { systemClock } from "./clock.ts";
-import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
+import {
+  readClusterFile,
+  readSecrets,
+  writeWhole,
+  type ClusterFile,
+  type ClusterSecrets,
+} from "./cluster-file.ts";
 import { FIRST_NEED_LIMIT_MS, mayWaitForDeadman, needsDeadman } from "./deadman/first-need.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import { doubtersOf } from "./confirmation.ts";
@@ -39,6 +46,7 @@ import { ownAddress } from "./own-address.ts";
 import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
+import { Pulse } from "./pulse.ts";
 import { RequestDesk } from "./requests.ts";
 import { SwitchoverSchedule } from "./schedule.ts";
 import { Session } from "./session.ts";
@@ -47,7 +55,7 @@ import { StoreOutage } from "./store-outage.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
 import { SyncWatch } from "./sync/sync-watch.ts";
-import { LocalWitness } from "./witness.ts";
+import { LocalWitness, type Witness } from "./witness.ts";
 
 const PORT_TRIES = 50;
 const LOCK_TRIES = 20;
@@ -61,9 +69,24 @@ const FIRST_TTL_MS: Readonly<Record<DeadlinePolicy, number>> = {
   "own-liveness": 5_000,
 };
 
+/** What is otherwise where members live on hosts of their own. */
+export interface OwnHost {
+  readonly readFile: () => Promise<ClusterFile>;
+  readonly readSecrets: () => Promise<ClusterSecrets>;
+  /** Of this run of the agent, as it has entered the cluster (entry.ts). */
+  readonly session: string;
+  readonly witness: (by: {
+    record: () => ClusterRecord | null;
+    onProof: () => void;
+    onTrouble: (why: string) => void;
+  }) => Witness;
+}
+
 export interface RunAgentOptions {
   readonly clusterRoot: string;
   readonly member: string;
+  /** Left out: all members are on this machine. */
+  readonly host?: OwnHost;
   /** Opens the store that holds the cluster's record. */
   readonly openStore: (cluster: string) => Store;
   readonly deadman: {
@@ -81,10 +104,12 @@ export interface RunAgentOptions {
 export async function runAgent(options: RunAgentOptions): Promise<void> {
   const cluster = clusterPaths(options.clusterRoot);
   const paths = memberPaths(options.clusterRoot, options.member);
-  let file = await readClusterFile(cluster.cluster);
+  const { host } = options;
+  const readFile = host?.readFile ?? (() => readClusterFile(cluster.cluster));
+  let file = await readFile();
   rememberUsualPriority();
   await becomeClusterUser(file.osUser);
-  const secrets = await readSecrets(cluster.secrets);
+  const secrets = await (host === undefined ? readSecrets(cluster.secrets) : host.readSecrets());
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
   const lock = await lockMember(paths.agentLock);
   if (lock === null)
@@ -154,8 +179,14 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       return doubts.length === 0;
     },
     onStoreTrouble: (why) => outage.note(why),
+    renewsUnread: host !== undefined,
   });
-  const witness = new LocalWitness(options.clusterRoot);
+  const witness =
+    host?.witness({
+      record: () => keeper.record,
+      onProof: wake,
+      onTrouble: (why) => log.write({ event: "no-proof", level: "warning", message: why }),
+    }) ?? new LocalWitness(options.clusterRoot);
   const presence = new AgentPresence({ clock: systemClock, token: secrets.apiToken, onLost: wake });
   using leaderWatch = new LeaderWatch({
     self: options.member,
@@ -163,6 +194,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     keeper,
     witness,
     presence,
+    isTimed: options.deadman.policy === "confirmed-renewals",
     wake,
   });
   const sync = new SyncKeeping();
@@ -196,9 +228,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     progress: (progress) => agent?.setProgress(progress),
   };
   const rereadFile = async () => {
-    file = await readClusterFile(cluster.cluster);
+    file = await readFile();
   };
   using schedule = new SwitchoverSchedule({ member, agent: () => agent });
+  const pulse = new Pulse(systemClock);
   const news = new NewsTeller({ member, presence });
   const running = new Agent({
     member,
@@ -207,6 +240,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     effects: EFFECTS,
     rereadFile,
     onLook: (record, ground) => {
+      pulse.beat();
+      if (host !== undefined && record !== null) endWhenSucceeded(record, options.member, host);
       if (needsDeadman({ record, ground, member: options.member })) guard?.begin();
       news.look(record);
       schedule.look(record, ground);
@@ -230,6 +265,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     member,
     agent: running,
     rereadFile,
+    pulse,
     storeTrouble: () => outage.why,
   });
   await using api = await serveWhereFree({
@@ -244,7 +280,12 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     );
   const reached = { host: address.host, port: address.port, apiPort: api.port };
   await writeWhole(paths.address, `${JSON.stringify(reached)}\n`);
-  process.once("SIGTERM", () => void shutDown(requests, log));
+  process.once("SIGTERM", () => {
+    const ending = host === undefined ? requests.shutDown() : requests.leave();
+    void ending.catch((thrown: unknown) => {
+      log.write({ event: "shutdown-failed", level: "error", message: messageOf(thrown) });
+    });
+  });
   log.write({
     event: "agent-started",
     message: `The agent of ${options.member} runs.`,
@@ -259,6 +300,17 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   if (options.deadman.policy === "confirmed-renewals") await renewAtOnce(keeper);
   await running.run();
   log.write({ event: "agent-ended", message: `The agent of ${options.member} ends.` });
+}
+
+/**
+ * Another run of this member has proven this one to be over: whatever it would do now, it would do
+ * to the other's data. The deadman has ended its server by then.
+ */
+function endWhenSucceeded(record: ClusterRecord, member: string, { session }: OwnHost): void {
+  const present = record.members[member]?.session;
+  if (present === undefined || present === session) return;
+  process.stderr.write(`another run of ${member} has entered the cluster; this one ends\n`);
+  process.exit(1);
 }
 
 /** A server that was there before lives on by a renewal; its time was not meant for a start. */
@@ -330,12 +382,6 @@ function standingOf(of: {
     term: record?.term ?? 0,
     ttlMs: record?.ttlMs ?? FIRST_TTL_MS[of.policy],
   };
-}
-
-async function shutDown(requests: RequestDesk, log: Journal): Promise<void> {
-  await requests.shutDown().catch((thrown: unknown) => {
-    log.write({ event: "shutdown-failed", level: "error", message: messageOf(thrown) });
-  });
 }
 
 async function becomeClusterUser(name: string | null): Promise<void> {

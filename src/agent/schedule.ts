@@ -1,7 +1,6 @@
 // Carries out a switchover at the time that a person has named, as the agent of the primary: once,
 // by its wall clock. What cannot be done then is told and not tried again.
 import { UnderstudyError, messageOf } from "../core/errors.ts";
-import { lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import {
   describeScheduled,
   dueOf,
@@ -9,15 +8,13 @@ import {
   type Scheduled,
 } from "../core/protocol/schedule.ts";
 import type { Ground } from "../core/protocol/situation.ts";
-import { chooseSuccessor } from "../core/protocol/successor.ts";
 import { cancelScheduled } from "../core/record-changes.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import type { Agent } from "./agent.ts";
+import { bestSuccessor } from "./best-successor.ts";
 import { sharingOf } from "./effects/election.ts";
-import type { EffectContext } from "./effects/effect.ts";
 import { handOver } from "./effects/hand-over.ts";
 import type { Member } from "./member.ts";
-import { readReplication } from "./probe.ts";
 
 /** Nearer than this it is waited for to the millisecond; farther, the agent's own looks do. */
 const NEAR_MS = 5_000;
@@ -122,31 +119,13 @@ export class SwitchoverSchedule implements Disposable {
         if (!isWanted || record.leader?.member !== this.#member.name) return;
         const sharing = await sharingOf(this.#member, record);
         if (sharing !== null) throw new UnderstudyError("SWITCHOVER_REFUSED", sharing);
-        const to = scheduled.to ?? (await this.#best(context));
+        const to = scheduled.to ?? (await bestSuccessor(context));
         await handOver({ ...context, to, order: ORDER });
       });
       return null;
     } catch (thrown) {
       return messageOf(thrown);
     }
-  }
-
-  /** Of those that stream from this member now. */
-  async #best({ record }: Pick<EffectContext, "record">): Promise<string> {
-    const { session, positions, name } = this.#member;
-    const [peers, own] = await Promise.all([readReplication(session), positions.read()]);
-    const to = parseLsnOrNull(own.writeLsn);
-    const standbys = Object.keys(record.members)
-      .filter((each) => each !== name)
-      .map((each) => {
-        const peer = peers.find(({ applicationName }) => applicationName === each);
-        const from = parseLsnOrNull(peer?.replayLsn);
-        const replayLagBytes = from === null || to === null ? null : lsnDistance({ from, to });
-        return { name: each, isStreaming: peer?.state === "streaming", replayLagBytes };
-      });
-    const choice = chooseSuccessor(record, standbys);
-    if (choice.name !== null) return choice.name;
-    throw new UnderstudyError("SWITCHOVER_REFUSED", `no standby could be chosen: ${choice.why}`);
   }
 }
 

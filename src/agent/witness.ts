@@ -8,6 +8,11 @@ import { memberPaths, type MemberPaths } from "./member-paths.ts";
 
 export interface Witness {
   /**
+   * Whether who frees the lease of another has proven for everybody that its server takes no
+   * writes: where a deadman ends it before its lease has run out.
+   */
+  readonly freedIsGone?: boolean;
+  /**
    * Whether a member is proven unable to take writes, now and until its agent has read the record
    * again.
    */

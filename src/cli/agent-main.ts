@@ -1,4 +1,5 @@
-// The program of an agent process, `understudy agent --dir DIR --member NAME`: started by `up`, no
+// The program of an agent process, `understudy agent --dir DIR --member NAME`, or `understudy
+// agent` alone as the first process of a pod's container: started by `up` or by Kubernetes, no
 // command for people. It stands apart from the other commands because it runs beside a database for
 // months and loads nothing that it does not need.
 import { clusterPaths } from "../agent/member-paths.ts";
@@ -12,6 +13,12 @@ import { namedArguments } from "./named-arguments.ts";
 /** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
+    if (args.length === 1 && process.env["UNDERSTUDY_POD_ADDRESS"] !== undefined) {
+      // What only that needs, the agents of one machine do not load.
+      const { runPodAgent } = await import("./pod-agent.ts");
+      await runPodAgent(process.env);
+      return 0;
+    }
     const { dir, member } = readArguments(args.slice(1));
     startAgainFromWarmCache();
     const path = clusterPaths(dir).record;

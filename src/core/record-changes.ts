@@ -2,6 +2,7 @@
 // out, or null when the change is not allowed in that state. The caller writes the result by
 // compare-and-set, so that of two who change at once one is told to look again.
 import type { Fork } from "./fork.ts";
+import { isSameSign, signsOf, type LeaderSigns } from "./leader-signs.ts";
 import type { Order } from "./protocol/orders.ts";
 import type { RuleName } from "./protocol/rules.ts";
 import { afterTakeover, isSameGuarantee, withRenewed, type Guarantee } from "./protocol/quorum.ts";
@@ -64,8 +65,18 @@ export function isElecting(record: ClusterRecord): boolean {
  */
 export function openElection(
   record: ClusterRecord,
-  gone: { leader: string | null; heir: string | null; term: number; ending?: Ending },
+  gone: {
+    leader: string | null;
+    heir: string | null;
+    term: number;
+    ending?: Ending;
+    /**
+     * Where the proof is that it was silent, or the end of one run: of the record that it rests on.
+     */
+    proof?: LeaderSigns;
+  },
 ): ClusterRecord | null {
+  if (gone.proof !== undefined && !isSameSign(gone.proof, signsOf(record))) return null;
   if (record.paused || record.systemId === null || record.term !== gone.term) return null;
   if ((record.leader?.member ?? null) !== gone.leader || record.heir !== gone.heir) return null;
   if (isElecting(record)) return null;

@@ -16,6 +16,10 @@ const memberSchema = v.object({
   port: v.number(),
   /** Where the agent's HTTP API listens, on the same host. */
   apiPort: v.number(),
+  /**
+   * Of its agent's present run, where members live on hosts of their own; made anew by each run.
+   */
+  session: v.optional(v.string()),
   tags: v.optional(
     v.object({
       nofailover: v.optional(v.boolean()),

@@ -59,7 +59,7 @@ export class KubernetesStore implements Store {
     });
   }
 
-  watch(onChange: () => void): Disposable {
+  watch(onChange: (seen?: Versioned) => void): Disposable {
     const end = new AbortController();
     const signal = AbortSignal.any([end.signal, this.#end.signal]);
     const { namespace, name } = this.#place;
@@ -70,8 +70,12 @@ export class KubernetesStore implements Store {
       signal,
       backoff: WATCH_BACKOFF,
       quietMs: WATCH_QUIET_MS,
-      onSeen: () => {
-        if (!signal.aborted) onChange();
+      onSeen: (seen) => {
+        if (signal.aborted) return;
+        const lease = seen.kind === "listed" ? seen.items[0] : seen.object;
+        const isDeleted = seen.kind === "removed" || lease === undefined;
+        if (!isDeleted && this.#isKnown(lease)) return;
+        onChange(isDeleted ? undefined : this.#versioned(lease));
       },
     });
     return { [Symbol.dispose]: () => end.abort() };
@@ -111,6 +115,29 @@ export class KubernetesStore implements Store {
     const { annotations, spec } = leasePatch(record, { present, at: now() });
     const patch = { metadata: { resourceVersion: revision, annotations }, spec };
     return this.#api.patch<LeaseObject>(LEASE, { place: this.#place, patch }, call);
+  }
+
+  /**
+   * What the watch tells may be older than what was read or written meanwhile. The API promises to
+   * those who compare versions of one object that they are numbers, which rise; where they are not,
+   * nothing counts as known.
+   */
+  #isKnown(lease: LeaseObject): boolean {
+    const [seen, known] = [lease.metadata.resourceVersion ?? "", this.#known?.revision ?? ""];
+    if (!/^\d+$/.test(seen) || !/^\d+$/.test(known)) return false;
+    return BigInt(seen) <= BigInt(known);
+  }
+
+  /**
+   * Undefined where there is no record in it, or none that can be understood: reading tells why.
+   */
+  #versioned(lease: LeaseObject): Versioned | undefined {
+    try {
+      const record = recordIn(lease);
+      return record === null ? undefined : { record, revision: this.#learn(lease) };
+    } catch {
+      return undefined;
+    }
   }
 
   #learn(lease: LeaseObject): string {

@@ -34,24 +34,28 @@ export interface Store extends AsyncDisposable {
   write(request: WriteRequest): Promise<Versioned | null>;
 
   /**
-   * Calls back after each change, soon, with nothing: read to see it. Changes may be merged. Calls
-   * may come too often, never too seldom for longer than a second or so.
+   * Calls back after each change, soon: with what was seen where the store is told that, and it is
+   * newer than all that this handle has known; else with nothing: read to see it. Changes may be
+   * merged. Calls may come too often, never too seldom for longer than a second or so.
    */
-  watch(onChange: () => void): Disposable;
+  watch(onChange: (seen?: Versioned) => void): Disposable;
 }
 
 /**
  * Reads, computes and writes until it is written, or `change` says null (not allowed in this
  * state).
+ * @param options.from the version that is known: the change is first tried on it, without a read
  * @returns what was written, or null.
  */
 export async function changeRecord(
   store: Store,
   change: (record: ClusterRecord) => ClusterRecord | null,
-  options: { durable?: boolean } = {},
+  options: { durable?: boolean; from?: Versioned } = {},
 ): Promise<Versioned | null> {
+  let { from } = options;
   for (;;) {
-    const current = await store.read();
+    const current: Versioned | null = from ?? (await store.read());
+    from = undefined;
     const next = current === null ? null : change(current.record);
     if (current === null || next === null) return null;
     const written = await store.write({

@@ -14,8 +14,9 @@ const asked: unknown[] = [];
 let ports: PortBlock;
 let api: AsyncDisposable;
 
-const part: { role: "primary" | "standby"; takesReads: boolean } = {
+const part: { role: "primary" | "standby"; isAlive: boolean; takesReads: boolean } = {
   role: "primary",
+  isAlive: true,
   takesReads: true,
 };
 
@@ -23,6 +24,7 @@ const requests: AgentRequests = {
   // Only what the transport does with it is looked at here.
   status: async () => ({ name: "t-1", state: "running" }) as MemberStatus,
   role: () => part.role,
+  isAlive: () => part.isAlive,
   takesReads: () => part.takesReads,
   switchover: async (wish) => void asked.push(wish),
   restart: async () => {
@@ -170,3 +172,13 @@ function messageIn(document: unknown): string {
     ? String(document.message)
     : "";
 }
+
+test("an agent whose loop does not turn is not alive, whatever its member's part is", async () => {
+  part.isAlive = false;
+  try {
+    assert.equal((await ask({ method: "GET", path: "/liveness" })).status, 503);
+    assert.equal((await ask({ method: "GET", path: "/health" })).status, 200);
+  } finally {
+    part.isAlive = true;
+  }
+});

@@ -42,7 +42,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   agent: {
     purpose: "runs one member",
-    imports: ["core", "postgres", "store"],
+    imports: ["core", "kubernetes-api", "postgres", "store"],
     packages: ["pg", "valibot"],
   },
   router: {
@@ -81,7 +81,16 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   cli: {
     purpose: "one file per command; puts everything together",
-    imports: ["core", "postgres", "store", "agent", "local", "router", "kubernetes"],
+    imports: [
+      "core",
+      "postgres",
+      "store",
+      "agent",
+      "local",
+      "router",
+      "kubernetes-api",
+      "kubernetes",
+    ],
     packages: ["commander", "yaml", "pg"],
   },
 };

@@ -12,6 +12,7 @@ import {
 import { aheadOnDisk, describeDoubt, doubtOf } from "../../core/protocol/quorum.ts";
 import { lastKnownPosition, type ClusterRecord, type RecordMember } from "../../core/record.ts";
 import { isDelayed } from "../../core/cascade.ts";
+import { signsOf } from "../../core/leader-signs.ts";
 import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
@@ -49,8 +50,9 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
   // Its own lease is freed because its server does not start: for how long is not known.
   const downMs = gone === member.name ? null : member.leaderWatch.silentForMs(record.ttlMs);
   const ending = { by: member.name, rule: decision.rule, downMs };
+  const proof = member.witness.freedIsGone === true ? { proof: signsOf(record) } : {};
   const opened = await member.keeper.change((current) =>
-    openElection(current, { leader, heir, term, ending }),
+    openElection(current, { leader, heir, term, ending, ...proof }),
   );
   if (opened === null) return;
   member.event({
@@ -223,7 +225,7 @@ async function isHarmless(
   const { name, record } = old;
   const address = record.members[name];
   if (name === member.name || address === undefined) return true;
-  if (member.witness.hasNoServer(name)) return true;
+  if (member.witness.hasNoServer(name) || wasFreed(member, { record, name })) return true;
   return (await ballotOf(member, { record, name, address })).kind === "up";
 }
 
@@ -314,9 +316,19 @@ export async function ballotOf(
     const { timeline, timelineTerm } = status;
     return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
   } catch {
-    const isGone = member.witness.isGone(name, { leaseHasRunOut: false });
+    const isProven = member.witness.isGone(name, { leaseHasRunOut: false });
+    const isGone = isProven || wasFreed(member, { record, name });
     return absent(member, { kind: isGone ? "gone" : "silent", name });
   }
+}
+
+/** Its lease was freed by another member, and that was a proof. */
+function wasFreed(
+  member: Pick<Member, "witness">,
+  of: { record: Pick<ClusterRecord, "ended">; name: string },
+): boolean {
+  const { ended } = of.record;
+  return member.witness.freedIsGone === true && ended?.member === of.name;
 }
 
 /** With what its disk tells, where commits may be on it that are on nobody else. */

@@ -6,6 +6,8 @@ export const ORDERS = {
     "A person asked for a switchover: the primary is shut down, and hands its lease to a standby that has everything.",
   "switchover-on-schedule":
     "The time came for which a person had asked for a switchover: the primary's agent did it.",
+  "switchover-on-leave":
+    "The primary's pod was told to end, as when its node is drained: it handed over to a standby before that.",
   "failover-on-request":
     "A person decided on a failover, knowing what may be lost: the lease was taken from the old primary and given to another member by name.",
   "stop-on-request":

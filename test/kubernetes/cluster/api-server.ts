@@ -5,7 +5,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Secret } from "../../../src/core/secret.ts";
@@ -45,6 +45,7 @@ export class ApiServer implements AsyncDisposable {
   static async start(options: { users?: readonly string[] } = {}): Promise<ApiServer> {
     await buildApi();
     const directory = await mkdtemp(join(await realpath(tmpdir()), "understudy-kubernetes-"));
+    await chmod(directory, 0o755);
     const ports = await takePortBlock();
     const authority = makeAuthority("tests");
     const certificate = authority.issue([HOST]);

@@ -86,7 +86,7 @@ test("agents do with their rights all that the store does, and nothing else", as
   assert(await store.write({ record: sample(), expected: null, durable: true }));
   let seen = 0;
   using _watch = store.watch(() => (seen += 1));
-  await changeRecord(store, bumpGeneration);
+  await changeRecord(subject.open(AGENTS), bumpGeneration);
   await eventually("a change that an agent hears of", () => seen > 0);
 
   using api = new KubernetesApi({ access: server.access(AGENTS) });
@@ -129,7 +129,7 @@ test("rights that are taken away for a while are a store that is away for a whil
   await subject.api.create(kindOfObject(binding), binding);
   await eventually("a record that agents may read again", readable);
   const before = seen;
-  await changeRecord(store, bumpGeneration);
+  await changeRecord(subject.open(AGENTS), bumpGeneration);
   await eventually("a change that is heard of after that", () => seen > before);
 });
 

@@ -1,0 +1,105 @@
+// Puts the agent of a member together that runs in a pod: the record is in a Lease, what it is told
+// is in files that the kubelet keeps, and what it proves of others it has from the Kubernetes API.
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { leaveMember } from "../core/enter-member.ts";
+import { newRecord, type ClusterRecord } from "../core/record.ts";
+import type { KubernetesApi } from "../kubernetes-api/api.ts";
+import { terminationLine } from "../kubernetes-api/pod-end.ts";
+import { KubernetesStore } from "../store/kubernetes-store.ts";
+import { changeRecord } from "../store/store.ts";
+import { systemClock } from "./clock.ts";
+import type { Program } from "./deadman/guard.ts";
+import { enterCluster } from "./entry.ts";
+import { KubernetesWitness, proveEnd } from "./kubernetes-witness.ts";
+import type { MemberAddress } from "./own-address.ts";
+import { runAgent, type OwnHost } from "./run-agent.ts";
+import { readTold, type Told } from "./told-files.ts";
+
+export interface KubernetesAgentOptions {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly cluster: string;
+  readonly member: string;
+  /** The member's own files are below it, as on one machine. */
+  readonly clusterRoot: string;
+  /** What the kubelet keeps for it: told-files.ts. */
+  readonly told: string;
+  /** Where it listens. */
+  readonly address: MemberAddress;
+  readonly podOf: (member: string) => string;
+  readonly container: string;
+  /** What is written there the kubelet tells when the container ends. */
+  readonly terminationLog: string;
+  readonly deadmanProgram: Program;
+}
+
+/**
+ * Runs until it is told to shut down.
+ * @throws UnderstudyError as runAgent does, and MEMBER_IN_USE when another run of this member has
+ * come before it.
+ */
+export async function runKubernetesAgent(options: KubernetesAgentOptions): Promise<void> {
+  const { api, namespace, cluster, member, told } = options;
+  const session = randomUUID();
+  // Before anything else: the end of a run is only proven where it names itself.
+  await writeFile(options.terminationLog, `${terminationLine(session)}\n`);
+  const first = await readTold(told);
+  const store = () => new KubernetesStore({ api, namespace, cluster });
+  const stop = new AbortController();
+  const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));
+  process.once("SIGTERM", stopped);
+  try {
+    await using own = store();
+    await enterCluster(
+      {
+        store: own,
+        member,
+        session,
+        address: options.address,
+        found: () => foundedBy(first, cluster),
+        isOver: (earlier) => proveEnd(options, { member, session: earlier }),
+        onTrouble: (why) =>
+          process.stderr.write(`cannot enter ${cluster} yet: ${messageOf(why)}\n`),
+        nowMs: systemClock.nowMs,
+      },
+      stop.signal,
+    );
+  } catch (thrown) {
+    if (stop.signal.aborted) return;
+    throw thrown;
+  } finally {
+    process.off("SIGTERM", stopped);
+  }
+  await runAgent({
+    clusterRoot: options.clusterRoot,
+    member,
+    openStore: store,
+    host: hostOf(options, session),
+    deadman: { program: options.deadmanProgram, policy: "confirmed-renewals" },
+  });
+  await using own = store();
+  await changeRecord(own, (record) => leaveMember(record, { name: member, session })).catch(
+    (thrown: unknown) => process.stderr.write(`the record still names it: ${messageOf(thrown)}\n`),
+  );
+}
+
+function hostOf(options: KubernetesAgentOptions, session: string): OwnHost {
+  const { told } = options;
+  return {
+    session,
+    readFile: async () => (await readTold(told)).file,
+    readSecrets: async () => (await readTold(told)).secrets,
+    witness: (by) => new KubernetesWitness({ ...options, ...by, clock: systemClock }),
+  };
+}
+
+/** Whoever comes first writes it; the first member by name makes the data. */
+function foundedBy({ founding }: Told, cluster: string): ClusterRecord {
+  const { members, ttlMs, sync } = founding;
+  const [founder] = members;
+  if (founder === undefined)
+    throw new UnderstudyError("SPEC_CORRUPT", `the cluster ${cluster} is founded without members`);
+  return newRecord({ cluster, founder, ttlMs, members: {}, sync });
+}

@@ -1,0 +1,77 @@
+// What an agent in a pod is told: the specification, how the cluster is founded and its secrets,
+// each in a file of one directory that the kubelet fills and replaces.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { describeIssue } from "../core/describe-issue.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+import { parseSpec } from "../core/spec.ts";
+import { findInstallation } from "../postgres/binaries/find-installation.ts";
+import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
+
+const foundingSchema = v.object({
+  /** The first of them makes the data. */
+  members: v.array(v.string()),
+  ttlMs: v.number(),
+  sync: v.object({
+    mode: v.picklist(["off", "on"]),
+    required: v.number(),
+    whenUnavailable: v.optional(v.picklist(["block", "degrade"]), "block"),
+  }),
+  /** Standbys further behind are not among the readers; null: however far. */
+  maxLag: v.optional(v.nullable(v.unknown()), null),
+});
+
+export interface Told {
+  readonly file: ClusterFile;
+  readonly secrets: ClusterSecrets;
+  readonly founding: v.InferOutput<typeof foundingSchema>;
+}
+
+/** @throws UnderstudyError SPEC_CORRUPT, and what findInstallation throws. */
+export async function readTold(directory: string): Promise<Told> {
+  const text = (name: string) => readOne(join(directory, name));
+  const specification = parseSpec(JSON.parse(await text("specification.json")));
+  const founding = v.safeParse(foundingSchema, JSON.parse(await text("founding.json")));
+  if (!founding.success)
+    throw new UnderstudyError(
+      "SPEC_CORRUPT",
+      `founding.json in ${directory} is wrong at ${describeIssue(founding.issues[0])}`,
+    );
+  const found = await findInstallation({
+    major: specification.spec.postgres.major,
+    env: process.env,
+    // The image has it, or nobody has.
+    cacheDir: join(directory, "none"),
+    offline: true,
+  });
+  const secret = async (name: string) => new Secret((await text(join("secrets", name))).trim());
+  return {
+    founding: founding.output,
+    file: {
+      specification,
+      installation: found.installation,
+      installationReason: found.reason,
+      osUser: null,
+      preloadVersions: {},
+    },
+    secrets: {
+      superuser: await secret("superuser"),
+      replication: await secret("replication"),
+      application: await secret("application"),
+      apiToken: await secret("apiToken"),
+    },
+  };
+}
+
+async function readOne(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new UnderstudyError("SPEC_CORRUPT", `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: "The pod's volume of what it is told must have this file.",
+    });
+  }
+}

@@ -1,0 +1,47 @@
+// The agent of a member that runs in a pod: where it is and what it is called it is told by the
+// variables that its StatefulSet sets (src/kubernetes/objects/pod.ts).
+import { runKubernetesAgent } from "../agent/kubernetes-agent.ts";
+import { UnderstudyError } from "../core/errors.ts";
+import { checkMemberName } from "../core/name.ts";
+import { accessInPod } from "../kubernetes-api/access.ts";
+import { KubernetesApi } from "../kubernetes-api/api.ts";
+import { podName } from "../kubernetes/objects/names.ts";
+import {
+  AGENT_PORT,
+  DATABASE_CONTAINER,
+  DATABASE_PORT,
+  PLACES,
+} from "../kubernetes/objects/pod.ts";
+import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
+
+const TERMINATION_LOG = "/dev/termination-log";
+
+/** @throws UnderstudyError USAGE where a variable is missing, and as runKubernetesAgent does. */
+export async function runPodAgent(env: NodeJS.ProcessEnv): Promise<void> {
+  const directory = env["UNDERSTUDY_SERVICE_ACCOUNT"];
+  const access = accessInPod({ env, ...(directory === undefined ? {} : { directory }) });
+  using api = new KubernetesApi({ access });
+  await runKubernetesAgent({
+    api,
+    namespace: needed(env, "UNDERSTUDY_NAMESPACE"),
+    cluster: needed(env, "UNDERSTUDY_CLUSTER"),
+    member: checkMemberName(needed(env, "UNDERSTUDY_MEMBER")),
+    clusterRoot: env["UNDERSTUDY_DIR"] ?? PLACES.cluster,
+    told: env["UNDERSTUDY_TOLD"] ?? PLACES.told,
+    address: {
+      host: needed(env, "UNDERSTUDY_POD_ADDRESS"),
+      port: Number(env["UNDERSTUDY_PORT"] ?? DATABASE_PORT.number),
+      apiPort: Number(env["UNDERSTUDY_AGENT_PORT"] ?? AGENT_PORT.number),
+    },
+    podOf: podName,
+    container: DATABASE_CONTAINER,
+    terminationLog: env["UNDERSTUDY_TERMINATION_LOG"] ?? TERMINATION_LOG,
+    deadmanProgram: ownProgram(SMALL_PROCESS_FLAGS),
+  });
+}
+
+function needed(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name];
+  if (value !== undefined && value !== "") return value;
+  throw new UnderstudyError("USAGE", `an agent in a pod needs the variable ${name}`);
+}

@@ -1,0 +1,262 @@
+// Agents as they run in pods, but as processes of this machine, with a real API server: each has a
+// PID namespace and ports of its own, and its termination log and what it is told in files.
+// The kubelet's part, to tell of the end of a container, is a test's.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { chown, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Client } from "pg";
+import type { MemberStatus } from "../../src/core/member-status.ts";
+import { memberPaths } from "../../src/agent/member-paths.ts";
+import type { ClusterRecord } from "../../src/core/record.ts";
+import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
+import { kindOfObject, POD } from "../../src/kubernetes-api/kinds.ts";
+import type { KubernetesObject } from "../../src/kubernetes-api/resource.ts";
+import { clusterObjects } from "../../src/kubernetes/objects/cluster-objects.ts";
+import { memberNames, podName } from "../../src/kubernetes/objects/names.ts";
+import type { PostgresCluster } from "../../src/kubernetes/resource/postgres-cluster.ts";
+import { KubernetesStore } from "../../src/store/kubernetes-store.ts";
+import { eventually } from "../support/eventually.ts";
+import { testUser } from "../support/test-user.ts";
+import { clusterWith, PASSWORDS, SURROUNDINGS } from "../support/postgres-clusters.ts";
+import type { ApiServer } from "./cluster/api-server.ts";
+
+const LAUNCHER = join(import.meta.dirname, "../../bin/understudy.js");
+const OLD_API = { ...SURROUNDINGS, has: { policyV1: false, discoveryV1: false } };
+const HOST = "127.0.0.1";
+const LEASE_KINDS = new Set(["Lease", "EndpointSlice", "Role", "RoleBinding", "ServiceAccount"]);
+
+export class PodAgents implements AsyncDisposable {
+  readonly cluster: PostgresCluster;
+  readonly api: KubernetesApi;
+  readonly store: KubernetesStore;
+  readonly #server: ApiServer;
+  readonly #firstPort: number;
+  readonly #running = new Map<string, ChildProcess>();
+
+  private constructor(server: ApiServer, options: { standbys: number; port: number }) {
+    this.#server = server;
+    this.#firstPort = options.port;
+    this.cluster = clusterWith(
+      {
+        postgres: { image: "postgres:15" },
+        standbys: options.standbys,
+        leaseSeconds: 10,
+      },
+      { uid: undefined },
+    );
+    this.api = new KubernetesApi({ access: server.access() });
+    const { namespace, name } = this.cluster;
+    this.store = new KubernetesStore({ api: this.api, namespace, cluster: name });
+  }
+
+  /** @param options.port from here on two for each member */
+  static async start(
+    server: ApiServer,
+    options: { standbys: number; port: number },
+  ): Promise<PodAgents> {
+    const agents = new PodAgents(server, options);
+    await server.makeNamespace(agents.cluster.namespace);
+    const all = clusterObjects(agents.cluster, { passwords: PASSWORDS, surroundings: OLD_API });
+    for (const object of [...all.founded, ...all.applied])
+      if (LEASE_KINDS.has(object.kind)) await agents.api.create(kindOfObject(object), object);
+    for (const object of all.applied)
+      if (object.kind === "ConfigMap") await agents.#writeTold(object);
+    for (const member of agents.members) await agents.startAgent(member);
+    return agents;
+  }
+
+  get members(): string[] {
+    return memberNames(this.cluster);
+  }
+
+  /** All at one address; in pods each has an address of its own, and the same ports. */
+  #portsOf(member: string): { port: number; apiPort: number } {
+    const port = this.#firstPort + 2 * this.members.indexOf(member);
+    return { port, apiPort: port + 1 };
+  }
+
+  async startAgent(member: string): Promise<void> {
+    const root = this.#place(member);
+    const own = join(root, "cluster/members", member);
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    const user = await testUser();
+    if (user !== undefined)
+      for (const directory of [root, join(root, "cluster"), join(root, "cluster/members"), own])
+        await chown(directory, user.uid, user.gid);
+    const { port, apiPort } = this.#portsOf(member);
+    const env = {
+      ...process.env,
+      UNDERSTUDY_CLUSTER: this.cluster.name,
+      UNDERSTUDY_NAMESPACE: this.cluster.namespace,
+      UNDERSTUDY_MEMBER: member,
+      UNDERSTUDY_DIR: join(root, "cluster"),
+      UNDERSTUDY_TOLD: join(this.#server.directory, "told"),
+      UNDERSTUDY_POD_ADDRESS: HOST,
+      UNDERSTUDY_PORT: String(port),
+      UNDERSTUDY_AGENT_PORT: String(apiPort),
+      UNDERSTUDY_SERVICE_ACCOUNT: await this.#account(),
+      UNDERSTUDY_TERMINATION_LOG: join(root, "termination-log"),
+      KUBERNETES_SERVICE_HOST: this.#server.server.hostname,
+      KUBERNETES_SERVICE_PORT: this.#server.server.port,
+    };
+    const words = [...(await asContainer()), process.execPath, LAUNCHER, "agent"];
+    const child = spawn("setpriv", words, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const log = createWriteStream(join(root, "agent.out"), { flags: "a" });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    child.once("close", () => log.end());
+    this.#running.set(member, child);
+  }
+
+  /** To the container's first process. @returns when it has ended, where the signal ends it. */
+  async signalAgent(member: string, signal: NodeJS.Signals): Promise<void> {
+    const child = this.#running.get(member);
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    const listed = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    const [first] = listed.trim().split(" ").filter(Boolean).map(Number);
+    // Before it has begun there is nobody but who begins it.
+    process.kill(first ?? child.pid, signal);
+    if (signal === "SIGKILL" || signal === "SIGTERM") await ended;
+  }
+
+  async record(): Promise<ClusterRecord | null> {
+    return (await this.store.read())?.record ?? null;
+  }
+
+  async status(member: string): Promise<MemberStatus> {
+    const answer = await fetch(`http://${HOST}:${this.#portsOf(member).apiPort}/status`);
+    return (await answer.json()) as MemberStatus;
+  }
+
+  /** As the superuser. */
+  async query(member: string, sql: string): Promise<readonly Record<string, unknown>[]> {
+    const client = new Client({
+      host: HOST,
+      port: this.#portsOf(member).port,
+      user: "postgres",
+      password: PASSWORDS.superuser.reveal(),
+      connectionTimeoutMillis: 5_000,
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      return (await client.query(sql)).rows;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  /** The member that takes writes, with so many standbys that stream from it. */
+  async primary(of: { standbys: number; not?: string }): Promise<string> {
+    let seen = "";
+    return eventually(
+      `a primary with ${of.standbys} standbys`,
+      async () => {
+        const record = await this.record();
+        seen = JSON.stringify(record);
+        const leader = record?.leader?.member;
+        if (leader === undefined || leader === of.not) return null;
+        const rows = await this.query(
+          leader,
+          "SELECT pg_is_in_recovery() AS recovers, (SELECT count(*)::int FROM pg_stat_replication WHERE state = 'streaming') AS standbys",
+        );
+        const [row] = rows;
+        return row?.["recovers"] === false && Number(row["standbys"]) >= of.standbys
+          ? leader
+          : null;
+      },
+      { seen: () => seen },
+    );
+  }
+
+  /** As its kubelet does when a container has ended: what its termination log says is told. */
+  async tellEnd(member: string): Promise<void> {
+    const { namespace } = this.cluster;
+    const name = podName(member);
+    const { apiVersion, kind } = POD;
+    const container = { name: "postgres", image: "postgres:15" };
+    const pod = {
+      apiVersion,
+      kind,
+      metadata: { name, namespace },
+      spec: { containers: [container] },
+    };
+    await this.api.create<KubernetesObject>(POD, pod);
+    const message = await readFile(join(this.#place(member), "termination-log"), "utf8");
+    const terminated = { exitCode: 137, reason: "Error", containerID: "containerd://1", message };
+    const read = await this.api.get<KubernetesObject>(POD, { namespace, name });
+    if (read === null) throw new Error(`there is no pod ${name}`);
+    const containerStatuses = [
+      {
+        name: "postgres",
+        image: "postgres:15",
+        imageID: "",
+        ready: false,
+        restartCount: 0,
+        state: { terminated },
+      },
+    ];
+    const told = Object.assign({}, read, { status: { phase: "Running", containerStatuses } });
+    await this.api.replace(POD, told, { subresource: "status" });
+  }
+
+  async logs(): Promise<string> {
+    const texts = this.members.map(async (member) => {
+      const paths = memberPaths(join(this.#place(member), "cluster"), member);
+      const [out = "", log = ""] = await Promise.all(
+        [join(this.#place(member), "agent.out"), paths.agentLog].map((path) =>
+          readFile(path, "utf8").catch(() => ""),
+        ),
+      );
+      return `${member}: ${out}\n${log.slice(-4_000)}`;
+    });
+    return (await Promise.all(texts)).join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.members.map((member) => this.signalAgent(member, "SIGCONT")));
+    await Promise.all(this.members.map((member) => this.signalAgent(member, "SIGTERM")));
+    await this.store[Symbol.asyncDispose]();
+    this.api[Symbol.dispose]();
+  }
+
+  #place(member: string): string {
+    return join(this.#server.directory, member);
+  }
+
+  async #account(): Promise<string> {
+    const directory = join(this.#server.directory, "account");
+    await mkdir(directory, { recursive: true });
+    const { namespace, name } = this.cluster;
+    const access = this.#server.access(`system:serviceaccount:${namespace}:${name}-agents`);
+    const { authority, token } = await access.credentials({ renew: false });
+    await writeFile(join(directory, "ca.crt"), authority ?? "");
+    await writeFile(join(directory, "token"), token?.reveal() ?? "");
+    return directory;
+  }
+
+  async #writeTold(configMap: KubernetesObject): Promise<void> {
+    const directory = join(this.#server.directory, "told");
+    await mkdir(join(directory, "secrets"), { recursive: true });
+    const files: Record<string, string> = Object(Object(configMap).data);
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+    for (const [name, secret] of Object.entries(PASSWORDS))
+      await writeFile(join(directory, "secrets", name), secret.reveal());
+  }
+}
+
+/**
+ * Words for setpriv: all processes of a member end with the first one, as in a container, and that
+ * ends with this process.
+ */
+async function asContainer(): Promise<string[]> {
+  const user = await testUser();
+  const alone = ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+  const last = ["--pdeathsig", "KILL", "--"];
+  if (user === undefined) return [...last, ...alone, "--user", "--map-current-user"];
+  const { uid, gid } = user;
+  return [...last, ...alone, "setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
+}

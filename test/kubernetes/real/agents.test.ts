@@ -1,0 +1,83 @@
+// Agents whose store is a real Kubernetes API, as they run in pods.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually } from "../../support/eventually.ts";
+import { takePortBlock } from "../../support/port-block.ts";
+import { ApiServer } from "../cluster/api-server.ts";
+import { PodAgents } from "../pod-agents.ts";
+
+/** A lease and a half. */
+const AWAY_MS = 15_000;
+
+async function agents(options: { standbys: number }) {
+  const opened = new AsyncDisposableStack();
+  const ports = opened.use(await takePortBlock());
+  const users = ["system:serviceaccount:shop:izdb-agents"];
+  const server = opened.use(await ApiServer.start({ users }));
+  const cluster = opened.use(await PodAgents.start(server, { ...options, port: ports.first + 1 }));
+  return { server, cluster, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+test("a cluster is made, and a primary whose container has ended is succeeded when its kubelet says so", async () => {
+  await using subject = await agents({ standbys: 2 });
+  const { cluster } = subject;
+  const first = await cluster.primary({ standbys: 2 }).catch(async (thrown: unknown) => {
+    throw new Error(`${String(thrown)}\n${await cluster.logs()}`);
+  });
+  assert.equal(first, "izdb-1");
+  await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
+  const before = await cluster.record();
+  await cluster.signalAgent(first, "SIGKILL");
+  await cluster.tellEnd(first);
+  const second = await cluster.primary({ standbys: 1, not: first });
+  const after = await cluster.record();
+  assert.equal(after?.ended?.member, first);
+  assert((after?.term ?? 0) > (before?.term ?? 0));
+  assert.deepEqual(await cluster.query(second, "SELECT one FROM kept"), [{ one: 1 }]);
+  await cluster.startAgent(first);
+  assert.equal(await cluster.primary({ standbys: 2 }), second);
+});
+
+test("a primary that is told to end hands over first, and comes back as a standby", async () => {
+  await using subject = await agents({ standbys: 1 });
+  const { cluster } = subject;
+  const first = await cluster.primary({ standbys: 1 });
+  await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
+  await cluster.signalAgent(first, "SIGTERM");
+  const record = await cluster.record();
+  assert.equal(record?.ended?.member, first);
+  assert.equal(record?.history.at(-1)?.reason, "take-named-lease");
+  // It has left by itself, so nobody need prove that.
+  assert.equal(record?.members[first]?.session, undefined);
+  const second = await cluster.primary({ standbys: 0, not: first });
+  await cluster.startAgent(first);
+  assert.equal(await cluster.primary({ standbys: 1 }), second);
+  assert.deepEqual(await cluster.query(first, "SELECT one FROM kept"), [{ one: 1 }]);
+});
+
+test("an API server that is away for longer than a lease demotes nobody, and a primary of which nothing is heard for a lease is succeeded", async () => {
+  await using subject = await agents({ standbys: 2 });
+  const { cluster, server } = subject;
+  const first = await cluster.primary({ standbys: 2 });
+  await server.signal("kube-apiserver", "SIGKILL");
+  const isOpen = async () => {
+    const rows = await cluster.query(first, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS one");
+    return Array.isArray(rows);
+  };
+  const until = performance.now() + AWAY_MS;
+  await eventually("a lease and a half without the store", async () => {
+    assert(await isOpen());
+    return performance.now() > until;
+  });
+  await server.startServer();
+  const before = await cluster.record();
+  assert.equal(before?.leader?.member, first);
+  await eventually("a renewal after that", async () => {
+    const record = await cluster.record();
+    return (record?.leader?.renewals ?? 0) > (before?.leader?.renewals ?? 0);
+  });
+  // No kubelet says anything: as when its node was powered off.
+  await cluster.signalAgent(first, "SIGKILL");
+  const second = await cluster.primary({ standbys: 1, not: first });
+  assert.deepEqual(await cluster.query(second, "SELECT one FROM kept"), [{ one: 1 }]);
+});
