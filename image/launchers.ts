@@ -36,7 +36,10 @@ import { ownProgram, SMALL_PROCESS_FLAGS } from "./dist/cli/entry.js";
 const tini = "${CARRIED_HOME}/bin/tini";
 const { file, argsPrefix } = ownProgram(SMALL_PROCESS_FLAGS);
 const agent = [file, ...argsPrefix, "agent", ...process.argv.slice(2)];
-process.execve(tini, [tini, ...(process.pid === 1 ? [] : ["-s"]), "--", ...agent], process.env);
+process.execve(tini, [tini, ...(process.pid === 1 ? [] : ["-s"]), "--", ...agent], {
+  ...process.env,
+  UNDERSTUDY_LOGS: "stdout",
+});
 `;
 
 export const COMMAND = `#!${CARRIED_HOME}/bin/node

@@ -2,13 +2,17 @@
 // agent` alone as the first process of a pod's container: started by `up` or by Kubernetes, no
 // command for people. It stands apart from the other commands because it runs beside a database for
 // months and loads nothing that it does not need.
-import { clusterPaths } from "../agent/member-paths.ts";
+import { fstatSync } from "node:fs";
+import { LogForwarder } from "../agent/logs/log-forwarder.ts";
+import { clusterPaths, memberPaths } from "../agent/member-paths.ts";
 import { runAgent } from "../agent/run-agent.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { SMALL_PROCESS_FLAGS, ownProgram, startAgainFromWarmCache } from "./entry.ts";
 import { namedArguments } from "./named-arguments.ts";
+
+const STDOUT = 1;
 
 /** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -22,12 +26,15 @@ export async function main(args: readonly string[]): Promise<number> {
     const { dir, member } = readArguments(args.slice(1));
     startAgainFromWarmCache();
     const path = clusterPaths(dir).record;
+    const logs = logsToStdout(dir, member);
+    await logs?.begin();
     await runAgent({
       clusterRoot: dir,
       member,
       openStore: (cluster) => new SqliteStore({ path, cluster }),
       deadman: { program: ownProgram(SMALL_PROCESS_FLAGS), policy: "own-liveness" },
     });
+    await logs?.end();
     return 0;
   } catch (thrown) {
     // The first line is what `up` shows; the rest is for whoever reads the file.
@@ -36,6 +43,16 @@ export async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(`${thrown.stack ?? ""}\n`);
     return thrown instanceof UnderstudyError ? thrown.exit : 1;
   }
+}
+
+/**
+ * As a container's runtime wants them, where the image's launcher says so. Not into a file: an
+ * agent that its deadman has started again writes into one of the logs.
+ */
+function logsToStdout(dir: string, member: string): LogForwarder | null {
+  if (process.env["UNDERSTUDY_LOGS"] !== "stdout" || fstatSync(STDOUT).isFile()) return null;
+  const { logs } = memberPaths(dir, member);
+  return new LogForwarder({ member, directory: logs, descriptor: STDOUT });
 }
 
 function readArguments(args: readonly string[]): { dir: string; member: string } {

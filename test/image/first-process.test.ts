@@ -1,6 +1,7 @@
 // The agent as the first process of PostgreSQL's container: who is orphaned there is waited for, a
-// crash of the server is survived, and SIGTERM ends everything cleanly. Root alone: an ordinary
-// user is root in the only containers that he can make, and PostgreSQL refuses that.
+// crash of the server is survived, logs are JSON lines, and SIGTERM ends everything cleanly. Root
+// alone: an ordinary user is root in the only containers that he can make, and PostgreSQL refuses
+// that.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -51,6 +52,8 @@ describe("the agent as a container's first process", () => {
     const shell = startIn(container, agent);
     const said: string[] = [];
     shell.stderr?.on("data", (chunk: Buffer) => said.push(chunk.toString("utf8")));
+    let logged = "";
+    shell.stdout?.on("data", (chunk: Buffer) => (logged += chunk.toString("utf8")));
     const ended = once(shell, "exit");
     t.after(() => endContainer(shell));
     const paths = memberPaths(join(scratch, "cluster/c"), "t-1");
@@ -67,11 +70,17 @@ describe("the agent as a container's first process", () => {
       return all.every((pid) => !there.includes(pid));
     });
     await eventually("PostgreSQL is up again", () => runningServer(first), { seen });
+    await eventually("its logs tell of both", () =>
+      [/"event":"agent-started"/, /"event":"postgresql".*is ready to accept/].every((each) =>
+        each.test(logged),
+      ),
+    );
     signal(first, "SIGTERM");
     const [status] = await ended;
     assert.equal(status, 0, seen());
     assert.match((await readControlData(paths.data)).state, /^shut down/);
     assert.equal(isAlive(first), false);
+    for (const line of logged.trim().split("\n")) assert.equal(JSON.parse(line).member, "t-1");
   });
 });
 
