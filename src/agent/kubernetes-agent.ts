@@ -14,7 +14,10 @@ import type { Program } from "./deadman/guard.ts";
 import { enterCluster } from "./entry.ts";
 import { KubernetesWitness, proveEnd } from "./kubernetes-witness.ts";
 import type { MemberAddress } from "./own-address.ts";
-import { runAgent, type OwnHost } from "./run-agent.ts";
+import type { LedServices } from "./lead-services.ts";
+import { ServiceSlices } from "./service-slices.ts";
+import type { OwnHost } from "./own-host.ts";
+import { runAgent } from "./run-agent.ts";
 import { readTold, type Told } from "./told-files.ts";
 
 export interface KubernetesAgentOptions {
@@ -30,6 +33,8 @@ export interface KubernetesAgentOptions {
   readonly address: MemberAddress;
   readonly podOf: (member: string) => string;
   readonly container: string;
+  /** The names of the EndpointSlices that the leader keeps. */
+  readonly slices: { readonly write: string; readonly read: string };
   /** What is written there the kubelet tells when the container ends. */
   readonly terminationLog: string;
   readonly deadmanProgram: Program;
@@ -46,6 +51,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   // Before anything else: the end of a run is only proven where it names itself.
   await writeFile(options.terminationLog, `${terminationLine(session)}\n`);
   const first = await readTold(told);
+  const { maxLagBytes } = first.founding;
   const store = () => new KubernetesStore({ api, namespace, cluster });
   const stop = new AbortController();
   const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));
@@ -72,11 +78,22 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   } finally {
     process.off("SIGTERM", stopped);
   }
+  using slices = new ServiceSlices({
+    api,
+    namespace,
+    ...options.slices,
+    onTrouble: (why) => process.stderr.write(`the services do not follow yet: ${why}\n`),
+  });
+  const services = {
+    put: (led: LedServices) => slices.put(led),
+    forget: () => slices.forget(),
+    maxLagBytes: () => maxLagBytes,
+  };
   await runAgent({
     clusterRoot: options.clusterRoot,
     member,
     openStore: store,
-    host: hostOf(options, session),
+    host: { ...hostOf(options, session), services },
     deadman: { program: options.deadmanProgram, policy: "confirmed-renewals" },
   });
   await using own = store();
@@ -85,7 +102,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   );
 }
 
-function hostOf(options: KubernetesAgentOptions, session: string): OwnHost {
+function hostOf(options: KubernetesAgentOptions, session: string): Omit<OwnHost, "services"> {
   const { told } = options;
   return {
     session,

@@ -14,13 +14,7 @@ import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { serveApi } from "./api.ts";
 import { systemClock } from "./clock.ts";
-import {
-  readClusterFile,
-  readSecrets,
-  writeWhole,
-  type ClusterFile,
-  type ClusterSecrets,
-} from "./cluster-file.ts";
+import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { FIRST_NEED_LIMIT_MS, mayWaitForDeadman, needsDeadman } from "./deadman/first-need.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import { doubtersOf } from "./confirmation.ts";
@@ -36,12 +30,14 @@ import { Drained } from "./drained.ts";
 import { EFFECTS } from "./effects/table.ts";
 import { isUp, observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
+import { ServiceLeader } from "./lead-services.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
 import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
 import { NewsTeller } from "./news-teller.ts";
+import type { OwnHost } from "./own-host.ts";
 import { ownAddress } from "./own-address.ts";
 import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
@@ -55,7 +51,7 @@ import { StoreOutage } from "./store-outage.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
 import { SyncWatch } from "./sync/sync-watch.ts";
-import { LocalWitness, type Witness } from "./witness.ts";
+import { LocalWitness } from "./witness.ts";
 
 const PORT_TRIES = 50;
 const LOCK_TRIES = 20;
@@ -68,19 +64,6 @@ const FIRST_TTL_MS: Readonly<Record<DeadlinePolicy, number>> = {
   "confirmed-renewals": 2_000,
   "own-liveness": 5_000,
 };
-
-/** What is otherwise where members live on hosts of their own. */
-export interface OwnHost {
-  readonly readFile: () => Promise<ClusterFile>;
-  readonly readSecrets: () => Promise<ClusterSecrets>;
-  /** Of this run of the agent, as it has entered the cluster (entry.ts). */
-  readonly session: string;
-  readonly witness: (by: {
-    record: () => ClusterRecord | null;
-    onProof: () => void;
-    onTrouble: (why: string) => void;
-  }) => Witness;
-}
 
 export interface RunAgentOptions {
   readonly clusterRoot: string;
@@ -232,6 +215,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   };
   using schedule = new SwitchoverSchedule({ member, agent: () => agent });
   const pulse = new Pulse(systemClock);
+  const services = host === undefined ? null : new ServiceLeader({ member, ...host.services });
   const news = new NewsTeller({ member, presence });
   const running = new Agent({
     member,
@@ -243,6 +227,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       pulse.beat();
       if (host !== undefined && record !== null) endWhenSucceeded(record, options.member, host);
       if (needsDeadman({ record, ground, member: options.member })) guard?.begin();
+      services?.look(record, ground);
       news.look(record);
       schedule.look(record, ground);
     },

@@ -20,7 +20,7 @@ const foundingSchema = v.object({
     whenUnavailable: v.optional(v.picklist(["block", "degrade"]), "block"),
   }),
   /** Standbys further behind are not among the readers; null: however far. */
-  maxLag: v.optional(v.nullable(v.unknown()), null),
+  maxLagBytes: v.optional(v.nullable(v.number()), null),
 });
 
 export interface Told {

@@ -5,7 +5,7 @@ import { UnderstudyError } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { accessInPod } from "../kubernetes-api/access.ts";
 import { KubernetesApi } from "../kubernetes-api/api.ts";
-import { podName } from "../kubernetes/objects/names.ts";
+import { podName, serviceName } from "../kubernetes/objects/names.ts";
 import {
   AGENT_PORT,
   DATABASE_CONTAINER,
@@ -20,11 +20,12 @@ const TERMINATION_LOG = "/dev/termination-log";
 export async function runPodAgent(env: NodeJS.ProcessEnv): Promise<void> {
   const directory = env["UNDERSTUDY_SERVICE_ACCOUNT"];
   const access = accessInPod({ env, ...(directory === undefined ? {} : { directory }) });
+  const cluster = needed(env, "UNDERSTUDY_CLUSTER");
   using api = new KubernetesApi({ access });
   await runKubernetesAgent({
     api,
     namespace: needed(env, "UNDERSTUDY_NAMESPACE"),
-    cluster: needed(env, "UNDERSTUDY_CLUSTER"),
+    cluster,
     member: checkMemberName(needed(env, "UNDERSTUDY_MEMBER")),
     clusterRoot: env["UNDERSTUDY_DIR"] ?? PLACES.cluster,
     told: env["UNDERSTUDY_TOLD"] ?? PLACES.told,
@@ -35,6 +36,7 @@ export async function runPodAgent(env: NodeJS.ProcessEnv): Promise<void> {
     },
     podOf: podName,
     container: DATABASE_CONTAINER,
+    slices: { write: serviceName(cluster, "write"), read: serviceName(cluster, "read") },
     terminationLog: env["UNDERSTUDY_TERMINATION_LOG"] ?? TERMINATION_LOG,
     deadmanProgram: ownProgram(SMALL_PROCESS_FLAGS),
   });

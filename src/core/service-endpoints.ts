@@ -2,6 +2,12 @@
 // applications are to read from. Pure; the leader's agent puts it where clients look.
 import type { ClusterMember, ClusterStatus } from "./cluster-status.ts";
 
+/** What of a member counts here. */
+export type ServiceMember = Pick<
+  ClusterMember,
+  "name" | "role" | "state" | "takesReads" | "fenced" | "replayLagBytes"
+>;
+
 export interface ServiceEndpoints {
   /** Null: nobody takes writes now, and nobody is to be asked. */
   readonly write: string | null;
@@ -14,7 +20,10 @@ export interface ServiceEndpoints {
  * @param maxLagBytes of what has not been replayed; null: however far it is behind
  */
 export function serviceEndpoints(
-  { primary, members }: Pick<ClusterStatus, "primary" | "members">,
+  {
+    primary,
+    members,
+  }: Pick<ClusterStatus, "primary"> & { readonly members: readonly ServiceMember[] },
   { maxLagBytes }: { maxLagBytes: number | null },
 ): ServiceEndpoints {
   const readers = members.filter((member) => isFresh(member, maxLagBytes));
@@ -24,7 +33,7 @@ export function serviceEndpoints(
 }
 
 /** It streams, which the primary has confirmed, and applications are to read from it. */
-function isFresh(member: ClusterMember, maxLagBytes: number | null): boolean {
+function isFresh(member: ServiceMember, maxLagBytes: number | null): boolean {
   const { role, state, takesReads, fenced, replayLagBytes } = member;
   if (role !== "standby" || state !== "streaming" || !takesReads || fenced) return false;
   if (maxLagBytes === null) return true;

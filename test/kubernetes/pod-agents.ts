@@ -25,6 +25,11 @@ import type { ApiServer } from "./cluster/api-server.ts";
 const LAUNCHER = join(import.meta.dirname, "../../bin/understudy.js");
 const OLD_API = { ...SURROUNDINGS, has: { policyV1: false, discoveryV1: false } };
 const HOST = "127.0.0.1";
+const ENDPOINT_SLICE = {
+  apiVersion: "discovery.k8s.io/v1beta1",
+  kind: "EndpointSlice",
+  plural: "endpointslices",
+};
 const LEASE_KINDS = new Set(["Lease", "EndpointSlice", "Role", "RoleBinding", "ServiceAccount"]);
 
 export class PodAgents implements AsyncDisposable {
@@ -201,6 +206,24 @@ export class PodAgents implements AsyncDisposable {
     ];
     const told = Object.assign({}, read, { status: { phase: "Running", containerStatuses } });
     await this.api.replace(POD, told, { subresource: "status" });
+  }
+
+  /**
+   * Whether the EndpointSlice of the service holds so many addresses; all members have the same.
+   */
+  async leads(to: { service: "rw" | "ro"; addresses: number }): Promise<boolean> {
+    const { namespace, name } = this.cluster;
+    const place = { namespace, name: `${name}-${to.service}` };
+    const slice = await this.api.get<KubernetesObject>(ENDPOINT_SLICE, place);
+    const endpoints: { addresses: string[] }[] = Object(slice).endpoints ?? [];
+    const addresses = endpoints.flatMap((each) => each.addresses);
+    return addresses.length === to.addresses && addresses.every((each) => each === HOST);
+  }
+
+  async empty(service: "rw" | "ro"): Promise<void> {
+    const { namespace, name } = this.cluster;
+    const place = { namespace, name: `${name}-${service}` };
+    await this.api.patch(ENDPOINT_SLICE, { place, patch: { endpoints: [] } });
   }
 
   async logs(): Promise<string> {

@@ -1,6 +1,7 @@
 // All objects of a cluster: what a PostgresCluster becomes. Pure: the same specification and the
 // same surroundings make the same objects, in the order in which they are to be made.
 import type { KubernetesObject } from "../../kubernetes-api/resource.ts";
+import { parseByteSize } from "../../core/byte-size.ts";
 import { LEASE } from "../../kubernetes-api/kinds.ts";
 import { engineSpecification, type PostgresCluster } from "../resource/postgres-cluster.ts";
 import { manifest, type Manifest, type Surroundings } from "./manifest.ts";
@@ -59,7 +60,7 @@ function specification(cluster: PostgresCluster): Manifest {
     members: memberNames(cluster),
     ttlMs: spec.leaseSeconds * 1_000,
     sync: spec.sync,
-    maxLag: spec.services.read.maxLag ?? null,
+    maxLagBytes: parseByteSize(spec.services.read.maxLag ?? ""),
   };
   return manifest(cluster, {
     apiVersion: "v1",

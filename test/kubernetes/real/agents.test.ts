@@ -26,10 +26,29 @@ test("a cluster is made, and a primary whose container has ended is succeeded wh
   });
   assert.equal(first, "izdb-1");
   await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
+  await eventually("writers and readers that are led", async () => {
+    const [writers, readers] = await Promise.all([
+      cluster.leads({ service: "rw", addresses: 1 }),
+      cluster.leads({ service: "ro", addresses: 2 }),
+    ]);
+    return writers && readers;
+  });
   const before = await cluster.record();
+  // So that it is seen who says where writers go from then on.
+  await cluster.empty("rw");
   await cluster.signalAgent(first, "SIGKILL");
   await cluster.tellEnd(first);
   const second = await cluster.primary({ standbys: 1, not: first });
+  await eventually(
+    "writers that are led to the new primary, and readers to the one standby left",
+    async () => {
+      const [writers, readers] = await Promise.all([
+        cluster.leads({ service: "rw", addresses: 1 }),
+        cluster.leads({ service: "ro", addresses: 1 }),
+      ]);
+      return writers && readers;
+    },
+  );
   const after = await cluster.record();
   assert.equal(after?.ended?.member, first);
   assert((after?.term ?? 0) > (before?.term ?? 0));

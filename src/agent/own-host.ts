@@ -1,0 +1,24 @@
+// What an agent has from elsewhere where the members of a cluster live on hosts of their own.
+import type { ClusterRecord } from "../core/record.ts";
+import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
+import type { LedServices } from "./lead-services.ts";
+import type { Witness } from "./witness.ts";
+
+/** What is otherwise where members live on hosts of their own. */
+export interface OwnHost {
+  readonly readFile: () => Promise<ClusterFile>;
+  readonly readSecrets: () => Promise<ClusterSecrets>;
+  /** Of this run of the agent, as it has entered the cluster (entry.ts). */
+  readonly session: string;
+  /** Moves the services of the cluster; called by whoever leads. */
+  readonly services: {
+    readonly put: (services: LedServices) => void;
+    readonly forget: () => void;
+    readonly maxLagBytes: () => number | null;
+  };
+  readonly witness: (by: {
+    record: () => ClusterRecord | null;
+    onProof: () => void;
+    onTrouble: (why: string) => void;
+  }) => Witness;
+}

@@ -1,0 +1,120 @@
+// Puts into a cluster's EndpointSlices whom its services lead to: one change at a time, of each
+// slice the newest, and tried again until it is so.
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../core/errors.ts";
+import type { KubernetesApi } from "../kubernetes-api/api.ts";
+import { kindOfObject } from "../kubernetes-api/kinds.ts";
+import type { KubernetesObject, ResourceKind } from "../kubernetes-api/resource.ts";
+import type { LedServices } from "./lead-services.ts";
+
+export interface ServiceSlicesOptions {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  /** Their names. */
+  readonly write: string;
+  readonly read: string;
+  readonly onTrouble: (why: string) => void;
+}
+
+interface Slice extends KubernetesObject {
+  readonly endpoints?: readonly { readonly addresses: readonly string[] }[] | null;
+}
+
+const SLICES = ["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"].map((apiVersion) =>
+  kindOfObject({ apiVersion, kind: "EndpointSlice", metadata: { name: "" } }),
+);
+const CALL_LIMIT_MS = 3_000;
+const RETRY_MS = 500;
+/** So often it is looked whether they are still so: a leader of before may have come late. */
+const LOOK_AGAIN_MS = 10_000;
+
+export class ServiceSlices implements Disposable {
+  readonly #options: ServiceSlicesOptions;
+  readonly #end = new AbortController();
+  readonly #wanted = new Map<"write" | "read", readonly string[]>();
+  /** As they were put or seen last. */
+  readonly #there = new Map<"write" | "read", { addresses: string; atMs: number }>();
+  #kind: ResourceKind | null = null;
+  #isBusy = false;
+
+  constructor(options: ServiceSlicesOptions) {
+    this.#options = options;
+  }
+
+  put({ write, read }: LedServices): void {
+    if (write !== null) this.#wanted.set("write", [write]);
+    if (read !== null) this.#wanted.set("read", read);
+    if (!this.#isBusy) void this.#work();
+  }
+
+  /** Another leads now, and says it from here on. */
+  forget(): void {
+    this.#wanted.clear();
+    this.#there.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#end.abort();
+  }
+
+  async #work(): Promise<void> {
+    this.#isBusy = true;
+    const { signal } = this.#end;
+    try {
+      for (let next = this.#next(); next !== null && !signal.aborted; next = this.#next())
+        await this.#bring(next).catch(async (thrown: unknown) => {
+          if (!signal.aborted) this.#options.onTrouble(messageOf(thrown));
+          await delay(RETRY_MS, undefined, { signal });
+        });
+    } catch {
+      // It ends.
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Where writes go comes first. */
+  #next(): "write" | "read" | null {
+    for (const role of ["write", "read"] as const) {
+      const wanted = this.#wanted.get(role);
+      const there = this.#there.get(role);
+      if (wanted === undefined) continue;
+      const isOld = there === undefined || performance.now() - there.atMs > LOOK_AGAIN_MS;
+      if (isOld || there.addresses !== textOf(wanted)) return role;
+    }
+    return null;
+  }
+
+  async #bring(role: "write" | "read"): Promise<void> {
+    const wanted = this.#wanted.get(role) ?? [];
+    const { api, namespace } = this.#options;
+    const place = { namespace, name: this.#options[role] };
+    const limits = { timeoutMs: CALL_LIMIT_MS, signal: this.#end.signal };
+    const kind = await this.#sliceKind();
+    const there = this.#there.get(role);
+    // Only to see whether it still is as it was.
+    const slice =
+      there?.addresses === textOf(wanted) ? await api.get<Slice>(kind, place, limits) : null;
+    const now = slice?.endpoints?.flatMap(({ addresses }) => addresses);
+    if (now === undefined || textOf(now) !== textOf(wanted)) {
+      const endpoints = wanted.map((address) => ({
+        addresses: [address],
+        conditions: { ready: true },
+      }));
+      const changed = await api.patch<Slice>(kind, { place, patch: { endpoints } }, limits);
+      if (changed.kind === "other") throw new Error(`there is no EndpointSlice ${place.name}`);
+    }
+    this.#there.set(role, { addresses: textOf(wanted), atMs: performance.now() });
+  }
+
+  async #sliceKind(): Promise<ResourceKind> {
+    const [current, older] = SLICES;
+    if (current === undefined || older === undefined) throw new Error("there are two versions");
+    this.#kind ??= (await this.#options.api.serves(current)) ? current : older;
+    return this.#kind;
+  }
+}
+
+function textOf(addresses: readonly string[]): string {
+  return [...addresses].sort().join(" ");
+}
