@@ -13,8 +13,10 @@ import { register as down } from "./commands/down.ts";
 import { register as explain } from "./commands/explain.ts";
 import { register as failover } from "./commands/failover.ts";
 import { register as fence } from "./commands/fence.ts";
+import { register as kubernetes } from "./commands/kubernetes.ts";
 import { register as logs } from "./commands/logs.ts";
 import { register as member } from "./commands/member.ts";
+import { register as operator } from "./commands/operator.ts";
 import { register as param } from "./commands/param.ts";
 import { register as pause } from "./commands/pause.ts";
 import { register as psql } from "./commands/psql.ts";
@@ -47,6 +49,7 @@ const GROUPS = [
     ],
   },
   { title: "Rehearse:", commands: [drill] },
+  { title: "Kubernetes:", commands: [kubernetes, operator] },
   { title: "Shell:", commands: [completion] },
 ] as const;
 

@@ -21,4 +21,14 @@ export const KUBERNETES_ERRORS = {
     meaning: "The Kubernetes API has no objects of that kind, or not in that version.",
     remedy: "See what it has: kubectl api-resources",
   },
+  KUBECONFIG_NOT_FOUND: {
+    exit: 3,
+    meaning: "There is no kubeconfig, or it has no context, cluster or user of that name.",
+    remedy: "See what there is: kubectl config get-contexts",
+  },
+  KUBECONFIG_INVALID: {
+    exit: 2,
+    meaning: "The kubeconfig cannot be read, or says what Understudy does not do.",
+    remedy: "Compare with: kubectl config view",
+  },
 } as const;

@@ -9,6 +9,12 @@ export const POSTGRES_CLUSTER = kindOf("understudy.dev/v1alpha1", {
   plural: "postgresclusters",
 });
 
+export const PERSISTENT_VOLUME = clusterWide("v1", {
+  kind: "PersistentVolume",
+  plural: "persistentvolumes",
+});
+export const EVENT = kindOf("events.k8s.io/v1", { kind: "Event", plural: "events" });
+
 const NETWORKING = "networking.k8s.io/v1";
 const RIGHTS = "rbac.authorization.k8s.io/v1";
 
@@ -16,6 +22,16 @@ const KINDS: readonly ResourceKind[] = [
   LEASE,
   POD,
   POSTGRES_CLUSTER,
+  PERSISTENT_VOLUME,
+  EVENT,
+  clusterWide("v1", { kind: "Namespace", plural: "namespaces" }),
+  clusterWide("apiextensions.k8s.io/v1", {
+    kind: "CustomResourceDefinition",
+    plural: "customresourcedefinitions",
+  }),
+  clusterWide(RIGHTS, { kind: "ClusterRole", plural: "clusterroles" }),
+  clusterWide(RIGHTS, { kind: "ClusterRoleBinding", plural: "clusterrolebindings" }),
+  kindOf("apps/v1", { kind: "Deployment", plural: "deployments" }),
   kindOf("apps/v1", { kind: "StatefulSet", plural: "statefulsets" }),
   kindOf("v1", { kind: "Service", plural: "services" }),
   kindOf("v1", { kind: "ConfigMap", plural: "configmaps" }),
@@ -40,4 +56,8 @@ export function kindOfObject({ apiVersion, kind }: KubernetesObject): ResourceKi
 
 function kindOf(apiVersion: string, of: { kind: string; plural: string }): ResourceKind {
   return { apiVersion, ...of };
+}
+
+function clusterWide(apiVersion: string, of: { kind: string; plural: string }): ResourceKind {
+  return { ...kindOf(apiVersion, of), isClusterWide: true };
 }

@@ -53,7 +53,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   kubernetes: {
     purpose: "the custom resource, the objects that it becomes, the operator",
-    imports: ["core", "kubernetes-api"],
+    imports: ["core", "kubernetes-api", "store"],
     packages: ["valibot"],
   },
   client: {

@@ -11,6 +11,7 @@ import {
   secretName,
   specificationName,
 } from "./names.ts";
+import { POD_MARK, podMark } from "./pod-mark.ts";
 import type { MemberVolumes } from "./volumes.ts";
 
 export const DATABASE_CONTAINER = "postgres";
@@ -34,7 +35,10 @@ export function podTemplate(
   const { member } = volumes;
   const { priorityClass, nodeSelector, tolerations } = spec.scheduling;
   return {
-    metadata: { labels: { ...clusterLabels(cluster), ...memberSelector(name, { member }) } },
+    metadata: {
+      labels: { ...clusterLabels(cluster), ...memberSelector(name, { member }) },
+      annotations: { [POD_MARK]: podMark(cluster, volumes) },
+    },
     spec: {
       serviceAccountName: agentsName(name),
       automountServiceAccountToken: true,

@@ -12,16 +12,25 @@ export interface PostgresCluster {
   /** Null: it is no object of an API server, but of a file. */
   readonly uid: string | null;
   readonly generation: number;
+  /**
+   * Whatever the annotation RESTART_ANNOTATION says: another text has every pod replaced. Null: it
+   * was never asked for.
+   */
+  readonly restart: string | null;
   readonly spec: PostgresClusterSpec;
   /** Said, or read from the image's tag. */
   readonly major: Major;
 }
+
+/** `kubectl annotate --overwrite postgrescluster izdb understudy.dev/restart="$(date)"`. */
+export const RESTART_ANNOTATION = "understudy.dev/restart";
 
 const metadataSchema = v.object({
   name: v.string(),
   namespace: v.optional(v.string(), "default"),
   uid: v.optional(v.nullable(v.string()), null),
   generation: v.optional(v.number(), 1),
+  annotations: v.optional(v.record(v.string(), v.string()), {}),
 });
 
 /** The kind and its version are looked at before anything else. */
@@ -43,8 +52,9 @@ export function readPostgresCluster(document: unknown): PostgresCluster {
   const parsed = v.safeParse(v.object({ spec: specSchema }), { spec: asked });
   if (!parsed.success) throw invalid(name, parsed.issues.map(sentenceOf));
   const { spec } = parsed.output;
-  const { namespace, uid, generation } = metadata;
-  return { name, namespace, uid, generation, spec, major: majorOf(spec, name) };
+  const { namespace, uid, generation, annotations } = metadata;
+  const restart = annotations[RESTART_ANNOTATION] ?? null;
+  return { name, namespace, uid, generation, restart, spec, major: majorOf(spec, name) };
 }
 
 /** What the engine is told, here as elsewhere. @throws UnderstudyError SPEC_CORRUPT. */

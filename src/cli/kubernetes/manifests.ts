@@ -1,0 +1,83 @@
+// understudy kubernetes manifests: clusters as plain objects, from a file.
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import type { Readable } from "node:stream";
+import { parseAllDocuments } from "yaml";
+import { messageOf, UnderstudyError } from "../../core/errors.ts";
+import { Secret } from "../../core/secret.ts";
+import { clusterObjects } from "../../kubernetes/objects/cluster-objects.ts";
+import { CURRENT_KUBERNETES } from "../../kubernetes/objects/manifest.ts";
+import {
+  engineSpecification,
+  readPostgresCluster,
+} from "../../kubernetes/resource/postgres-cluster.ts";
+import type { ManifestOptions } from "../commands/kubernetes.ts";
+import { parameterObjections } from "./parameter-objections.ts";
+import { toDocuments } from "./documents.ts";
+
+/** @throws UnderstudyError USAGE. */
+export async function readInput(file: string, stdin: Readable): Promise<string> {
+  if (file === "-") return text(stdin);
+  return readFile(file, "utf8").catch((cause: unknown) => {
+    throw new UnderstudyError("USAGE", `cannot read ${file}: ${messageOf(cause)}`, { cause });
+  });
+}
+
+type Wanted = Omit<ManifestOptions, "filename">;
+
+/** @throws UnderstudyError SPEC_INVALID, SPEC_CORRUPT, NAME_INVALID. */
+export function clusterDocuments(input: string, options: Wanted): string {
+  const clusters = documentsIn(input);
+  if (clusters.length === 0) throw invalid("it holds no document");
+  return clusters.map((document) => documentsOf(document, options)).join("");
+}
+
+function documentsIn(input: string): unknown[] {
+  const parsed = parseAllDocuments(input);
+  if (!Array.isArray(parsed)) return [];
+  return parsed.flatMap((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) throw invalid(error.message.split("\n")[0] ?? "it is no YAML");
+    const value: unknown = document.toJS();
+    return value === null ? [] : [value];
+  });
+}
+
+function documentsOf(document: unknown, options: Wanted): string {
+  const { metadata } = Object(document);
+  const namespace = Object(metadata).namespace ?? options.namespace;
+  const placed = { ...Object(metadata), ...(namespace === undefined ? {} : { namespace }) };
+  // Nothing owns them: there is no object that they belong to.
+  const cluster = readPostgresCluster({ ...Object(document), metadata: { ...placed, uid: null } });
+  const { parameters } = engineSpecification(cluster).spec.postgres;
+  const [objection] = parameterObjections(parameters);
+  if (objection !== undefined) throw invalid(objection);
+  const { agentImage, clusterDomain } = options;
+  const has =
+    options.olderKubernetes === true ? { policyV1: false, discoveryV1: false } : CURRENT_KUBERNETES;
+  const { founded, applied } = clusterObjects(cluster, {
+    passwords: {
+      superuser: drawn(),
+      application: drawn(),
+      replication: drawn(),
+      apiToken: drawn(),
+    },
+    surroundings: { agentImage, clusterDomain, operatorNamespace: null, has },
+  });
+  const once = options.onlyApplied === true ? "" : `${ONCE}${toDocuments(founded)}`;
+  return `${once}${ALWAYS}${toDocuments(applied)}`;
+}
+
+const ONCE = `# Made once (kubectl create): the passwords are new each time that this is printed, and
+# the record and the endpoints are the agents' from then on.
+`;
+const ALWAYS = "# These may be applied again and again (kubectl apply --server-side).\n";
+
+function drawn(): Secret {
+  return new Secret(randomBytes(24).toString("base64url"));
+}
+
+function invalid(why: string): UnderstudyError {
+  return new UnderstudyError("SPEC_INVALID", `cannot make objects of the file: ${why}`);
+}

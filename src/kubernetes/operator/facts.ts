@@ -1,0 +1,136 @@
+// What there is, as the functions that decide want it: members for a rollout, for scaling, and the
+// places where they have their data. Pure.
+import { namesInOrder, type ClusterStatus, type MemberAnswer } from "../../core/cluster-status.ts";
+import type { ClusterRecord } from "../../core/record.ts";
+import type { MemberPlace } from "../failure-domains/shared-fate.ts";
+import type { MountSeen, PersistentVolume } from "../failure-domains/volume-domains.ts";
+import { MEMBER_LABEL, memberNames, podName, CLUSTER_LABEL } from "../objects/names.ts";
+import { POD_MARK, podMark } from "../objects/pod-mark.ts";
+import { memberVolumes } from "../objects/volumes.ts";
+import type { PostgresCluster } from "../resource/postgres-cluster.ts";
+import type { RolloutMember } from "../rollout/next-step.ts";
+import type { ScaleFacts } from "../rollout/scale-step.ts";
+import { isReady } from "../status/findings.ts";
+import type { PodSeen, Reading } from "./reading.ts";
+
+export interface Facts {
+  readonly cluster: PostgresCluster;
+  readonly reading: Reading;
+  readonly volumes: ReadonlyMap<string, PersistentVolume>;
+  /** Null: there is none yet. */
+  readonly record: ClusterRecord | null;
+  readonly answers: ReadonlyMap<string, MemberAnswer>;
+  readonly summary: ClusterStatus | null;
+}
+
+export function scaleFacts(facts: Facts): ScaleFacts {
+  const { cluster, reading, record, summary } = facts;
+  const sets = reading.statefulSets.filter(
+    ({ metadata }) => metadata.labels?.[CLUSTER_LABEL] === cluster.name,
+  );
+  return {
+    wanted: memberNames(cluster),
+    inRecord: namesInOrder(Object.keys(record?.members ?? {})),
+    withSet: namesInOrder(
+      sets.map(({ metadata }) => metadata.labels?.[MEMBER_LABEL] ?? metadata.name),
+    ),
+    primary: summary?.primary ?? null,
+    successors: (summary?.members ?? [])
+      .filter((member) => member.role === "standby" && isReady(member))
+      .map(({ name }) => name)
+      .filter((name) => mayLead(record, name)),
+  };
+}
+
+/** One for each member that is wanted, whether it is there or not. */
+export function rolloutMembers(facts: Facts): RolloutMember[] {
+  const { cluster, reading, summary, answers, record } = facts;
+  return memberVolumes(cluster).map((volumes) => {
+    const { member } = volumes;
+    const pod = reading.pods.get(podName(member));
+    const seen = summary?.members.find(({ name }) => name === member);
+    const isMarked = pod?.metadata.annotations?.[POD_MARK] === podMark(cluster, volumes);
+    return {
+      name: member,
+      // One that is not there yet will be as it is to be.
+      isCurrent: pod === undefined || (isMarked && !waitsForRestart(answers.get(member))),
+      isReady: seen !== undefined && isReady(seen),
+      isBusy: pod === undefined || isBusy(seen?.state) || isOnlyUnseen(pod, seen),
+      // By the record as well: who leads is never taken for one that is down.
+      isPrimary: record?.leader?.member === member || summary?.primary === member,
+      mayLead: mayLead(record, member),
+    };
+  });
+}
+
+/** Its pod is what it is to be, and parameters wait for its server to be started again. */
+export function onlyWaitsForRestart(facts: Facts, member: string): boolean {
+  const { cluster, reading, answers } = facts;
+  const volumes = memberVolumes(cluster).find((each) => each.member === member);
+  const mark = reading.pods.get(podName(member))?.metadata.annotations?.[POD_MARK];
+  if (volumes === undefined || mark !== podMark(cluster, volumes)) return false;
+  return waitsForRestart(answers.get(member));
+}
+
+function waitsForRestart(answer: MemberAnswer | undefined): boolean {
+  return answer !== undefined && "pendingRestart" in answer && answer.pendingRestart.length > 0;
+}
+
+function isBusy(state: ClusterStatus["members"][number]["state"] | undefined): boolean {
+  return (
+    state === "cloning" || state === "rewinding" || state === "starting" || state === "catching-up"
+  );
+}
+
+/**
+ * Its agent does not answer here, and its kubelet has its answer: then it is the operator that is
+ * cut off, and not the member that is down.
+ */
+function isOnlyUnseen(pod: PodSeen, seen: ClusterStatus["members"][number] | undefined): boolean {
+  if (seen !== undefined && seen.state !== "unreachable") return false;
+  return (pod.status?.conditions ?? []).some(
+    ({ type, status }) => type === "Ready" && status === "True",
+  );
+}
+
+function mayLead(record: ClusterRecord | null, member: string): boolean {
+  const entry = record?.members[member];
+  return entry !== undefined && entry.tags.nofailover !== true && !record?.fenced.includes(member);
+}
+
+export function memberPlaces(facts: Omit<Facts, "summary" | "record">): MemberPlace[] {
+  const { cluster, reading, volumes, answers } = facts;
+  return memberVolumes(cluster).map(({ member, data, wal }) => {
+    const claims = [data.claim, ...(wal === null ? [] : [wal.claim])];
+    const found = claims.flatMap((claim) => volumes.get(claim) ?? []);
+    return {
+      member,
+      node: nodeOf(reading, member),
+      volumes: found,
+      mounts: mountsOf(answers.get(member)),
+    };
+  });
+}
+
+export function nodesOf(cluster: PostgresCluster, reading: Reading): Map<string, string> {
+  return new Map(
+    memberNames(cluster).flatMap((member) => {
+      const node = nodeOf(reading, member);
+      return node === null ? [] : [[member, node] as const];
+    }),
+  );
+}
+
+function nodeOf({ pods }: Reading, member: string): string | null {
+  return pods.get(podName(member))?.spec?.nodeName ?? null;
+}
+
+/** "nas:/exports/izdb on /var/lib/…" is of another machine, "/dev/sda1 on /" of this one. */
+function mountsOf(answer: MemberAnswer | undefined): MountSeen[] {
+  if (answer === undefined || !("storage" in answer) || answer.storage === null) return [];
+  const { device, source: told } = answer.storage;
+  const [source = told] = told.split(" on ");
+  const [, server, share] = /^([^/:]+|\[[^\]]+\]):(\/.*)$/.exec(source) ?? [];
+  const remote = server === undefined || share === undefined ? null : { server, share };
+  return [{ source, device, disks: [], remote }];
+}
