@@ -41,6 +41,10 @@ describe("the agent in a container of musl", () => {
     const agent = await inMusl(["/opt/understudy/agent"]);
     assert.match(agent.stderr, /an agent needs --dir/);
     assert.equal(agent.status, 2);
+    // As in a pod with one process namespace: the first process is somebody else's.
+    const second = await inMusl(["/bin/sh", "-c", "/opt/understudy/agent; echo $?"]);
+    assert.equal(second.stdout, "2\n");
+    assert.doesNotMatch(second.stderr, /tini/i);
   });
 
   it("has its own loader and libraries, whatever the image's environment says", async () => {
