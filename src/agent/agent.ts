@@ -7,11 +7,13 @@ import { decide, type Decision } from "../core/protocol/decide.ts";
 import type { EffectKind } from "../core/protocol/rules.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import type { ClusterRecord } from "../core/record.ts";
-import { isFenced, reclaimHandover } from "../core/record-changes.ts";
+import { reclaimHandover } from "../core/record-changes.ts";
 import type { EffectContext, Effects } from "./effects/effect.ts";
+import { keyOf } from "./job-key.ts";
 import type { Member } from "./member.ts";
 
-const TICK_MS = 2_000;
+/** A server that comes up while no effect waits for it gives no sign of that. */
+const TICK_MS = { usual: 2_000, starting: 100 };
 /** A steady pass is repeated this often when nothing has changed. */
 const STEADY_MS = { calm: 10_000, uneasy: 2_000 };
 /** How long a successor may take before the old primary takes the lease back. */
@@ -381,7 +383,8 @@ export class Agent<M extends LoopMember = Member> {
   async #untilWoken(): Promise<void> {
     if (this.#woken || this.#ended) return;
     await new Promise<void>((resolve) => {
-      const timer = this.#member.clock.setTimer(TICK_MS, resolve);
+      const tickMs = TICK_MS[this.#ground === "starting" ? "starting" : "usual"];
+      const timer = this.#member.clock.setTimer(tickMs, resolve);
       this.#wake = () => {
         timer[Symbol.dispose]();
         resolve();
@@ -389,12 +392,4 @@ export class Agent<M extends LoopMember = Member> {
     });
     this.#wake = null;
   }
-}
-
-/** What an effect rests on: when it changes, a step that was begun before is out of date. */
-function keyOf(record: ClusterRecord | null, self: string): string {
-  if (record === null) return "no record";
-  const { leader, heir, term, electing } = record;
-  const key = `${term} ${leader?.member ?? "-"} ${leader?.timeline ?? "-"} ${heir ?? "-"} ${electing}`;
-  return isFenced(record, self) ? `${key} fenced` : key;
 }
