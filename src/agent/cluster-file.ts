@@ -22,6 +22,8 @@ export interface ClusterFile {
    * The account that agents and servers run as when root starts them; null: whoever starts them.
    */
   readonly osUser: string | null;
+  /** Where applications may come from, as CIDR; this machine, where nothing is said. */
+  readonly applicationNetworks?: readonly string[];
   /** Of each preloaded library, as it was when all members were last started; null: it has none. */
   readonly preloadVersions: Readonly<Record<string, string | null>>;
 }

@@ -19,6 +19,8 @@ const foundingSchema = v.object({
     required: v.number(),
     whenUnavailable: v.optional(v.picklist(["block", "degrade"]), "block"),
   }),
+  /** Where applications may come from. */
+  networks: v.optional(v.array(v.string())),
   /** Standbys further behind are not among the readers; null: however far. */
   maxLagBytes: v.optional(v.nullable(v.number()), null),
 });
@@ -39,6 +41,7 @@ export async function readTold(directory: string): Promise<Told> {
       "SPEC_CORRUPT",
       `founding.json in ${directory} is wrong at ${describeIssue(founding.issues[0])}`,
     );
+  const { networks } = founding.output;
   const found = await findInstallation({
     major: specification.spec.postgres.major,
     env: process.env,
@@ -51,6 +54,7 @@ export async function readTold(directory: string): Promise<Told> {
     founding: founding.output,
     file: {
       specification,
+      ...(networks === undefined ? {} : { applicationNetworks: networks }),
       installation: found.installation,
       installationReason: found.reason,
       osUser: null,

@@ -17,12 +17,8 @@ const STDOUT = 1;
 /** @param args what comes after "understudy". @returns the exit status; see EXIT_STATUSES. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
-    if (args.length === 1 && process.env["UNDERSTUDY_POD_ADDRESS"] !== undefined) {
-      // What only that needs, the agents of one machine do not load.
-      const { runPodAgent } = await import("./pod-agent.ts");
-      await runPodAgent(process.env);
-      return 0;
-    }
+    if (args.length === 1 && process.env["UNDERSTUDY_POD_ADDRESS"] !== undefined)
+      return await mainInPod();
     const { dir, member } = readArguments(args.slice(1));
     startAgainFromWarmCache();
     const path = clusterPaths(dir).record;
@@ -43,6 +39,17 @@ export async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(`${thrown.stack ?? ""}\n`);
     return thrown instanceof UnderstudyError ? thrown.exit : 1;
   }
+}
+
+/** What only that needs, the agents of one machine do not load. */
+async function mainInPod(): Promise<number> {
+  const { readPod, runPodAgent } = await import("./pod-agent.ts");
+  const pod = readPod(process.env);
+  const logs = logsToStdout(pod.clusterRoot, pod.member);
+  await logs?.begin();
+  await runPodAgent(pod, process.env);
+  await logs?.end();
+  return 0;
 }
 
 /**

@@ -1,6 +1,6 @@
 // The agent of a member that runs in a pod: where it is and what it is called it is told by the
 // variables that its StatefulSet sets (src/kubernetes/objects/pod.ts).
-import { runKubernetesAgent } from "../agent/kubernetes-agent.ts";
+import { runKubernetesAgent, type KubernetesAgentOptions } from "../agent/kubernetes-agent.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { accessInPod } from "../kubernetes-api/access.ts";
@@ -16,14 +16,12 @@ import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
 
 const TERMINATION_LOG = "/dev/termination-log";
 
-/** @throws UnderstudyError USAGE where a variable is missing, and as runKubernetesAgent does. */
-export async function runPodAgent(env: NodeJS.ProcessEnv): Promise<void> {
-  const directory = env["UNDERSTUDY_SERVICE_ACCOUNT"];
-  const access = accessInPod({ env, ...(directory === undefined ? {} : { directory }) });
+export type Pod = Omit<KubernetesAgentOptions, "api">;
+
+/** @throws UnderstudyError USAGE where a variable is missing. */
+export function readPod(env: NodeJS.ProcessEnv): Pod {
   const cluster = needed(env, "UNDERSTUDY_CLUSTER");
-  using api = new KubernetesApi({ access });
-  await runKubernetesAgent({
-    api,
+  return {
     namespace: needed(env, "UNDERSTUDY_NAMESPACE"),
     cluster,
     member: checkMemberName(needed(env, "UNDERSTUDY_MEMBER")),
@@ -39,7 +37,15 @@ export async function runPodAgent(env: NodeJS.ProcessEnv): Promise<void> {
     slices: { write: serviceName(cluster, "write"), read: serviceName(cluster, "read") },
     terminationLog: env["UNDERSTUDY_TERMINATION_LOG"] ?? TERMINATION_LOG,
     deadmanProgram: ownProgram(SMALL_PROCESS_FLAGS),
-  });
+  };
+}
+
+/** @throws UnderstudyError as runKubernetesAgent does. */
+export async function runPodAgent(pod: Pod, env: NodeJS.ProcessEnv): Promise<void> {
+  const directory = env["UNDERSTUDY_SERVICE_ACCOUNT"];
+  const access = accessInPod({ env, ...(directory === undefined ? {} : { directory }) });
+  using api = new KubernetesApi({ access });
+  await runKubernetesAgent({ ...pod, api });
 }
 
 function needed(env: NodeJS.ProcessEnv, name: string): string {

@@ -81,7 +81,9 @@ export async function writeMemberSettings(
     replicationPassword: secrets.replication,
     copiesLogicalSlots: carriesLogicalSlots(member),
   });
+  const { applicationNetworks } = member.file();
   const hba = renderHba({
+    ...(applicationNetworks === undefined ? {} : { applicationNetworks }),
     memberHosts: members.map(({ host }) => host),
     ownHost: context.member.host,
     replicationUser: REPLICATION_ROLE,

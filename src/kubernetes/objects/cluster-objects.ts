@@ -13,6 +13,20 @@ import { endpointSlices, services } from "./services.ts";
 import { statefulSets } from "./stateful-set.ts";
 import { claims } from "./volumes.ts";
 
+/**
+ * Pods and nodes have addresses of these (RFC 1918, 6598, 4193); which of them, nobody tells a pod.
+ * Whoever comes from there still needs a password, and may be kept away by the NetworkPolicy.
+ */
+const PRIVATE_NETWORKS = [
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "fc00::/7",
+  "::1/128",
+];
+
 export interface ClusterObjects {
   /**
    * Made where they are not there, and then others': passwords are never changed by making them
@@ -60,6 +74,7 @@ function specification(cluster: PostgresCluster): Manifest {
     members: memberNames(cluster),
     ttlMs: spec.leaseSeconds * 1_000,
     sync: spec.sync,
+    networks: [...PRIVATE_NETWORKS, ...accessNetworks(cluster)],
     maxLagBytes: parseByteSize(spec.services.read.maxLag ?? ""),
   };
   return manifest(cluster, {
@@ -73,6 +88,13 @@ function specification(cluster: PostgresCluster): Manifest {
       },
     },
   });
+}
+
+/** Never the whole world: who is to come from there comes by an address of these. */
+function accessNetworks({ spec }: PostgresCluster): string[] {
+  return spec.access.flatMap(({ cidr }) =>
+    cidr === undefined || cidr.endsWith("/0") ? [] : [cidr],
+  );
 }
 
 /** One member at a time: a drain waits until the one before it is back. */
