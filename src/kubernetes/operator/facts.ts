@@ -50,12 +50,14 @@ export function rolloutMembers(facts: Facts): RolloutMember[] {
     const pod = reading.pods.get(podName(member));
     const seen = summary?.members.find(({ name }) => name === member);
     const isMarked = pod?.metadata.annotations?.[POD_MARK] === podMark(cluster, volumes);
+    // Whatever an agent says whose pod ends: soon it is away.
+    const isThere = pod !== undefined && pod.metadata.deletionTimestamp === undefined;
     return {
       name: member,
       // One that is not there yet will be as it is to be.
       isCurrent: pod === undefined || (isMarked && !waitsForRestart(answers.get(member))),
-      isReady: seen !== undefined && isReady(seen),
-      isBusy: pod === undefined || isBusy(seen?.state) || isOnlyUnseen(pod, seen),
+      isReady: isThere && seen !== undefined && isReady(seen),
+      isBusy: !isThere || isBusy(seen?.state) || isOnlyUnseen(pod, seen),
       // By the record as well: who leads is never taken for one that is down.
       isPrimary: record?.leader?.member === member || summary?.primary === member,
       mayLead: mayLead(record, member),

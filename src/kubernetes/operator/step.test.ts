@@ -111,3 +111,21 @@ test("a pod that is being made anew is waited for", () => {
   const facing = { ...facts, cluster, summary: without, reading: { ...facts.reading, pods } };
   assert.equal(chooseStep(facing).kind, "wait");
 });
+
+function ending(pod: PodSeen): PodSeen {
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-11-23T01:00:00Z" } };
+}
+
+test("a pod that ends is away already, whatever its agent still says", () => {
+  const facts = factsOf(clusterWith());
+  const cluster = clusterWith({ postgres: { image: "postgres:18.4" } });
+  for (const pods of [
+    new Map(
+      [...facts.reading.pods].map(([name, pod]) => [name, name === "izdb-3-0" ? ending(pod) : pod]),
+    ),
+    new Map([...facts.reading.pods].filter(([name]) => name !== "izdb-3-0")),
+  ]) {
+    const step = chooseStep({ ...facts, cluster, reading: { ...facts.reading, pods } });
+    assert.equal(step.kind, "wait");
+  }
+});
