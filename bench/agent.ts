@@ -1,6 +1,6 @@
-// What an idle agent costs: resident memory and processor time, each agent of a cluster of one
-// primary and two standbys that nobody uses: node bench/agent.ts [--bin DIR] [--seconds 60] [--port
-// 26431] [--dir /var/tmp] Goals: at most 90 MB resident and 0.5 % of a core.
+// What an idle agent costs: resident memory and processor time, each agent and each deadman of a
+// cluster of one primary and two standbys that nobody uses: node bench/agent.ts [--bin DIR]
+// [--seconds 60] [--port 26431] [--dir /var/tmp] Goals: at most 90 MB resident and 0.5 % of a core.
 import { spawnSync } from "node:child_process";
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -57,33 +57,74 @@ async function measure(): Promise<void> {
 }
 
 async function report(dir: string): Promise<void> {
-  const pids = await agentsOf(dir);
-  if (pids.length !== 3) throw new Error(`there are ${pids.length} agents, not 3`);
-  const seconds = Number(values.seconds);
-  const before = await Promise.all(pids.map(processorSeconds));
-  await delay(seconds * 1000);
-  const after = await Promise.all(pids.map(processorSeconds));
-  for (const [index, pid] of pids.entries()) {
-    const share = (((after[index] ?? 0) - (before[index] ?? 0)) / seconds) * 100;
-    const resident = await residentBytes(pid);
-    console.log(
-      `agent ${index + 1}: ${(resident / 1e6).toFixed(1)} MB resident, ${share.toFixed(2)} % of a core over ${seconds} s`,
-    );
+  const watched = await processesOf(dir);
+  for (const kind of KINDS) {
+    const found = watched.filter((each) => each.kind === kind).length;
+    if (found !== 3) throw new Error(`there are ${found} processes "${kind}", not 3`);
   }
-  console.log("goals: 90 MB, 0.50 %");
+  const seconds = Number(values.seconds);
+  const before = await Promise.all(watched.map(({ pid }) => processorSeconds(pid)));
+  await delay(seconds * 1000);
+  const after = await Promise.all(watched.map(({ pid }) => processorSeconds(pid)));
+  const costs: Cost[] = [];
+  for (const [at, { member, kind, pid }] of watched.entries()) {
+    const share = (((after[at] ?? 0) - (before[at] ?? 0)) / seconds) * 100;
+    costs.push({ member, kind, share, ...(await memoryOf(pid)) });
+  }
+  for (const cost of costs) console.log(`${cost.member}: ${cost.kind} ${describe(cost)}`);
+  const dearest = Math.max(
+    ...costs
+      .filter(({ kind }) => kind === "agent")
+      .map(({ member, share }) => share + (deadmanOf(member, costs)?.share ?? NaN)),
+  );
+  console.log(
+    `an agent and its deadman together: at most ${dearest.toFixed(2)} % of a core over ${seconds} s`,
+  );
+  console.log("goals: 90 MB resident, 0.50 %");
 }
 
-/** Agents carry their cluster's directory among their arguments. */
-async function agentsOf(dir: string): Promise<number[]> {
-  const found: number[] = [];
+const KINDS = ["agent", "deadman"] as const;
+
+interface Watched {
+  readonly member: string;
+  readonly kind: (typeof KINDS)[number];
+  readonly pid: number;
+}
+
+/** In bytes, and percent of a core. */
+interface Cost {
+  readonly member: string;
+  readonly kind: string;
+  readonly share: number;
+  readonly resident: number;
+  /** Its share of what it has in common with other processes, counted proportionally. */
+  readonly proportional: number;
+}
+
+function deadmanOf(member: string, costs: readonly Cost[]): Cost | undefined {
+  return costs.find((cost) => cost.kind === "deadman" && cost.member === member);
+}
+
+function describe({ resident, proportional, share }: Cost): string {
+  const megabytes = [resident, proportional].map((bytes) => (bytes / 1e6).toFixed(1));
+  return `${megabytes[0]} MB resident (${megabytes[1]} MB proportional), ${share.toFixed(2)} % of a core`;
+}
+
+/** Both carry a directory of the cluster among their arguments, and the member's name. */
+async function processesOf(dir: string): Promise<Watched[]> {
+  const found: Watched[] = [];
   for (const name of await readdir("/proc")) {
     const text = /^\d+$/.test(name)
       ? await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "")
       : "";
     const words = text.split("\0");
-    if (words.includes("agent") && words.includes(dir)) found.push(Number(name));
+    const kind = KINDS.find((each) => words.includes(each));
+    const member = words[words.indexOf("--member") + 1];
+    const isOurs = words.some((word) => word === dir || word.startsWith(`${dir}/`));
+    if (kind !== undefined && member !== undefined && isOurs)
+      found.push({ member, kind, pid: Number(name) });
   }
-  return found;
+  return found.toSorted((one, other) => one.member.localeCompare(other.member));
 }
 
 /**
@@ -95,7 +136,9 @@ async function processorSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-async function residentBytes(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1] ?? 0) * 1024;
+async function memoryOf(pid: number): Promise<{ resident: number; proportional: number }> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  const bytes = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? NaN) * 1024;
+  return { resident: bytes("Rss"), proportional: bytes("Pss") };
 }

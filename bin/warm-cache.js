@@ -12,6 +12,7 @@ const launcher = fileURLToPath(new URL("understudy.js", import.meta.url));
  */
 const runs = [
   [launcher, "status", "--dir", "/nonexistent/understudy"],
+  [launcher, "up", "--dir", "/nonexistent/understudy", "--pg-bin", "/nonexistent"],
   [launcher, "agent"],
   [launcher, "deadman"],
 ];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PassThrough } from "node:stream";
 import type { Command } from "commander";
+import { ALL_COMMANDS } from "../src/cli/all-commands.ts";
 import { buildProgram } from "../src/cli/program.ts";
 import { CLUSTER_KEYS } from "../src/core/config/cluster-keys.ts";
 import type { ConfigKey } from "../src/core/config/key.ts";
@@ -83,6 +84,7 @@ function commandsPage(): string {
   const stream = Object.assign(new PassThrough(), { columns: 100 });
   const program = buildProgram({
     version: "",
+    groups: ALL_COMMANDS,
     context: {
       args: [],
       env: {},

@@ -7,6 +7,7 @@ import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
 import { lookOf } from "./output/look.ts";
+import { neededCommands } from "./needed-commands.ts";
 import { buildProgram } from "./program.ts";
 import { programAsCalled, withProgram } from "./screens/program-name.ts";
 import type { CliContext } from "./session.ts";
@@ -19,12 +20,14 @@ const INTERRUPTED = 130;
  */
 export async function main(args: readonly string[]): Promise<number> {
   const world = openWorld(args);
-  const program = buildProgram({ context: world.context, version: await ownVersion() });
+  const { context } = world;
+  const [version, groups] = await Promise.all([ownVersion(), neededCommands(args)]);
+  const program = buildProgram({ context, version, groups });
   try {
     await program.parseAsync([...args], { from: "user" });
     return world.exitStatus();
   } catch (thrown) {
-    return report(thrown, { context: world.context, program });
+    return report(thrown, { context, program });
   } finally {
     world.close();
   }

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { CommanderError, type Command } from "commander";
 import { UnderstudyError } from "../core/errors.ts";
 import { completionOf } from "./completion.ts";
+import { ALL_COMMANDS } from "./all-commands.ts";
 import { buildProgram } from "./program.ts";
 import type { CliContext } from "./session.ts";
 import { usageError, withItsHelp } from "./usage-error.ts";
@@ -30,7 +31,7 @@ function programWith(stdout: PassThrough): Command {
     args: [],
     handOverTerminal: () => () => {},
   };
-  return buildProgram({ context, version: "1.2.3" });
+  return buildProgram({ context, version: "1.2.3", groups: ALL_COMMANDS });
 }
 
 async function attempt(words: readonly string[]): Promise<Tried> {

@@ -1,64 +1,28 @@
-// The whole tree of commands. Building it imports no cluster code: help, completion and mistakes in
-// the command line are answered at once.
+// The tree of commands. Building it imports no cluster code: help, completion and mistakes in the
+// command line are answered at once. Which commands it has is said by whoever builds it
+// (all-commands.ts): each is a file to load.
 import { Command, Option } from "commander";
 import { EXIT_STATUSES } from "../core/errors.ts";
 import { parseNotEmpty } from "./arguments.ts";
 import { OUTPUT_FORMATS, parseOutputFormat } from "./output/document.ts";
 import type { CliContext } from "./session.ts";
-import { register as completion } from "./commands/completion.ts";
-import { register as config } from "./commands/config.ts";
-import { register as doctor } from "./commands/doctor.ts";
-import { register as drill } from "./commands/drill.ts";
-import { register as down } from "./commands/down.ts";
-import { register as explain } from "./commands/explain.ts";
-import { register as failover } from "./commands/failover.ts";
-import { register as fence } from "./commands/fence.ts";
-import { register as kubernetes } from "./commands/kubernetes.ts";
-import { register as logs } from "./commands/logs.ts";
-import { register as member } from "./commands/member.ts";
-import { register as operator } from "./commands/operator.ts";
-import { register as param } from "./commands/param.ts";
-import { register as pause } from "./commands/pause.ts";
-import { register as psql } from "./commands/psql.ts";
-import { register as reclone } from "./commands/reclone.ts";
-import { register as restart } from "./commands/restart.ts";
-import { register as sql } from "./commands/sql.ts";
-import { register as standby } from "./commands/standby.ts";
-import { register as status } from "./commands/status.ts";
-import { register as switchover } from "./commands/switchover.ts";
-import { register as up } from "./commands/up.ts";
-import { register as url } from "./commands/url.ts";
 
-const GROUPS = [
-  { title: "Start and stop:", commands: [up, down] },
-  { title: "Look:", commands: [status, logs, explain, doctor] },
-  { title: "Connect:", commands: [url, psql, sql] },
-  {
-    title: "Change:",
-    commands: [
-      switchover,
-      failover,
-      pause,
-      fence,
-      standby,
-      reclone,
-      restart,
-      param,
-      config,
-      member,
-    ],
-  },
-  { title: "Rehearse:", commands: [drill] },
-  { title: "Kubernetes:", commands: [kubernetes, operator] },
-  { title: "Shell:", commands: [completion] },
-] as const;
+/** Commands that stand together in the help. */
+export interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly ((program: Command, context: CliContext) => void)[];
+}
 
 /**
  * @returns the program; parse with `parseAsync(args, { from: "user" })` and give what it throws to
  * `usageError` (usage-error.ts).
  */
-export function buildProgram(dependencies: { context: CliContext; version: string }): Command {
-  const { context, version } = dependencies;
+export function buildProgram(dependencies: {
+  context: CliContext;
+  version: string;
+  groups: readonly CommandGroup[];
+}): Command {
+  const { context, version, groups } = dependencies;
   const program = new Command("understudy")
     .description("PostgreSQL streaming replication that runs itself.")
     .usage("COMMAND [options]")
@@ -84,7 +48,7 @@ export function buildProgram(dependencies: { context: CliContext; version: strin
       "Examples:\n  $ understudy up\n  $ understudy status --watch\n  $ understudy switchover\n",
     )
     .addHelpText("after", `\n${exitStatusHelp()}`);
-  for (const group of GROUPS) {
+  for (const group of groups) {
     program.commandsGroup(group.title);
     for (const register of group.commands) register(program, context);
   }

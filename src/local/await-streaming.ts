@@ -6,6 +6,7 @@ import { isHeldBack, summarize, type MemberAnswer } from "../core/cluster-status
 import { UnderstudyError } from "../core/errors.ts";
 import { parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus, Progress } from "../core/member-status.ts";
+import { writableLeader } from "../agent/member.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { promisesLess } from "../core/sync-status.ts";
 import { lastWordsOf, type StartedAgent } from "./agents.ts";
@@ -49,8 +50,11 @@ interface Watch {
   readonly onStep: (step: UpStep) => void;
 }
 
-/** Looking costs processor time, which the copies need; towards the end nobody does. */
-const POLL_MS = { whileCopying: 100, atTheEnd: 20 };
+/**
+ * Looking costs all agents and servers processor time, which those need that come up; towards the
+ * end nobody does.
+ */
+const POLL_MS = { onTheWay: 100, atTheEnd: 20 };
 /** An agent tries again by itself; a failure that lasts this long is told as one. */
 const FAILED_FOR_MS = 15_000;
 
@@ -87,7 +91,8 @@ export async function awaitStreaming(cluster: LocalCluster, watch: Watch): Promi
         "TIMED_OUT",
         `${cluster.place.name} is not up after ${watch.timeoutMs / 1000} s: ${stateOf(status)}`,
       );
-    await delay(isCopying(watched) ? POLL_MS.whileCopying : POLL_MS.atTheEnd);
+    const isOnTheWay = writableLeader(record) === null || isCopying(watched);
+    await delay(isOnTheWay ? POLL_MS.onTheWay : POLL_MS.atTheEnd);
   }
 }
 

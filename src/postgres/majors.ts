@@ -14,6 +14,8 @@ export interface MajorFacts {
    * postgres-facts 8).
    */
   readonly reloadablePrimaryConninfo: boolean;
+  /** restore_command follows a reload; before, only a restart (20.5.5). */
+  readonly reloadableRestoreCommand: boolean;
   /** How WAL is kept beyond the slots: a number of segments, or a size (20.6.1). */
   readonly walKeep: "wal_keep_segments" | "wal_keep_size";
   /** max_slot_wal_keep_size, and wal_status in pg_replication_slots, exist (20.6.1). */
@@ -66,6 +68,7 @@ export interface MajorFacts {
 const TEN: MajorFacts = {
   recoveryFile: "recovery.conf",
   reloadablePrimaryConninfo: false,
+  reloadableRestoreCommand: false,
   walKeep: "wal_keep_segments",
   slotCap: false,
   hasSlotAdvance: false,
@@ -110,6 +113,7 @@ const THIRTEEN: MajorFacts = {
 
 const FOURTEEN: MajorFacts = {
   ...THIRTEEN,
+  reloadableRestoreCommand: true,
   scramDefault: true,
   reportsInHotStandby: true,
   recoveryInitSyncMethod: true,

@@ -4,6 +4,7 @@ import { firstService } from "../../core/protocol/service.ts";
 import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
 import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { factsOf } from "../../postgres/majors.ts";
 import { removeUnreachedHistories } from "../../postgres/unreached-histories.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
 import type { EffectContext } from "./effect.ts";
@@ -16,7 +17,21 @@ const STOP_LIMIT_MS = 60_000;
 
 /** Of the leader, before its promotion, and of a member that nobody leads yet. */
 export async function start(context: EffectContext): Promise<void> {
-  await startAsStandby(context, null);
+  await startAsStandby(context, null, { arguments: foundersArguments(context) });
+}
+
+/**
+ * Of the founder, which is promoted at once: as long as nobody has ever led there is no WAL
+ * anywhere that a rescue could bring, and looking for it starts nine shells. Once it has been
+ * promoted this run is never in recovery again. Where a change of restore_command waits for a
+ * restart the server would go on telling that it waits.
+ */
+function foundersArguments({ member, record }: EffectContext): readonly string[] {
+  const { leader, term, forks } = record;
+  const isFirstLead = term === 1 && leader?.member === member.name && leader.timeline === null;
+  const { reloadableRestoreCommand } = factsOf(member.file().installation.major);
+  if (!isFirstLead || forks.length > 0 || !reloadableRestoreCommand) return [];
+  return ["-c", "restore_command="];
 }
 
 /**

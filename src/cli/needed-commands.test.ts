@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ALL_COMMANDS } from "./all-commands.ts";
+import { commandIn, neededCommands } from "./needed-commands.ts";
+
+test("the command is the first word that is no global option and no value of one", () => {
+  assert.equal(commandIn(["up", "--name", "status"]), "up");
+  assert.equal(commandIn(["--name", "up", "status"]), "status");
+  assert.equal(commandIn(["--dir", "/a", "-o", "json", "--name=b", "-y", "up"]), "up");
+  assert.equal(commandIn(["help", "up"]), "help");
+});
+
+test("where the words do not tell the command, none is assumed", () => {
+  assert.equal(commandIn([]), null);
+  assert.equal(commandIn(["--dir"]), null);
+  assert.equal(commandIn(["--help", "up"]), null);
+  assert.equal(commandIn(["--nmae", "up", "status"]), null);
+  assert.equal(commandIn(["--", "up"]), null);
+});
+
+test("up is loaded alone, and everything else with all commands", async () => {
+  const alone = await neededCommands(["--name", "a", "up", "--json"]);
+  assert.equal(alone.flatMap(({ commands }) => commands).length, 1);
+  assert.equal(alone[0]?.title, ALL_COMMANDS[0]?.title);
+  assert.equal(alone[0]?.commands[0], ALL_COMMANDS[0]?.commands[0]);
+  for (const words of [["status"], ["help", "up"], ["uq"], []])
+    assert.equal(await neededCommands(words), ALL_COMMANDS);
+});
