@@ -1,14 +1,17 @@
 // How long `understudy up` takes for one primary and two standbys, beside a bare script of
 // PostgreSQL's own programs, in turn in the same run: node bench/up.ts [--bin DIR] [--rounds 7]
 // [--port 26431] [--dir /var/tmp]. Two floors: initdb, start, two copies, start (goal: at most 1.3
-// times it); and the same with a role and a database for the application, which `up` makes too.
+// times it); and the same with a role and a database for the application, which `up` makes too. It
+// tells the processor time of each as well, and whose it was.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { chmod, chown, mkdtemp, readdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { testUser, type TestUser } from "../test/support/test-user.ts";
 import { median } from "../src/local/drill/statistics.ts";
+import { listPids, readCommandLine, readWorkingDirectory } from "../src/postgres/proc.ts";
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +23,9 @@ const { values } = parseArgs({
 });
 const LAUNCHER = fileURLToPath(new URL("../bin/understudy.js", import.meta.url));
 const BARE = fileURLToPath(new URL("bare-cluster.sh", import.meta.url));
+
+const SPENDERS = ["command", "agents", "deadmen", "servers"] as const;
+type Spender = (typeof SPENDERS)[number];
 
 /* oxlint-disable no-console -- a program that prints. */
 await compare();
@@ -41,40 +47,71 @@ async function compare(): Promise<void> {
   } finally {
     await rm(root, { recursive: true, force: true });
   }
-  const middle = (of: (round: Round) => number) => median(rounds.map(of));
-  const ratios = [middle(({ bare, ours }) => ours / bare), middle(toFloorWithApp)];
-  const [toFloor = NaN, toBoth = NaN] = ratios;
+  const [ratio, withApp] = [toFloor, toFloorWithApp].map((of) => median(rounds.map(of)).toFixed(2));
   console.log(
-    `median ratio: ${toFloor.toFixed(2)} (goal: at most 1.3), with the application's database in the script too: ${toBoth.toFixed(2)}`,
+    `median ratio: ${ratio} (goal: at most 1.3), with the application's database in the script too: ${withApp}`,
   );
+  console.log(budget(rounds));
 }
 
-/** Seconds. */
 interface Round {
-  readonly bare: number;
-  readonly bareWithApp: number;
-  readonly ours: number;
+  readonly bare: Cost;
+  readonly bareWithApp: Cost;
+  readonly ours: Cost;
+}
+
+/** In seconds; of processor time by whose it was. */
+interface Cost {
+  readonly seconds: number;
+  readonly processor: Readonly<Record<Spender, number>>;
+}
+
+function toFloor({ bare, ours }: Round): number {
+  return ours.seconds / bare.seconds;
 }
 
 function toFloorWithApp({ bareWithApp, ours }: Round): number {
-  return ours / bareWithApp;
+  return ours.seconds / bareWithApp.seconds;
 }
 
-function describe({ bare, bareWithApp, ours }: Round): string {
+function describe(round: Round): string {
+  const { bare, bareWithApp, ours } = round;
   return (
-    `bare script ${bare.toFixed(2)} s, with a database ${bareWithApp.toFixed(2)} s, ` +
-    `understudy up ${ours.toFixed(2)} s, ratios ${(ours / bare).toFixed(2)} and ${(ours / bareWithApp).toFixed(2)}`
+    `bare script ${inSeconds(bare)}, with a database ${inSeconds(bareWithApp)}, ` +
+    `understudy up ${inSeconds(ours)}, ratios ${toFloor(round).toFixed(2)} and ${toFloorWithApp(round).toFixed(2)}`
+  );
+}
+
+function inSeconds({ seconds, processor }: Cost): string {
+  return `${seconds.toFixed(2)} s (${totalOf(processor).toFixed(2)} s of processor)`;
+}
+
+function totalOf(processor: Cost["processor"]): number {
+  return SPENDERS.reduce((sum, each) => sum + processor[each], 0);
+}
+
+/** Where the difference goes, by the middle of all rounds. */
+function budget(rounds: readonly Round[]): string {
+  const middle = (of: (round: Round) => Cost, who: Spender) =>
+    median(rounds.map((round) => of(round).processor[who])).toFixed(2);
+  const bare = SPENDERS.filter((who) => who === "command" || who === "servers").map(
+    (who) => `${who} ${middle((round) => round.bare, who)}`,
+  );
+  const ours = SPENDERS.map((who) => `${who} ${middle((round) => round.ours, who)}`);
+  return (
+    "seconds of processor (command: with all that it waits for, initdb and copies of the script among them): " +
+    `bare script ${bare.join(", ")}; understudy up ${ours.join(", ")}`
   );
 }
 
 async function measureBare(
   root: string,
   how: { user: TestUser | undefined; with: "" | "app" },
-): Promise<number> {
+): Promise<Cost> {
   const { user } = how;
   const dir = await newDirectory(root, user);
   try {
-    return timed(() => run(user, [BARE, values.bin, dir, values.port, how.with]));
+    return measured(dir, () => run(user, [BARE, values.bin, dir, values.port, how.with]));
   } finally {
     for (const member of ["2", "3", "1"])
       spawnSync(join(values.bin, "pg_ctl"), ["-D", join(dir, member), "-m", "immediate", "stop"], {
@@ -86,11 +123,11 @@ async function measureBare(
   }
 }
 
-async function measureOurs(root: string, user: TestUser | undefined): Promise<number> {
+async function measureOurs(root: string, user: TestUser | undefined): Promise<Cost> {
   const dir = await newDirectory(root, user);
   const own = [process.execPath, LAUNCHER, "--dir", dir, "--name", "bench"];
   try {
-    return timed(() =>
+    return measured(dir, () =>
       run(user, [...own, "up", "--port", values.port, "--pg-bin", values.bin, "--json"]),
     );
   } finally {
@@ -134,8 +171,41 @@ function run(user: TestUser | undefined, command: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
 }
 
-function timed(action: () => void): number {
+function measured(dir: string, action: () => void): Cost {
+  const before = endedChildrenSeconds();
   const begun = performance.now();
   action();
-  return (performance.now() - begun) / 1000;
+  const seconds = (performance.now() - begun) / 1000;
+  const command = endedChildrenSeconds() - before;
+  return { seconds, processor: { command, ...livingSeconds(dir) } };
+}
+
+/** Of what this process has waited for, and of all that those have: fields 16 and 17 (proc(5)). */
+function endedChildrenSeconds(): number {
+  return ticksOf("self", [13, 14]) / 100;
+}
+
+/** Of what works on that directory now, and of what has ended below it. */
+function livingSeconds(dir: string): Record<Exclude<Spender, "command">, number> {
+  const spent = { agents: 0, deadmen: 0, servers: 0 };
+  for (const pid of listPids()) {
+    const words = readCommandLine(pid);
+    const place = readWorkingDirectory(pid);
+    const path = place?.kind === "known" ? place.path : "";
+    if (![path, ...words].some((word) => word.startsWith(`${dir}/`) || word === dir)) continue;
+    const who = words.includes("agent") ? "agents" : words.includes("deadman") ? "deadmen" : null;
+    spent[who ?? "servers"] += ticksOf(String(pid), [11, 12, 13, 14]) / 100;
+  }
+  return spent;
+}
+
+/** @param fields counted from the one after the name, the third of all. */
+function ticksOf(process: string, fields: readonly number[]): number {
+  try {
+    const text = readFileSync(`/proc/${process}/stat`, "utf8");
+    const all = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields.reduce((sum, field) => sum + Number(all[field]), 0);
+  } catch {
+    return 0; // it has just ended, and whoever waits for it has its time
+  }
 }
