@@ -19,6 +19,7 @@ const { values } = parseArgs({
 });
 const LAUNCHER = fileURLToPath(new URL("../bin/understudy.js", import.meta.url));
 const SETTLE_MS = 15_000;
+const KINDS = ["agent", "deadman"] as const;
 
 /* oxlint-disable no-console -- a program that prints. */
 await measure();
@@ -82,8 +83,6 @@ async function report(dir: string): Promise<void> {
   );
   console.log("goals: 90 MB resident, 0.50 %");
 }
-
-const KINDS = ["agent", "deadman"] as const;
 
 interface Watched {
   readonly member: string;
