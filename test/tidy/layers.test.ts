@@ -21,7 +21,8 @@ describe("the house", () => {
   });
 
   test("the command line is built without loading what a cluster is run with", () => {
-    const loaded = loadedWith("src/cli/main.ts");
+    // main.ts loads the commands that are needed, and nothing is done before.
+    const loaded = loadedWith("src/cli/main.ts", "src/cli/all-commands.ts");
     assert.ok(loaded.has("src/cli/commands/up.ts"), "the way is found");
     const parts = sources.filter(
       ({ path }) => loaded.has(path) && /^src\/(?:local|agent|postgres|store)\//.test(path),
@@ -54,9 +55,9 @@ describe("the house", () => {
 });
 
 /** Every file that is loaded before anything is done. */
-function loadedWith(first: string): Set<string> {
+function loadedWith(...first: readonly string[]): Set<string> {
   const byPath = new Map(sources.map((file) => [file.path, file]));
-  const loaded = new Set([first]);
+  const loaded = new Set(first);
   for (const path of loaded) {
     const file = byPath.get(path);
     for (const { kind, target, typeOnly, isLater } of file === undefined ? [] : importsOf(file))
