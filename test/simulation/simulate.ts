@@ -11,6 +11,7 @@ import { shrink } from "./shrink.ts";
 import { summarize } from "./summary.ts";
 import { run, type RunResult } from "./world.ts";
 
+/** Named while it runs; at the end all are. */
 const SHOWN_FAILURES = 20;
 /** Of these the smallest plan is looked for, which takes a second each. */
 const SHRUNK_FAILURES = 5;
@@ -64,7 +65,7 @@ async function showMany({ from, count }: { from: number; count: number }): Promi
   const command = `npm run simulate -- --seeds ${count}${from === 1 ? "" : ` --from ${from}`}`;
   const elapsedMs = performance.now() - begunMs;
   for (const line of summarize(all, { command, elapsedMs, processes })) print(line);
-  for (const { seed, message } of all.failed.slice(0, SHOWN_FAILURES))
+  for (const { seed, message } of all.failed)
     print(`\n✗ npm run simulate -- --seed ${seed}   ${message}`);
   for (const { seed } of all.failed.slice(0, SHRUNK_FAILURES)) {
     print(`\nSeed ${seed}`);
