@@ -6,17 +6,11 @@ import { fileURLToPath } from "node:url";
 
 /**
  * V8's flags for processes that live long and do little, such as agents: a young generation of 1 MB
- * keeps an agent's resident memory below its bar. An old generation of at most 1 GB, which is far
- * more than any of them needs, has V8 let garbage grow to half of what is in use, and 8 MB at
- * least, instead of to several times that (MaxGrowingFactor in V8; a program that keeps 8 MB and
- * makes garbage which outlives the young generation: 79 MB resident instead of 92). Flags that
- * change how code is compiled (--optimize-for-size among them) make V8 refuse the code cache of
- * Node's own modules: measured, that costs each start 80 ms and saves nothing.
+ * keeps an agent's resident memory below its bar. Flags that change how code is compiled
+ * (--optimize-for-size among them) make V8 refuse the code cache of Node's own modules: measured,
+ * that costs each start 80 ms and saves nothing.
  */
-export const SMALL_PROCESS_FLAGS = [
-  "--max-semi-space-size=1",
-  "--max-old-space-size=1024",
-] as const;
+export const SMALL_PROCESS_FLAGS = ["--max-semi-space-size=1"] as const;
 
 const STARTED_AGAIN = "UNDERSTUDY_STARTED_AGAIN";
 
