@@ -80,10 +80,12 @@ function assertReadable({ message, hint }: CommandError, what: string): void {
   }
 }
 
-/** Without backends: each agent's sessions come and go. */
+/** Without backends, whose names are their postmaster's at first: agents' sessions come and go. */
 async function lookAt(dir: string): Promise<{ tree: readonly string[]; processes: number[] }> {
-  const processes = findClusterProcesses(dir).filter(
-    ({ command }) => /understudy/.test(command) && !command.startsWith("postgres: "),
+  const found = findClusterProcesses(dir);
+  const servers = new Set(found.flatMap(({ pid, command }) => (isServer(command) ? [pid] : [])));
+  const processes = found.filter(
+    ({ command, parent }) => /understudy/.test(command) && !servers.has(parent),
   );
   return { tree: await treeOf(dir), processes: processes.map(({ pid }) => pid) };
 }
@@ -112,4 +114,8 @@ async function describeEntry(path: string): Promise<string> {
   return `${facts} ${createHash("sha256")
     .update(await readFile(path))
     .digest("hex")}`;
+}
+
+function isServer(command: string): boolean {
+  return /\/postgres -D /.test(command);
 }
