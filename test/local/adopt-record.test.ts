@@ -67,7 +67,7 @@ describe("up --adopt-record", () => {
     const { primary } = await cluster.untilHealthy();
     assert.ok(primary !== null);
     const standby = primary === "t-1" ? "t-2" : "t-1";
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     await cluster.ok(["pause"]);
     const release = await cutOff(cluster, [standby]);
     await writer.hasWritten(500);
@@ -80,7 +80,7 @@ describe("up --adopt-record", () => {
     await unblock();
     await cluster.until("it leads", (status) => status.primary === standby);
     await cluster.ok(["resume"]);
-    const later = await AppWriter.start(await writeUrl(cluster));
+    await using later = await AppWriter.start(await writeUrl(cluster));
     await later.hasWritten(5);
     const acknowledged = await later.stop();
     await cluster.ok(["down"]);

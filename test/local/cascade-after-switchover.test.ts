@@ -20,7 +20,7 @@ test("a standby that an old primary carries along follows the new one without a 
   const { timeline } = await cluster.until("t-2 leads", (status) => {
     return status.term > term && status.primary === "t-2";
   });
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(50);
   await eventually(`t-3 receives timeline ${timeline} over t-1`, async () => {
     // The old primary, now a standby, keeps no slot for it by itself.

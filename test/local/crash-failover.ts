@@ -61,7 +61,7 @@ async function refusedWithoutAgent(cluster: TestCluster): Promise<void> {
   // Or a standby would end that server and take its place as soon as the lease is over.
   await cluster.ok(["pause"]);
   await cluster.killAgentForGood("t-1");
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   const { status, error } = await cluster.fails(["failover", "--yes"]);
   assert.deepEqual([status, error.code], [4, "FAILOVER_REFUSED"]);
   assert.match(error.message, /PostgreSQL of t-1 still runs/);
@@ -101,7 +101,7 @@ async function refusedWithOrphan(cluster: TestCluster): Promise<void> {
 }
 
 async function withoutLoss(cluster: TestCluster): Promise<void> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(50);
   const acknowledged = await writer.stop();
   const earlier = await cluster.until("the standbys have everything", hasNoLag);
@@ -128,7 +128,7 @@ async function savesWal(cluster: TestCluster): Promise<void> {
   const { primary, term } = await cluster.untilHealthy();
   assert.ok(primary !== null);
   const [to = "", ...others] = ["t-1", "t-2", "t-3"].filter((name) => name !== primary);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await cluster.ok(["pause"]);
   const release = await cutOff(cluster, [to, ...others]);
   await writer.hasWritten(100);
@@ -155,7 +155,7 @@ async function withLoss(cluster: TestCluster): Promise<void> {
   const { primary, term } = await cluster.untilHealthy();
   assert.ok(primary !== null);
   const standbys = ["t-1", "t-2", "t-3"].filter((name) => name !== primary);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   const safe = [...writer.acknowledged];
   for (const name of standbys) await haveArrived(cluster, { name, rows: safe });

@@ -38,7 +38,7 @@ export function describeCrashedProcesses(major: Major): void {
 }
 
 async function killPrimaryServer(cluster: TestCluster): Promise<void> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(100);
   const earlier = await cluster.status();
   // Or a standby would take its part.
@@ -104,7 +104,7 @@ async function killAgent(
   const { member } = which;
   const earlier = await cluster.untilHealthy();
   const agent = cluster.agentPid(member);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   // Or a standby would take the place of a primary that nobody watches, after its lease.
   await cluster.ok(["pause"]);
   await cluster.killAgentForGood(member);

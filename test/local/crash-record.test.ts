@@ -16,7 +16,7 @@ describe("a damaged record", () => {
   it("is named, and members that run go on until it is whole again", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
     const earlier = await cluster.untilHealthy();
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     const whole = replaceRecord(cluster, "no JSON at all {");
     await writer.hasWritten(50);
     await assertNamed(cluster, { code: "RECORD_CORRUPT", saying: /record is no JSON$/ });
@@ -36,7 +36,7 @@ describe("a damaged record", () => {
 describe("a damaged store", () => {
   it("is named, members that run go on, and the cluster can be deleted", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     const pids = [cluster.serverPids("t-1")[0], cluster.serverPids("t-2")[0]];
     const { record } = clusterPaths(cluster.dir);
     await writeFile(record, "garbage ".repeat(4_096), { flag: "r+" });
@@ -62,7 +62,7 @@ describe("a data directory that is gone", () => {
 
   it("of the primary is named by up, and a failover to the standby is possible", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(20);
     const acknowledged = await writer.stop();
     await cluster.ok(["down"]);
@@ -72,7 +72,7 @@ describe("a data directory that is gone", () => {
 
   it("of the primary is no other than a half-made one: it is never started", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(20);
     const acknowledged = await writer.stop();
     await cluster.ok(["down"]);

@@ -16,7 +16,7 @@ describe("a primary whose data directory is taken away under it", () => {
       const { primary, term, members } = await cluster.untilHealthy();
       assert.ok(primary !== null);
       const pid = members.find(({ name }) => name === primary)?.pid ?? 0;
-      const writer = await AppWriter.start(await writeUrl(cluster));
+      await using writer = await AppWriter.start(await writeUrl(cluster));
       await writer.hasWritten(50);
       const { data } = cluster.paths(primary);
       const elsewhere = join(cluster.dir, "moved");

@@ -44,7 +44,7 @@ describe("a member's deadman", () => {
       const earlier = await cluster.untilHealthy();
       const agent = cluster.agentPid(member);
       const [deadman = 0] = cluster.deadmanPids(member);
-      const writer = await AppWriter.start(await writeUrl(cluster));
+      await using writer = await AppWriter.start(await writeUrl(cluster));
       await writer.hasWritten(20);
       await cluster.kill(agent);
       await eventually("another agent runs, with a deadman of its own", () => {
@@ -74,7 +74,7 @@ describe("a member's deadman", () => {
   it("kills PostgreSQL when the primary's agent hangs, and no acknowledged row is lost", async () => {
     const { primary } = await cluster.untilHealthy();
     assert.ok(primary !== null);
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(50);
     const agent = cluster.agentPid(primary);
     const stoppedAt = performance.now();

@@ -108,7 +108,7 @@ describe("the record of a change of hands", () => {
     assert.ok(primary !== null);
     await cluster.ok(["config", "set", `maximumLag=${LIMIT_BYTES}`]);
     const standbys = ["t-1", "t-2", "t-3"].filter((name) => name !== primary);
-    const writer = await AppWriter.start(await writeUrl(cluster));
+    await using writer = await AppWriter.start(await writeUrl(cluster));
     await cluster.ok(["pause"]);
     const release = await cutOff(cluster, standbys);
     // No standby has more than the primary had when they were cut off.

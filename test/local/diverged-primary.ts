@@ -36,7 +36,7 @@ export async function divergedPrimary(
   const { data } = cluster.paths(old);
   const keptBefore = await keptOf(cluster, old);
   const directory = await HeldDirectory.at(data);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   const release = await cutOff(cluster, standbys);
   await writer.hasWritten(80);
@@ -86,7 +86,7 @@ export async function assertRejoined(
     assert.deepEqual(found, { missing: lost, doubled: [] }, name);
   }
   // The numbers of the lost rows are used again: a page that was left as it was would show twice.
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(lost.length + 20);
   await assertAllRows(cluster, await writer.stop());
 }

@@ -48,7 +48,7 @@ async function fails(
 ): Promise<void> {
   const { primary, term } = await cluster.untilHealthy();
   assert.ok(primary !== null);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(50);
   await kill(primary);
   const later = await nextPrimary(cluster, term);
@@ -65,7 +65,7 @@ async function savesWal(cluster: TestCluster): Promise<void> {
   const { primary, term } = await cluster.untilHealthy();
   assert.ok(primary !== null);
   const standbys = ["t-1", "t-2", "t-3"].filter((name) => name !== primary);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   const release = await cutOff(cluster, standbys);
   await writer.hasWritten(200);
   await cluster.killMember(primary);

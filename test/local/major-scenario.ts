@@ -80,7 +80,7 @@ async function replicates(cluster: TestCluster): Promise<void> {
 }
 
 async function switchesOver(cluster: TestCluster): Promise<void> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   try {
     await writer.hasWritten(50);
     await switchTo(cluster, { from: "t-1", to: "t-2", writer });
@@ -154,7 +154,7 @@ async function downAndUp(cluster: TestCluster): Promise<void> {
 }
 
 async function survivesPowerFailure(cluster: TestCluster): Promise<void> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(50);
   const earlier = await cluster.status();
   await cluster.killAll();

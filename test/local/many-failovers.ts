@@ -47,7 +47,7 @@ export function describeManyFailovers(major: Major): void {
 }
 
 async function nothingPilesUp(cluster: TestCluster, test: TestContext): Promise<void> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   let earlier = 0;
   for (let done = 1; done <= FAILOVERS; done += 1) {
     await crashOnce(cluster);
@@ -68,7 +68,7 @@ async function absentComesBack(cluster: TestCluster): Promise<void> {
   const absent = MEMBERS.find((name) => name !== primary);
   assert.ok(absent !== undefined);
   await cluster.killMember(absent);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   for (let done = 1; done <= MISSED; done += 1) {
     const leader = await crashOnce(cluster);
     await cluster.until("all but the absent one stream", ({ members }) =>

@@ -15,7 +15,7 @@ export function others(primary: string | null): string[] {
 
 /** Whoever is up has received what was acknowledged. */
 export async function writeThenKillAll(cluster: TestCluster): Promise<readonly number[]> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(100);
   const acknowledged = await writer.stop();
   await cluster.until("the standbys that are up have it", ({ members }) =>

@@ -40,7 +40,7 @@ export async function switchedOn(cluster: TestCluster): Promise<void> {
   assert.ok(
     asynchronous.warnings.some((text) => text.startsWith("synchronous replication is off")),
   );
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await cluster.ok(["config", "set", "sync=on"]);
   const status = await untilPromised(cluster, 1);
   assert.deepEqual(status.sync.guarantee, { required: 1, members: ["t-2", "t-3"] });
@@ -55,7 +55,7 @@ export async function switchedOn(cluster: TestCluster): Promise<void> {
 /** Nothing can be fetched from the old primary's disk: what is kept is what standbys had. */
 export async function losesDisk(cluster: TestCluster): Promise<void> {
   const { primary, term } = await led(cluster);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(100);
   await cluster.killMember(primary);
   await loseData(cluster, primary);
@@ -76,7 +76,7 @@ export async function losesDisk(cluster: TestCluster): Promise<void> {
 
 async function switchesOver(cluster: TestCluster): Promise<void> {
   const { primary } = await led(cluster);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   await cluster.ok(["switchover"]);
   await writer.hasWritten(20);
@@ -93,7 +93,7 @@ async function switchesOver(cluster: TestCluster): Promise<void> {
 async function waitsForTheUnseen(cluster: TestCluster): Promise<void> {
   const { primary, term } = await led(cluster);
   const [hidden = "", left = ""] = NAMES.filter((name) => name !== primary);
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   // Without its agent the primary takes nobody out of the set any more.
   await cluster.killAgentForGood(primary);
@@ -165,7 +165,7 @@ async function degrades(cluster: TestCluster): Promise<void> {
 }
 
 export async function switchedOff(cluster: TestCluster): Promise<void> {
-  const writer = await AppWriter.start(await writeUrl(cluster));
+  await using writer = await AppWriter.start(await writeUrl(cluster));
   await writer.hasWritten(20);
   await cluster.ok(["config", "set", "sync=off"]);
   await cluster.until("commits wait for nobody", ({ members, sync }) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,4 +58,27 @@ test("a process and a file left in the directory are found, and nothing is found
   }
   assert.deepEqual(leaksIn(directory), []);
   rmSync(directory, { recursive: true });
+});
+
+test("of a failed test whose cleaning up fails too, both reasons are told", async () => {
+  const root = mkdtempSync(join(tmpdir(), "both-"));
+  const both = `import { test } from "node:test";
+    const left = { async [Symbol.asyncDispose]() { throw new Error("the later one"); } };
+    test("fails", async () => { await using _left = left; throw new Error("the first one"); });`;
+  writeFileSync(join(root, "both.test.ts"), both);
+  try {
+    const runner = join(import.meta.dirname, "../support/run/test-files.ts");
+    // Node runs no tests within a test: in a process of its own that does not know of this one.
+    const { NODE_TEST_CONTEXT: _ours, ...env } = process.env;
+    const program = `import { runTestFiles } from ${JSON.stringify(runner)};
+      const signal = new AbortController().signal;
+      const run = { files: ["both.test.ts"], isolation: "process", root: ${JSON.stringify(root)}, signal };
+      process.stdout.write((await runTestFiles(run)).failures.join());`;
+    const path = join(root, "program.ts");
+    writeFileSync(path, program);
+    const said = execFileSync(process.execPath, [path], { env, encoding: "utf8", timeout: 60_000 });
+    assert.match(said, /it failed: Error: the first one[^]*cleaning up.*the later one/);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });

@@ -7,7 +7,7 @@ import { run } from "node:test";
 import { leaksIn, processesIn } from "./leaks.ts";
 import { tallyOf, type Tally } from "./tally.ts";
 
-const LIMIT_MS = 15 * 60_000;
+const LIMIT_MS = 10 * 60_000;
 
 /** @param isolation "none": all files in one child process; "process": one file, alone. */
 export async function runTestFiles(options: {
@@ -25,6 +25,7 @@ export async function runTestFiles(options: {
     const events = run({
       files: options.isolation === "process" ? files : [join(import.meta.dirname, "together.ts")],
       cwd: options.root,
+      execArgv: ["--import", join(import.meta.dirname, "both-errors.ts")],
       signal: limit,
       env: {
         ...process.env,
