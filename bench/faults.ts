@@ -1,10 +1,11 @@
 // The fault table: every kind of failure on a real cluster under a writer, by major and with and
 // without synchronous replication, as Markdown.
+// Of a row that went wrong what the agents and servers logged is kept beside the file.
 //   npm run proof -- [--postgres 10,12,15,18] [--sync off,on] [--faults crash,…] [--rounds 1]
 //                    [--out proof.jsonl] [--table]
 // Each result is appended to --out at once; what is there already is not measured again, so a run
 // that was cut off goes on. --table only prints what the file has.
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { SMALL_PROCESS_FLAGS, ownProgram } from "../src/cli/entry.ts";
 import { messageOf } from "../src/core/errors.ts";
@@ -14,7 +15,7 @@ import { rehearse } from "../src/local/drill/drill.ts";
 import type { Fault } from "../src/local/drill/fault.ts";
 import type { TestCluster } from "../test/support/local-cluster.ts";
 import { beginCluster } from "./proof/begin-cluster.ts";
-import { faultTable, resultOf, type FaultResult } from "./proof/fault-table.ts";
+import { DID_NOT_COME_BACK, faultTable, resultOf, type FaultResult } from "./proof/fault-table.ts";
 import { PROOF_FAULTS, isProofFault, type ProofFault } from "./proof/proof-faults.ts";
 import { enterNamespace, giveSmallDisks } from "./proof/small-disks.ts";
 
@@ -71,10 +72,28 @@ async function prove(
       { name, fault, rounds: Number(values.rounds), program },
       { signal, timeoutMs: HEAL_LIMIT_MS, wait: true, onStep: () => {} },
     );
-    note(resultOf({ major, sync, fault: name, report }));
+    const result = resultOf({ major, sync, fault: name, report });
+    note(result);
+    if (wentWrong(result)) keepLogs(cluster, of);
   } catch (thrown) {
+    keepLogs(cluster, of);
     console.log(`${major} ${sync ? "sync" : "async"} ${name}: not measured: ${messageOf(thrown)}`);
   }
+}
+
+function wentWrong({ outcome, lost, doubled }: FaultResult): boolean {
+  return outcome === DID_NOT_COME_BACK || lost !== 0 || doubled !== 0;
+}
+
+/** All that the cluster's directory has but data. */
+function keepLogs(
+  cluster: TestCluster,
+  { major, sync, name }: { major: Major; sync: boolean; name: ProofFault },
+): void {
+  const place = `${values.out}-${major}-${sync ? "sync" : "async"}-${name}-${Date.now()}`;
+  const isLog = (path: string) => !/\/(data|kept)$|secrets|passfile/.test(path);
+  cpSync(cluster.dir, place, { recursive: true, filter: isLog });
+  console.log(`what was logged is kept in ${place}`);
 }
 
 function note(result: FaultResult): void {

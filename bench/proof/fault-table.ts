@@ -2,6 +2,8 @@
 import type { DrillReport } from "../../src/local/drill/report.ts";
 import { PROOF_FAULTS, type ProofFault } from "./proof-faults.ts";
 
+export const DID_NOT_COME_BACK = "did not come back";
+
 export interface FaultResult {
   readonly major: number;
   readonly version: string | null;
@@ -46,7 +48,7 @@ export function resultOf(of: {
 }
 
 function outcomeOf({ rounds }: DrillReport): string {
-  if (!rounds.every(({ cameBack }) => cameBack)) return "did not come back";
+  if (!rounds.every(({ cameBack }) => cameBack)) return DID_NOT_COME_BACK;
   const same = rounds.filter(({ from, to }) => from === to).length;
   if (same === rounds.length)
     return rounds.every(({ term }) => term.before === term.after)
