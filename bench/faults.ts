@@ -91,9 +91,12 @@ function keepLogs(
   { major, sync, name }: { major: Major; sync: boolean; name: ProofFault },
 ): void {
   const place = `${values.out}-${major}-${sync ? "sync" : "async"}-${name}-${Date.now()}`;
-  const isLog = (path: string) => !/\/(data|kept)$|secrets|passfile/.test(path);
   cpSync(cluster.dir, place, { recursive: true, filter: isLog });
   console.log(`what was logged is kept in ${place}`);
+}
+
+function isLog(path: string): boolean {
+  return !/\/(data|kept)$|secrets|passfile/.test(path);
 }
 
 function note(result: FaultResult): void {
