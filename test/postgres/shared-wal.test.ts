@@ -25,7 +25,9 @@ for (const major of testMajors())
     }
     await one.row("INSERT INTO public.t VALUES (1)");
     await other.row("INSERT INTO public.t VALUES (2)");
-    const to = parseLsn(String(await one.value("SELECT pg_current_wal_flush_lsn()::text")));
+    const to = await flushedBy(one);
+    // What a server writes of its own accord may have come to one of them only.
+    while ((await flushedBy(other)) < to) await other.row("INSERT INTO public.t VALUES (2)");
     for (const server of [one, other]) await server.stop();
 
     const range = { timeline: 2, from: await forkOf(one), to, segmentBytes: SEGMENT_BYTES };
@@ -43,6 +45,10 @@ for (const major of testMajors())
     await rm(join(other.dataDir, "pg_wal", name));
     assert.equal(await haveSameWal(dirs, range), false);
   });
+
+async function flushedBy(server: BareServer): Promise<Lsn> {
+  return parseLsn(String(await server.value("SELECT pg_current_wal_flush_lsn()::text")));
+}
 
 async function forkOf(server: BareServer): Promise<Lsn> {
   const { ancestors } = await readTimelineHistory(server.dataDir, 2);
