@@ -7,6 +7,7 @@ import { UnderstudyError } from "../core/errors.ts";
 import { parseLsnOrNull, type Lsn } from "../core/lsn.ts";
 import type { MemberStatus, Progress } from "../core/member-status.ts";
 import { writableLeader } from "../agent/member.ts";
+import { agentRuns } from "../agent/witness.ts";
 import { lastLeader, type ClusterRecord } from "../core/record.ts";
 import { promisesLess } from "../core/sync-status.ts";
 import { lastWordsOf, type StartedAgent } from "./agents.ts";
@@ -191,14 +192,17 @@ function partOf(member: ClusterMember, { leader, heir }: ClusterRecord): "primar
   return member.role === "primary" || member.name === named ? "primary" : "standby";
 }
 
-/** An agent that was started now and has ended will not come back by itself. */
+/**
+ * An agent that was started now and has ended will not come back by itself. Where another has its
+ * lock, that one is the member's: an `up` that was killed had just started it, and nobody saw it.
+ */
 async function refuseDeadAgent(
   cluster: LocalCluster,
   of: { member: ClusterMember; watch: Watch },
 ): Promise<void> {
   const { name } = of.member;
   const ended = of.watch.started.get(name)?.ended() ?? null;
-  if (ended === null) return;
+  if (ended === null || agentRuns(cluster.paths.root, name)) return;
   const words = await lastWordsOf(cluster.paths.root, name);
   throw new UnderstudyError(
     "AGENT_FAILED",
