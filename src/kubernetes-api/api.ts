@@ -136,17 +136,15 @@ export class KubernetesApi implements Disposable {
   ): Promise<Changed<T>> {
     const { namespace, name } = object.metadata;
     const place = namespace === undefined ? {} : { namespace };
-    const purpose = `create ${describePlace(kind, { ...place, name })}`;
-    const call = {
+    const change = {
       method: "POST",
       path: resourcePath(kind, place),
-      query: { fieldManager: this.#fieldManager },
       contentType: JSON_TYPE,
-      body: JSON.stringify(object),
-      purpose,
+      content: object,
+      purpose: `create ${describePlace(kind, { ...place, name })}`,
+      isOther: isTaken,
     } as const;
-    const answer = await this.#send(call, options);
-    return changedOf<T>(answer, { purpose, isOther: isTaken });
+    return this.#change<T>(change, options);
   }
 
   /**
@@ -159,16 +157,15 @@ export class KubernetesApi implements Disposable {
     options: CallOptions & { subresource?: "status" } = {},
   ): Promise<Changed<T>> {
     const place = placeOf(object, options.subresource);
-    const purpose = `change ${describePlace(kind, place)}`;
-    const call = {
+    const change = {
       method: "PUT",
       path: resourcePath(kind, place),
-      query: { fieldManager: this.#fieldManager },
       contentType: JSON_TYPE,
-      body: JSON.stringify(object),
-      purpose,
+      content: object,
+      purpose: `change ${describePlace(kind, place)}`,
+      isOther: isSuperseded,
     } as const;
-    return changedOf<T>(await this.#send(call, options), { purpose, isOther: isSuperseded });
+    return this.#change<T>(change, options);
   }
 
   /**
@@ -177,19 +174,18 @@ export class KubernetesApi implements Disposable {
    */
   async patch<T extends KubernetesObject>(
     kind: ResourceKind,
-    change: { place: ObjectPlace; patch: Readonly<Record<string, unknown>> },
+    { place, patch }: { place: ObjectPlace; patch: Readonly<Record<string, unknown>> },
     options: CallOptions = {},
   ): Promise<Changed<T>> {
-    const purpose = `change ${describePlace(kind, change.place)}`;
-    const call = {
+    const change = {
       method: "PATCH",
-      path: resourcePath(kind, change.place),
-      query: { fieldManager: this.#fieldManager },
+      path: resourcePath(kind, place),
       contentType: MERGE_PATCH,
-      body: JSON.stringify(change.patch),
-      purpose,
+      content: patch,
+      purpose: `change ${describePlace(kind, place)}`,
+      isOther: isSuperseded,
     } as const;
-    return changedOf<T>(await this.#send(call, options), { purpose, isOther: isSuperseded });
+    return this.#change<T>(change, options);
   }
 
   /**
@@ -202,16 +198,30 @@ export class KubernetesApi implements Disposable {
     options: CallOptions & { force?: boolean; subresource?: "status" } = {},
   ): Promise<Changed<T>> {
     const place = placeOf(object, options.subresource);
-    const purpose = `apply ${describePlace(kind, place)}`;
-    const call = {
+    const change = {
       method: "PATCH",
       path: resourcePath(kind, place),
-      query: { fieldManager: this.#fieldManager, force: String(options.force ?? false) },
+      query: { force: String(options.force ?? false) },
       contentType: APPLY,
-      body: JSON.stringify(object),
-      purpose,
+      content: object,
+      purpose: `apply ${describePlace(kind, place)}`,
+      isOther: isConflict,
     } as const;
-    return changedOf<T>(await this.#send(call, options), { purpose, isOther: isConflict });
+    return this.#change<T>(change, options);
+  }
+
+  /** Every write but a deletion. */
+  async #change<T extends KubernetesObject>(
+    change: Pick<Call, "method" | "path" | "query" | "contentType" | "purpose"> & {
+      readonly content: object;
+      readonly isOther: (refusal: Refusal) => boolean;
+    },
+    options: CallOptions,
+  ): Promise<Changed<T>> {
+    const { content, isOther, ...call } = change;
+    const query = { fieldManager: this.#fieldManager, ...call.query };
+    const answer = await this.#send({ ...call, query, body: JSON.stringify(content) }, options);
+    return changedOf<T>(answer, { purpose: call.purpose, isOther });
   }
 
   /**

@@ -18,6 +18,14 @@ export async function urlOf(cluster: TestCluster, args: readonly string[]): Prom
   return url;
 }
 
+/** A standby more, which then leads. @returns how the cluster is then. */
+export async function addLeader(cluster: TestCluster, name: string): Promise<ClusterStatus> {
+  await cluster.ok(["standby", "add", name]);
+  await cluster.untilHealthy();
+  await cluster.ok(["switchover", "--to", name, "--yes"]);
+  return cluster.untilHealthy();
+}
+
 /** Every standby has everything that the primary has. */
 export function hasNoLag({ members }: ClusterStatus): boolean {
   return members

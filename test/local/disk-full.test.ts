@@ -12,17 +12,14 @@ import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { SmallDisk } from "../support/member-disk.ts";
 import { MountNamespace } from "../support/mount-namespace.ts";
 import { fillDisk } from "../support/small-disk.ts";
-import { assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
+import { addLeader, assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
 
 describe("a disk that is full", () => {
   it("of a primary is named; a standby takes over when it ends, and it comes back when there is room", async () => {
     await using space = await MountNamespace.open();
     await using cluster = await TestCluster.up(15, { standbys: 1, within: space.enter });
     await using disk = await SmallDisk.mount({ space, cluster }, { member: "t-3", megabytes: 250 });
-    await cluster.ok(["standby", "add", "t-3"]);
-    await cluster.untilHealthy();
-    await cluster.ok(["switchover", "--to", "t-3", "--yes"]);
-    const { term } = await cluster.untilHealthy();
+    const { term } = await addLeader(cluster, "t-3");
     await using writer = await AppWriter.start(await writeUrl(cluster));
     await writer.hasWritten(50);
     // One that is under way would end the server before WAL does, so that it recovers in its place.
