@@ -135,7 +135,7 @@ async function savesWal(cluster: TestCluster): Promise<void> {
   await cluster.killMember(primary);
   const acknowledged = await writer.stop();
   await release();
-  const plan: FailoverOutcome = JSON.parse(await cluster.ok(["failover", "--to", to, "--dry-run"]));
+  const plan = await failOver(cluster, "--to", to, "--dry-run");
   assert.deepEqual([plan.lossBytes, plan.lossIsExact], [0, true]);
   assert.match(plan.summary, /bytes of WAL .* with \d+ committed .* are saved from the disk of t-/);
   const outcome = await failOver(cluster, "--to", to);
