@@ -12,6 +12,7 @@ cat >>"$dir/1/postgresql.conf" <<CONF
 port = $port
 unix_socket_directories = ''
 wal_retrieve_retry_interval = 100ms
+wal_keep_size = 64MB
 CONF
 "$bin/pg_ctl" -D "$dir/1" -l "$dir/1.log" -w start >/dev/null
 copies=()
