@@ -2,8 +2,8 @@
 // was last proven to follow.
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { forkSchema, type Fork } from "../core/fork.ts";
-import { parseLsn, type Lsn } from "../core/lsn.ts";
+import { forkSchema, withFork, type Fork } from "../core/fork.ts";
+import { formatLsn, parseLsn, type Lsn } from "../core/lsn.ts";
 import { writeWhole } from "./cluster-file.ts";
 
 const memorySchema = v.object({
@@ -82,6 +82,30 @@ export class MemberMemory {
   /** Both in one: whom it follows, and which forks its WAL then leads through. */
   async rememberPath(path: Pick<Remembered, "followed" | "forks">): Promise<void> {
     await this.#change(path);
+  }
+
+  /**
+   * That this member is about to begin a timeline, before PostgreSQL is asked to. A disk that is
+   * full by then, or an end of the agent, would leave WAL of which nobody knows in whose term it
+   * was written, and the cluster would take it for older than it is. Where PostgreSQL chooses a
+   * higher number the term is right all the same (termOfTimeline); where nothing is begun the WAL
+   * does not get beyond `lsn`, and this says nothing of it.
+   * @param beginning.timeline on which its WAL ends @param beginning.lsn where
+   */
+  async rememberBeginning(beginning: {
+    readonly leader: string;
+    readonly term: number;
+    readonly timeline: number;
+    readonly lsn: Lsn;
+  }): Promise<void> {
+    const { leader, term, timeline: before, lsn } = beginning;
+    const newest = this.forks.at(-1);
+    const isNoted = newest?.term === term && newest.timeline > before;
+    const timeline = isNoted ? newest.timeline : Math.max(before, newest?.timeline ?? 1) + 1;
+    const forks = isNoted ? [...this.forks] : withFork(this.forks, { timeline, term });
+    const followed = { leader, timeline, before, switchPoint: formatLsn(lsn) };
+    if (isNoted && JSON.stringify(followed) === JSON.stringify(this.followed)) return;
+    await this.#change({ term: Math.max(term, this.term), followed, forks });
   }
 
   /** One after the other: the loop and an effect may both have something to remember. */

@@ -15,13 +15,12 @@ import { isDelayed } from "../../core/cascade.ts";
 import { signsOf } from "../../core/leader-signs.ts";
 import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
-import { findWalEnd } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { promisedLeader } from "../confirmation.ts";
 import type { Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
-import { reachOf, type WalReach } from "../reach.ts";
+import { ownReach } from "../own-reach.ts";
 import { describeBallot, describeElection } from "./decision-record.ts";
 import type { EffectContext } from "./effect.ts";
 import { endDelay } from "./end-delay.ts";
@@ -278,14 +277,6 @@ async function ownBallot(member: Member, record: ClusterRecord): Promise<Ballot>
   if (lsn === null) return { kind: "gone", name };
   const timelineTerm = termOfTimeline(timeline, memory.forks);
   return { kind, name, ...tagsOf(record, name), timeline, lsn, timelineTerm };
-}
-
-/** Asked of its server; where that is not up, its disk tells. */
-async function ownReach(member: Member): Promise<WalReach & { readonly kind: "up" | "down" }> {
-  const position = await member.positions.read().catch(() => null);
-  if (position !== null) return { kind: "up", ...reachOf(position, member.memory) };
-  const end = await findWalEnd(member.paths.data).catch(() => null);
-  return { kind: "down", lsn: end?.endLsn ?? null, timeline: end?.timeline ?? null };
 }
 
 export function askOthers(member: Member, record: ClusterRecord): Promise<Ballot[]> {

@@ -12,6 +12,7 @@ import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
 import type { Position } from "../probe.ts";
+import { ownReach } from "../own-reach.ts";
 import { reachOf } from "../reach.ts";
 import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
@@ -47,6 +48,7 @@ export async function promote(decided: EffectContext): Promise<void> {
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
+  if (from?.inRecovery !== false) await rememberBeginning(member, record.term);
   await becomeWritable(member, { term: record.term, signal });
   // What was rescued is replayed; left there, it would replace newer WAL one day.
   await clearSpool(member.paths.spool);
@@ -78,6 +80,16 @@ export async function promote(decided: EffectContext): Promise<void> {
   if (await writeMemberSettings(member, { record, upstream: null, asPrimary: true }))
     await member.server.reload();
   void checkpointLater(member);
+}
+
+/**
+ * Who cannot write that down does not lead: nobody could follow it, and what it writes would be
+ * taken for an earlier leader's.
+ */
+async function rememberBeginning(member: Member, term: number): Promise<void> {
+  const { lsn, timeline } = await ownReach(member);
+  if (lsn === null || timeline === null) return;
+  await member.memory.rememberBeginning({ leader: member.name, term, timeline, lsn });
 }
 
 /** A history that it has fetched and got nothing of, as from a primary that is lost. */

@@ -114,6 +114,7 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
   if (model.takesConnections && model.inRecovery && steps.headsBeyondItsWal(member))
     return stopModel(context);
   steps.closeDoor(member, record, signal);
+  if (model.inRecovery) await steps.rememberBeginning(member, record.term);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);

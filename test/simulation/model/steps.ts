@@ -12,7 +12,7 @@ import { UnderstudyError } from "../../../src/core/errors.ts";
 import { lsnFromBigInt, type Lsn } from "../../../src/core/lsn.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
-import { isHarmless, saveWal } from "./election.ts";
+import { isHarmless, reachedTimeline, saveWal } from "./election.ts";
 import { keepAside, keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
@@ -62,6 +62,7 @@ export interface Steps {
   writeStandbyMode(member: ModelMember, upstream: string | null): void;
   /** The record, where the lease is still what the promotion was decided on. */
   mayStillPromote(context: ModelContext): Promise<ClusterRecord | null>;
+  rememberBeginning(member: ModelMember, term: number): Promise<void>;
   /** Just before the request. */
   mayRequest(context: ModelContext): boolean;
   electLeader: typeof electLeader;
@@ -141,6 +142,14 @@ export const STEPS: Steps = {
     disk.data.upstream = upstream;
   },
   mayStillPromote: ({ member, record }) => member.keeper.confirmLease(record.term),
+  rememberBeginning: async (member, term) => {
+    const { name: leader, model, memory, disk } = member;
+    if (disk.data === null) return;
+    const end = endOf(disk.data);
+    const timeline = model.state === "accepting" ? reachedTimeline(member) : end.timeline;
+    if (timeline === null) return;
+    await memory.rememberBeginning({ leader, term, timeline, lsn: toLsn(end.lsn) });
+  },
   mayRequest: ({ member, record }) => member.keeper.holds(record.term),
   writeMarker: ({ disk }) => {
     if (disk.isFull) throw new UnderstudyError("DISK_FULL", "the marker cannot be written");
