@@ -19,7 +19,7 @@ import { whyNoRoom } from "./disk-room.ts";
 import { isKnownToFollow } from "./effects/follow.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
-import { reachOf } from "./reach.ts";
+import { reachAt } from "./own-reach.ts";
 
 export interface StatusInput {
   readonly ground: Ground;
@@ -94,7 +94,7 @@ export class StatusReader {
     const address = record?.members[member.name];
     const { position } = facts;
     const upstream = ground === "standby" ? upstreamOf(member) : null;
-    const reached = position === null ? null : reachOf(position, member.memory).timeline;
+    const reached = position === null ? null : (await reachAt(member, position)).timeline;
     const timeline = reached ?? control?.timeline ?? null;
     return {
       apiVersion: API_VERSION,

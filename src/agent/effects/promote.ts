@@ -12,8 +12,7 @@ import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
 import type { Position } from "../probe.ts";
-import { ownReach } from "../own-reach.ts";
-import { reachOf } from "../reach.ts";
+import { ownReach, reachAt } from "../own-reach.ts";
 import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
 import { announce, keepReplicationRole } from "./lead.ts";
@@ -94,7 +93,7 @@ async function rememberBeginning(member: Member, term: number): Promise<void> {
 
 /** A history that it has fetched and got nothing of, as from a primary that is lost. */
 async function headsAstray(member: Member, position: Position): Promise<boolean> {
-  const { timeline } = reachOf(position, member.memory);
+  const { timeline } = await reachAt(member, position);
   return timeline !== null && (await headsBeyondItsWal(member.paths.data, timeline));
 }
 

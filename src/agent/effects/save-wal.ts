@@ -12,8 +12,8 @@ import { lossOnDisk } from "../loss-on-disk.ts";
 import type { Member } from "../member.ts";
 import type { MemberPaths } from "../member-paths.ts";
 import { MemberMemory } from "../memory.ts";
+import { reachAt } from "../own-reach.ts";
 import { cutReaders } from "./promote.ts";
-import { reachOf } from "../reach.ts";
 
 export interface SavedWal {
   /** Of the old primary's WAL that this standby had not. */
@@ -100,7 +100,7 @@ async function saveWal(member: Member, of: Drain): Promise<SavedWal> {
 async function drain(member: Member, of: Drain): Promise<SavedWal> {
   const { from, term, signal } = of;
   const disk = member.witness.diskOf(from);
-  const { lsn: position, timeline } = reachOf(await member.positions.read(), member.memory);
+  const { lsn: position, timeline } = await reachAt(member, await member.positions.read());
   if (disk === null || position === null)
     return { ...NOTHING_MISSING, ...UNKNOWN, trouble: `the disk of ${from} is not here` };
   const known = member.drained.find(term, { from, position });
@@ -169,7 +169,7 @@ function unsaved(lost: Lost, trouble: string): SavedWal {
 /** What the old primary has and this member has not. */
 async function missingOf(member: Member, from: string): Promise<Lost> {
   const disk = member.witness.diskOf(from);
-  const { lsn, timeline } = reachOf(await member.positions.read(), member.memory);
+  const { lsn, timeline } = await reachAt(member, await member.positions.read());
   if (disk === null || lsn === null) return UNKNOWN;
   const { forks } = member.memory;
   const lost = await lossOnDisk(disk, { dataDir: member.paths.data, lsn, timeline, forks });

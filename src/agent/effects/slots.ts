@@ -7,6 +7,7 @@ import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import { formatLsn, parseLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import { isOurSlot, slotNameOf } from "../../core/name.ts";
 import {
+  isOnOtherTimeline,
   neededOf,
   planSlots,
   type OwnWay,
@@ -20,7 +21,8 @@ import { slotCapBytes } from "../../postgres/settings/slot-cap.ts";
 import { readSlots, type ReplicationSlot } from "../../postgres/slots.ts";
 import type { Member } from "../member.ts";
 import { askNeighbours, type Neighbours } from "../neighbours.ts";
-import { reachOf, type WalReach } from "../reach.ts";
+import { reachAt } from "../own-reach.ts";
+import type { WalReach } from "../reach.ts";
 
 /** A stream that was ended lets go of its slot in milliseconds, and comes back as soon. */
 const RELEASE_TRIES = 50;
@@ -45,7 +47,7 @@ export async function keepSlots(
   );
   const neighbours = of.neighbours ?? (await askNeighbours(member, record, restless));
   const position = await member.positions.read();
-  const way = wayOf(member.memory, reachOf(position, member.memory));
+  const way = wayOf(member.memory, await reachAt(member, position));
   const control = await readControlData(member.paths.data);
   const disk = await statfs(member.paths.data);
   const facts = factsOf(member.file().installation.major);
@@ -96,9 +98,15 @@ function wayOf({ followed, forks }: Member["memory"], { timeline }: WalReach): O
 function ownerOf(name: string, of: { neighbours: Neighbours; way: OwnWay }): SlotOwner {
   const status = of.neighbours.get(name);
   const owner = { member: name, slot: slotNameOf(name) };
-  if (status === undefined) return { ...owner, answers: false, needsFrom: null };
+  if (status === undefined) return { ...owner, answers: false, needsFrom: null, isAlien: false };
   const needsFrom = parseLsnOrNull(status.needsWalFrom);
-  return { ...owner, answers: true, needsFrom: neededOf({ ...status, needsFrom }, of.way) };
+  const isAlien = isOnOtherTimeline(status, of.way.forks);
+  return {
+    ...owner,
+    answers: true,
+    needsFrom: neededOf({ ...status, needsFrom }, of.way),
+    isAlien,
+  };
 }
 
 /** One failing slot must not keep the others from being looked after (lesson 34). */

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { lsnFromBigInt, type Lsn } from "../lsn.ts";
 import {
   heldBytes,
+  isOnOtherTimeline,
   neededOf,
   planSlots,
   type KeptSlot,
@@ -38,7 +39,7 @@ function slot(restartLsn: Lsn | null, change: Partial<KeptSlot> = {}): KeptSlot 
 }
 
 function owner(needsFrom: Lsn | null, answers = true) {
-  return { member: "demo-2", slot: "demo_2", answers, needsFrom };
+  return { member: "demo-2", slot: "demo_2", answers, needsFrom, isAlien: false };
 }
 
 const anyLsn = fc.integer({ min: 1, max: 110 * 64 }).map((part) => at(0, (part * SEGMENT) / 64));
@@ -62,6 +63,7 @@ const anyOwner: fc.Arbitrary<SlotOwner> = fc
     member: name.replace("_", "-"),
     answers,
     needsFrom: answers ? needsFrom : null,
+    isAlien: false,
   }));
 const anyQuestion: fc.Arbitrary<SlotQuestion> = fc.record({
   slots: fc.uniqueArray(anySlot, { selector: ({ name }) => name }),
@@ -236,4 +238,17 @@ test("what another needs is told on one timeline, and across the switch that is 
     ),
     null,
   );
+});
+
+test("a member on another timeline of the same number gets no slot (lesson 19)", () => {
+  const forks = [
+    { timeline: 2, term: 1 },
+    { timeline: 4, term: 4 },
+  ];
+  assert.equal(isOnOtherTimeline({ timeline: 4, timelineTerm: 3 }, forks), true);
+  assert.equal(isOnOtherTimeline({ timeline: 4, timelineTerm: 4 }, forks), false);
+  assert.equal(isOnOtherTimeline({ timeline: 3, timelineTerm: 3 }, forks), false, "not known");
+  assert.equal(isOnOtherTimeline({ timeline: null, timelineTerm: 0 }, forks), false);
+  const stranger = { ...owner(null), isAlien: true };
+  assert.deepEqual(planSlots(asked({ owners: [stranger] })), []);
 });

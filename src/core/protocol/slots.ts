@@ -2,7 +2,7 @@
 // keeps one for every other, so that whoever leads next still has the WAL that each of them needs
 // (lesson 33), and none holds more than the disk has room for (lesson 31). Only slots that bear
 // our prefix are ever looked at.
-import type { Fork } from "../fork.ts";
+import { isKnownToDiffer, type Fork } from "../fork.ts";
 import type { Lsn } from "../lsn.ts";
 import { termOfTimeline } from "./election.ts";
 
@@ -29,6 +29,8 @@ export interface SlotOwner {
    * it has flushed. Null where that is not known, or is of another timeline.
    */
   readonly needsFrom: Lsn | null;
+  /** See isOnOtherTimeline. */
+  readonly isAlien: boolean;
 }
 
 export interface SlotQuestion {
@@ -114,6 +116,20 @@ export function neededOf(owner: NeedOfOwner, own: OwnWay): Lsn | null {
   return needsFrom < switchPoint ? needsFrom : switchPoint;
 }
 
+/**
+ * Whether its WAL is on a timeline that has the number of one of this member's and was begun by
+ * another leader. PostgreSQL cannot tell the two apart (lesson 19): given a slot it would stream
+ * from here, and mix them. So did one that was cut off from the store, when the old primary that it
+ * still pointed at came back with the new one's data (found by the simulation).
+ */
+export function isOnOtherTimeline(
+  { timeline, timelineTerm }: Pick<NeedOfOwner, "timeline" | "timelineTerm">,
+  forks: readonly Fork[],
+): boolean {
+  if (timeline === null) return false;
+  return isKnownToDiffer(timeline, { member: [{ timeline, term: timelineTerm }], primary: forks });
+}
+
 /** In the order in which they are to be done; done as they say, no step is asked for twice. */
 export function planSlots(question: SlotQuestion): readonly SlotStep[] {
   const { slots, owners } = question;
@@ -139,8 +155,8 @@ export function heldBytes(slot: KeptSlot, endLsn: Lsn): number {
  * A member that does not answer gets no slot: it would hold WAL for one that may never come back.
  * What it needs when it does is then looked for on every member.
  */
-function creation({ slot, member, answers }: SlotOwner): SlotStep[] {
-  return answers ? [{ kind: "create", slot, member }] : [];
+function creation({ slot, member, answers, isAlien }: SlotOwner): SlotStep[] {
+  return answers && !isAlien ? [{ kind: "create", slot, member }] : [];
 }
 
 interface Kept {

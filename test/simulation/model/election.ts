@@ -197,14 +197,17 @@ function upBallot(
   return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
 }
 
-/** As a member tells it in its status. */
+/** As reachAt in src/agent/own-reach.ts. */
 export function reachedTimeline({
   model,
   memory,
 }: Pick<ModelMember, "model" | "memory">): number | null {
   if (model.disk.data === null) return null;
-  const flushLsn = formatLsn(toLsn(endOf(model.disk.data).lsn));
-  return reachOf({ flushLsn, replayLsn: null, timeline: receivedTimeline(model) }, memory).timeline;
+  const end = endOf(model.disk.data);
+  const flushLsn = formatLsn(toLsn(end.lsn));
+  const received = receivedTimeline(model);
+  const { timeline } = reachOf({ flushLsn, replayLsn: null, timeline: received }, memory);
+  return received !== null || timeline === null ? timeline : Math.max(timeline, end.timeline);
 }
 
 function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {

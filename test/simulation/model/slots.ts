@@ -1,18 +1,30 @@
 // The physical slots that every member keeps for the others, as src/agent/effects/slots.ts and
 // src/core/protocol/slots.ts: a standby streams through its own, and a directory that was made anew
 // has none.
+import { termOfTimeline } from "../../../src/core/protocol/election.ts";
+import { isOnOtherTimeline } from "../../../src/core/protocol/slots.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
+import { reachedTimeline } from "./election.ts";
 import type { ModelMember } from "./member.ts";
 
 /** One pass: who does not answer gets none, and who was removed has none any more. */
-export function keepSlots({ name, disk, around }: ModelMember, record: ClusterRecord): void {
+export function keepSlots(member: ModelMember, record: ClusterRecord): void {
+  const { name, disk, around } = member;
   const { data } = disk;
   if (data === null) return;
   for (const other of Object.keys(record.members)) {
-    const answers = around.neighbour(other)?.running?.life.answers === true;
-    if (answers && around.network.connects(name, other)) data.slots.add(other);
+    const running = around.neighbour(other)?.running ?? null;
+    if (running?.life.answers !== true || !around.network.connects(name, other)) continue;
+    if (!isAlien(running.member, member)) data.slots.add(other);
   }
   for (const owner of data.slots) if (!(owner in record.members)) data.slots.delete(owner);
+}
+
+/** By what the other one tells of itself, as in ownerOf. */
+function isAlien(other: ModelMember, { memory }: ModelMember): boolean {
+  const timeline = reachedTimeline(other);
+  const timelineTerm = termOfTimeline(timeline, other.memory.forks);
+  return isOnOtherTimeline({ timeline, timelineTerm }, memory.forks);
 }
 
 /** At a promotion, as reserveSlots: nobody is asked. */

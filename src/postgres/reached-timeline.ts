@@ -1,0 +1,42 @@
+// On which timeline the WAL of a running standby ends, by the files in its pg_wal: PostgreSQL
+// follows its upstream onto another timeline by itself, and tells of which only as long as its
+// walreceiver lives.
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lsn } from "../core/lsn.ts";
+import { readControlData } from "./control-data.ts";
+import { segmentFileName } from "./wal-page.ts";
+import { readTimelineHistory } from "./wal-end.ts";
+
+const HISTORY_FILE = /^([0-9A-F]{8})\.history$/;
+
+/**
+ * The newest timeline that leads on from a known one, was begun before `lsn`, and has a file of the
+ * segment in which the WAL ends. A history alone proves nothing: it is fetched before the WAL is.
+ * @param of.lsn the end of its WAL @param of.known on which that was once, at least
+ * @throws UnderstudyError DATA_UNREADABLE
+ */
+export async function reachedTimeline(
+  dataDir: string,
+  of: { readonly lsn: Lsn; readonly known: number },
+): Promise<number> {
+  const { lsn, known } = of;
+  const files = new Set(await readdir(join(dataDir, "pg_wal")));
+  const newer = [...files]
+    .flatMap((name) => HISTORY_FILE.exec(name)?.[1] ?? [])
+    .map((hex) => Number.parseInt(hex, 16))
+    .filter((timeline) => timeline > known)
+    .toSorted((one, other) => other - one);
+  if (newer.length === 0 || lsn === 0n) return known;
+  const { walSegmentBytes: segmentBytes } = await readControlData(dataDir);
+  // The last byte that is there, not the first that is not.
+  const position = Number(lsn) - 1;
+  for (const timeline of newer) {
+    if (!files.has(segmentFileName({ timeline, position, segmentBytes }))) continue;
+    const { ancestors } = await readTimelineHistory(dataDir, timeline);
+    const begun = ancestors.at(-1)?.switchPoint;
+    const leadsOn = ancestors.some((ancestor) => ancestor.timeline === known);
+    if (leadsOn && begun !== undefined && begun < lsn) return timeline;
+  }
+  return known;
+}
