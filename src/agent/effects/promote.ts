@@ -43,11 +43,11 @@ export async function promote(decided: EffectContext): Promise<void> {
     await stopServer(context);
     return;
   }
+  if (from?.inRecovery !== false) await rememberBeginning(member, record.term);
   await closeDoor(context, { isAccepting: from !== null });
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
-  if (from?.inRecovery !== false) await rememberBeginning(member, record.term);
   await becomeWritable(member, { term: record.term, signal });
   // What was rescued is replayed; left there, it would replace newer WAL one day.
   await clearSpool(member.paths.spool);

@@ -113,8 +113,8 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
   // What does not answer is not asked how far it is.
   if (model.takesConnections && model.inRecovery && steps.headsBeyondItsWal(member))
     return stopModel(context);
-  steps.closeDoor(member, record, signal);
   if (model.inRecovery) await steps.rememberBeginning(member, record.term);
+  steps.closeDoor(member, record, signal);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
