@@ -18,7 +18,6 @@ import type { EffectContext } from "./effect.ts";
 import { announce, keepReplicationRole } from "./lead.ts";
 import { cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
-import { reserveSlots } from "./slots.ts";
 import { stopServer } from "./start.ts";
 
 const POLL_MS = 2;
@@ -53,7 +52,6 @@ export async function promote(decided: EffectContext): Promise<void> {
   await clearSpool(member.paths.spool);
   const position = await member.positions.read();
   member.progress(null);
-  await reserveSlots(member, { record });
   await keepReplicationRole(member);
   await announce({ member, record, position });
   // With synchronous replication nobody can write before standbys have all that it has: the event

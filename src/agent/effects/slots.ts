@@ -64,23 +64,6 @@ export async function keepSlots(
   for (const step of steps) await tried(member, step);
 }
 
-/**
- * Before others are told to follow a new primary, and without waiting for anybody: those that it
- * does not keep yet. Who is proven to be gone gets one when it is back.
- */
-export async function reserveSlots(
-  member: Member,
-  { record }: { record: ClusterRecord },
-): Promise<void> {
-  const slots = await ourSlots(member);
-  for (const name of Object.keys(record.members)) {
-    const slot = slotNameOf(name);
-    if (name === member.name || slots.some((each) => each.name === slot)) continue;
-    if (member.witness.isGone(name, { leaseHasRunOut: false })) continue;
-    await tried(member, { kind: "create", slot, member: name });
-  }
-}
-
 async function ourSlots({ session }: Member): Promise<ReplicationSlot[]> {
   const slots = await readSlots(session);
   return slots.filter(({ kind, name }) => kind === "physical" && isOurSlot(name));

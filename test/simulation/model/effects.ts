@@ -19,7 +19,7 @@ import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { writeSettings } from "./service.ts";
-import { keepSlots, reserveSlots } from "./slots.ts";
+import { keepSlots } from "./slots.ts";
 import { startAsStandby } from "./start.ts";
 import {
   endOfData,
@@ -122,7 +122,6 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
       model.requestPromotion(record.term);
     await life.sleep(10, signal);
   }
-  reserveSlots(member, record);
   await announceModel(member, context);
 }
 

@@ -26,9 +26,3 @@ function isAlien(other: ModelMember, { memory }: ModelMember): boolean {
   const timelineTerm = termOfTimeline(timeline, other.memory.forks);
   return isOnOtherTimeline({ timeline, timelineTerm }, memory.forks);
 }
-
-/** At a promotion, as reserveSlots: nobody is asked. */
-export function reserveSlots({ disk, witness }: ModelMember, record: ClusterRecord): void {
-  for (const other of Object.keys(record.members))
-    if (!witness.isGone(other, { leaseHasRunOut: false })) disk.data?.slots.add(other);
-}
