@@ -9,11 +9,14 @@ import { fileURLToPath } from "node:url";
 import { runCheck } from "./support/run/check.ts";
 import { runTestFiles } from "./support/run/test-files.ts";
 import type { Tally } from "./support/run/tally.ts";
-import { whyNoKubernetes } from "./kubernetes/cluster/home.ts";
+import { whyNoKubernetes, whyNoNodes } from "./kubernetes/cluster/home.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Each of these starts an API server. */
-const KUBERNETES = "test/kubernetes/real/";
+/** Each of these starts an API server; those of the second folder nodes with it. */
+const KUBERNETES = {
+  "test/kubernetes/real/": whyNoKubernetes,
+  "test/kubernetes/nodes/": whyNoNodes,
+};
 const CHECKS = {
   typecheck: ["tsc", "--noEmit"],
   lint: ["oxlint", "--deny-warnings"],
@@ -73,15 +76,20 @@ function jobs(wanted: (name: string) => boolean): Job[] {
       run: (signal: AbortSignal) =>
         runTestFiles({ files: [name], isolation: "process", root: ROOT, signal }),
     }));
-  const real = alone.filter(({ name }) => name.startsWith(KUBERNETES));
-  const obstacle = real.length === 0 ? null : whyNoKubernetes();
-  if (obstacle !== null)
-    process.stderr.write(`- ${real.length} files in ${KUBERNETES} are not run here: ${obstacle}\n`);
+  const folders = Object.entries(KUBERNETES).map(([folder, obstacle]) => ({
+    folder,
+    obstacle: obstacle(),
+    files: alone.filter(({ name }) => name.startsWith(folder)),
+  }));
+  for (const { folder, obstacle, files } of folders)
+    if (obstacle !== null && files.length > 0)
+      process.stderr.write(`- ${files.length} files in ${folder} are not run here: ${obstacle}\n`);
+  const real = new Set(folders.flatMap(({ files }) => files));
   return [
     ...checks.filter(({ name }) => wanted(name)),
     ...(pure.length > 0 ? [together] : []),
-    ...alone.filter((job) => !real.includes(job)),
-    ...(obstacle === null ? real : []),
+    ...alone.filter((job) => !real.has(job)),
+    ...folders.flatMap(({ obstacle, files }) => (obstacle === null ? files : [])),
   ];
 }
 

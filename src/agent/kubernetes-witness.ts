@@ -8,8 +8,11 @@ import { hasEnded, type PodObject } from "../kubernetes-api/pod-end.ts";
 import type { Clock } from "./clock.ts";
 import type { Witness } from "./witness.ts";
 
-/** Of one member, while it is suspected; a kubelet tells of an end within a second or two. */
-const LOOK_EVERY_MS = 250;
+/**
+ * Of one member, while it is suspected, which is for one lease at most. A kubelet tells of an end
+ * within a second or two, and nobody takes writes until that was seen.
+ */
+const LOOK_EVERY_MS = 100;
 const CALL_LIMIT_MS = 2_000;
 
 export interface KubernetesWitnessOptions {

@@ -21,3 +21,12 @@ export function signsOf(record: ClusterRecord): LeaderSigns {
 export function isSameSign(one: LeaderSigns, other: LeaderSigns): boolean {
   return one.renewals === other.renewals && one.session === other.session;
 }
+
+/** Whether its agent's run that the record names was proven to be over when its lease was freed. */
+export function isRunOver(
+  { ended, members }: Pick<ClusterRecord, "ended" | "members">,
+  name: string,
+): boolean {
+  const session = members[name]?.session;
+  return session !== undefined && ended?.member === name && ended.session === session;
+}

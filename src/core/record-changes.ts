@@ -30,6 +30,8 @@ export interface Ending {
   readonly by: string;
   readonly rule: RuleName | Order;
   readonly downMs: number | null;
+  /** Of its agent's run, where that was proven to be over. */
+  readonly session?: string;
 }
 
 /** May this member take the lease without being asked by a person? Its term then rises. */

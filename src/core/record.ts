@@ -71,6 +71,8 @@ const recordSchema = v.object({
         rule: v.string(),
         /** For how long it had taken no writes by then; null where that is not known. */
         downMs: v.nullable(v.number()),
+        /** Of its agent's run, where that was proven to be over: nobody is there to be asked. */
+        session: v.optional(v.string()),
       }),
     ),
     null,

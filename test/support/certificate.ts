@@ -1,4 +1,4 @@
-// Certificates for tests: an authority, and what it signs, for an hour, on an elliptic curve. Just
+// Certificates for tests: an authority, and what it signs, for a day, on an elliptic curve. Just
 // enough of X.509 (RFC 5280) and of DER for a TLS client to check it.
 import { generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
 
@@ -28,6 +28,7 @@ const BASIC_CONSTRAINTS = Buffer.from("0603551d13", "hex");
 const SUBJECT_ALT_NAME = Buffer.from("0603551d11", "hex");
 const TRUE = Buffer.from("0101ff", "hex");
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export function makeAuthority(name: string): Authority {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -63,7 +64,7 @@ function certificate(of: {
     der(INTEGER, serial),
     algorithm,
     nameOf(signer.name),
-    der(SEQUENCE, utcTime(Date.now() - HOUR_MS), utcTime(Date.now() + HOUR_MS)),
+    der(SEQUENCE, utcTime(Date.now() - HOUR_MS), utcTime(Date.now() + DAY_MS)),
     nameOf(name),
     publicKey.export({ type: "spki", format: "der" }),
     der(0xa3, der(SEQUENCE, of.extension)),

@@ -12,7 +12,7 @@ import {
 import { aheadOnDisk, describeDoubt, doubtOf } from "../../core/protocol/quorum.ts";
 import { lastKnownPosition, type ClusterRecord, type RecordMember } from "../../core/record.ts";
 import { isDelayed } from "../../core/cascade.ts";
-import { signsOf } from "../../core/leader-signs.ts";
+import { isRunOver, signsOf } from "../../core/leader-signs.ts";
 import { isFenced, openElection, takeElectedLease } from "../../core/record-changes.ts";
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
@@ -48,7 +48,9 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
     );
   // Its own lease is freed because its server does not start: for how long is not known.
   const downMs = gone === member.name ? null : member.leaderWatch.silentForMs(record.ttlMs);
-  const ending = { by: member.name, rule: decision.rule, downMs };
+  const session = gone === null ? undefined : provenRun(member, { record, name: gone });
+  const run = session === undefined ? {} : { session };
+  const ending = { by: member.name, rule: decision.rule, downMs, ...run };
   const proof = member.witness.freedIsGone === true ? { proof: signsOf(record) } : {};
   const opened = await member.keeper.change((current) =>
     openElection(current, { leader, heir, term, ending, ...proof }),
@@ -295,6 +297,9 @@ export async function ballotOf(
   },
 ): Promise<Ballot> {
   const { record, name, address, timeoutMs = ANSWER_LIMIT_MS, signal } = of;
+  // The address of a pod that is gone refuses nobody: an answer would be waited for to the last.
+  const isOver = isRunOver(record, name) || provenRun(member, { record, name }) !== undefined;
+  if (isOver) return absent(member, { kind: "gone", name });
   try {
     const status = await askStatus(address, { timeoutMs, ...(signal && { signal }) });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
@@ -311,6 +316,16 @@ export async function ballotOf(
     const isGone = isProven || wasFreed(member, { record, name });
     return absent(member, { kind: isGone ? "gone" : "silent", name });
   }
+}
+
+/** The run of its agent that the record names, where that has certainly ended. */
+function provenRun(
+  { witness }: Pick<Member, "witness">,
+  { record, name }: { record: Pick<ClusterRecord, "members">; name: string },
+): string | undefined {
+  const session = record.members[name]?.session;
+  if (session === undefined || witness.freedIsGone !== true) return undefined;
+  return witness.hasNoServer(name) ? session : undefined;
 }
 
 /** Its lease was freed by another member, and that was a proof. */

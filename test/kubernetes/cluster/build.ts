@@ -1,6 +1,6 @@
 // Builds the tests' Kubernetes: Debian's source package of it, with Debian's Go compiler, which is
 // unpacked into the cache and not installed. Done once; whoever comes while it is being built waits
-// for it. As a program: `node test/kubernetes/cluster/build.ts`.
+// for it. As a program: `node test/kubernetes/cluster/build.ts [nodes]`.
 import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
@@ -10,14 +10,14 @@ import { tryLock } from "../../../src/store/process-lock.ts";
 import { run, fetchDebianSource, unpackDebianPackages } from "../../support/debian-packages.ts";
 import { openTestCache } from "../../support/installations.ts";
 import { goBuild, makeOpenApi, mendSource, type GoTree } from "./go-tree.ts";
-import { isApiBuilt, kubernetesHome, programPath } from "./home.ts";
+import { areNodesBuilt, isApiBuilt, kubernetesHome, NODE_PROGRAMS, programPath } from "./home.ts";
 
 const RELEASE = "bookworm";
 const GO = "golang-1.19";
 /** The vendored one does not work with this Go. */
 const REFLECT2 = "golang-github-modern-go-reflect2-dev";
 const PACKAGES = [`${GO}-go`, `${GO}-src`, REFLECT2, "etcd-server"];
-const WAIT_LIMIT_MS = 40 * 60_000;
+const WAIT_LIMIT_MS = 60 * 60_000;
 const LOOK_MS = 500;
 
 /**
@@ -25,26 +25,42 @@ const LOOK_MS = 500;
  * @throws Error of the step that failed; what was done before it need not be done again.
  */
 export async function buildApi(): Promise<void> {
-  if (isApiBuilt()) return;
+  await buildOnce({ isBuilt: isApiBuilt, components: ["kube-apiserver"] });
+}
+
+/** As buildApi, and what pods need beside it. */
+export async function buildNodes(): Promise<void> {
+  await buildOnce({ isBuilt: areNodesBuilt, components: ["kube-apiserver", ...NODE_PROGRAMS] });
+}
+
+interface Stage {
+  readonly isBuilt: () => boolean;
+  readonly components: readonly string[];
+}
+
+async function buildOnce(stage: Stage): Promise<void> {
+  if (stage.isBuilt()) return;
   const home = kubernetesHome();
   await openTestCache();
   await mkdir(join(home, "bin"), { recursive: true });
   const deadline = performance.now() + WAIT_LIMIT_MS;
   for (;;) {
     using lock = tryLock(join(home, "build.lock"));
-    if (isApiBuilt()) return;
-    if (lock !== null) return buildAlone(home);
+    if (stage.isBuilt()) return;
+    if (lock !== null) return buildAlone(home, stage);
     if (performance.now() > deadline) throw new Error(`${home} is being built for too long`);
     await delay(LOOK_MS);
   }
 }
 
-async function buildAlone(home: string): Promise<void> {
+async function buildAlone(home: string, { components }: Stage): Promise<void> {
   const debian = await unpackPackages(home);
   const etcd = join(debian, "usr/bin/etcd");
   const tree = await unpackSource(home, debian);
   await makeOpenApi(tree);
-  await goBuild(tree, { component: "kube-apiserver", into: programPath("kube-apiserver") });
+  for (const component of components)
+    if (!existsSync(programPath(component)))
+      await goBuild(tree, { component, into: programPath(component) });
   const staged = `${programPath("etcd")}.new`;
   await copyFile(etcd, staged);
   await chmod(staged, 0o755);
@@ -91,5 +107,5 @@ async function unpackSource(home: string, debian: string): Promise<GoTree> {
 if (import.meta.main) {
   // Tests run beside it, and go before.
   setPriority(constants.priority.PRIORITY_LOW);
-  await buildApi();
+  await (process.argv[2] === "nodes" ? buildNodes() : buildApi());
 }
