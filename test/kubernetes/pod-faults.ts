@@ -7,6 +7,7 @@ import { secretName } from "../../src/kubernetes/objects/names.ts";
 import { eventually } from "../support/eventually.ts";
 import { NODE } from "./cluster/kubernetes.ts";
 import type { PodCluster } from "./pod-cluster.ts";
+import { scaleOperator } from "./pod-operator.ts";
 import { ServiceWriter } from "./service-client.ts";
 
 export interface Struck {
@@ -18,8 +19,8 @@ export interface Struck {
 
 export interface PodFault {
   readonly words: string;
-  /** Whether another member is to lead afterwards. */
-  readonly movesLead: boolean;
+  /** Whether another member leads afterwards, or the same one anew: who is quicker. */
+  readonly endsLead: boolean;
   inflict(struck: Struck): Promise<void>;
   /** So that all members can come back. */
   undo?(struck: Struck): Promise<void>;
@@ -48,34 +49,34 @@ const SECRET = kindOfObject({ apiVersion: "v1", kind: "Secret", metadata: { name
 export const POD_FAULTS = {
   "postgres-killed": {
     words: "PostgreSQL killed in its container",
-    movesLead: true,
+    endsLead: true,
     inflict: async ({ cluster, primary }) => cluster.killPostgres(primary),
   },
   "container-killed": {
     words: "the primary's container killed",
-    movesLead: true,
+    endsLead: true,
     inflict: async ({ cluster, primary }) => cluster.killContainer(primary),
   },
   "pod-deleted": {
     words: "the primary's pod deleted",
-    movesLead: true,
+    endsLead: true,
     inflict: ({ cluster, primary }) => cluster.deletePod(primary),
   },
   "node-off": {
     words: "the primary's node powered off",
-    movesLead: true,
+    endsLead: true,
     inflict: ({ cluster, node }) => cluster.kubernetes.node(node).powerOff(),
     undo: ({ cluster, node }) => cluster.kubernetes.node(node).powerOn(),
   },
   "node-cut-off": {
     words: "the primary's node cut off",
-    movesLead: true,
+    endsLead: true,
     inflict: ({ cluster, node }) => cluster.kubernetes.plug(node, "down"),
     undo: ({ cluster, node }) => cluster.kubernetes.plug(node, "up"),
   },
   "kubelet-killed": {
     words: "the kubelet of the primary's node killed, for 20 s",
-    movesLead: false,
+    endsLead: false,
     inflict: async ({ cluster, node }) => {
       await cluster.kubernetes.node(node).killKubelet();
       await delay(AWAY_MS);
@@ -84,7 +85,7 @@ export const POD_FAULTS = {
   },
   "api-down": {
     words: "the API server killed, for 20 s",
-    movesLead: false,
+    endsLead: false,
     inflict: async ({ cluster }) => {
       const { server } = cluster.kubernetes;
       await server.signal("kube-apiserver", "SIGKILL");
@@ -94,11 +95,29 @@ export const POD_FAULTS = {
   },
   drain: {
     words: "the primary's node drained",
-    movesLead: true,
+    endsLead: true,
     inflict: drain,
     undo: async ({ cluster, node }) => setUnschedulable(cluster, { node, is: false }),
   },
-  switchover: { words: "switchover", movesLead: true, inflict: switchOver },
+  "no-operator": {
+    words: "no operator, and the primary's container killed",
+    endsLead: true,
+    inflict: async ({ cluster, primary }) => {
+      await scaleOperator(cluster.kubernetes, 0);
+      cluster.killContainer(primary);
+    },
+    undo: ({ cluster }) => scaleOperator(cluster.kubernetes, 1),
+  },
+  "two-operators": {
+    words: "two operators, and the primary's container killed",
+    endsLead: true,
+    inflict: async ({ cluster, primary }) => {
+      await scaleOperator(cluster.kubernetes, 2);
+      cluster.killContainer(primary);
+    },
+    undo: ({ cluster }) => scaleOperator(cluster.kubernetes, 1),
+  },
+  switchover: { words: "switchover", endsLead: true, inflict: switchOver },
 } as const satisfies Record<string, PodFault>;
 
 export type PodFaultName = keyof typeof POD_FAULTS;
@@ -110,11 +129,13 @@ export async function strike(cluster: PodCluster, fault: PodFault): Promise<Faul
   await using writer = await ServiceWriter.start(await cluster.login("write"));
   await writer.hasWritten(WARM_ROWS);
   const struck = { cluster, primary: from, node: await cluster.nodeOf(from) };
+  const before = await leadOf(cluster);
   writer.forgetGaps();
   const begun = performance.now();
   await fault.inflict(struck);
-  const other = fault.movesLead ? { not: from } : {};
-  const to = await cluster.untilStreaming({ standbys: 0, ...other });
+  if (fault.endsLead)
+    await eventually(`the lead of ${from} is over`, async () => (await leadOf(cluster)) !== before);
+  const to = await cluster.untilStreaming({ standbys: 0 });
   await writer.hasWritten(WARM_ROWS);
   const { longestGapMs } = writer;
   await fault.undo?.(struck);
@@ -125,6 +146,13 @@ export async function strike(cluster: PodCluster, fault: PodFault): Promise<Faul
   const { lost, doubled } = await writer.compare();
   const acknowledged = writer.acknowledged.length;
   return { from, to, withoutWritesMs: longestGapMs, wholeAgainMs, acknowledged, lost, doubled };
+}
+
+/** Another one begins with each term, and with each run of its agent. */
+async function leadOf(cluster: PodCluster): Promise<string> {
+  const record = await cluster.record();
+  const leader = record?.leader?.member ?? "";
+  return `${record?.term} ${leader} ${record?.members[leader]?.session}`;
 }
 
 /** As `kubectl drain`: nothing new comes there, and who is there is asked to go, one by one. */

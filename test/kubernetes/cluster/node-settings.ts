@@ -83,7 +83,6 @@ export function proxySettings(of: {
     mode: "iptables",
     // These would be the machine's.
     conntrack: { maxPerCore: 0, min: 0, tcpCloseWaitTimeout: "0s", tcpEstablishedTimeout: "0s" },
-    iptables: { minSyncPeriod: "100ms", syncPeriod: "30s" },
   });
 }
 
