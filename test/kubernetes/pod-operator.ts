@@ -49,10 +49,14 @@ export async function understudy(
 export async function scaleOperator(kubernetes: Kubernetes, replicas: number): Promise<void> {
   const { api } = kubernetes;
   await api.patch(DEPLOYMENT, { place: PLACE, patch: { spec: { replicas } } });
-  await eventually(`${replicas} operators`, async () => {
-    const { items } = await api.list<KubernetesObject>(POD, { namespace: PLACE.namespace });
-    return items.length === replicas && items.every(isReady);
-  });
+  await eventually(
+    `${replicas} operators`,
+    async () => {
+      const { items } = await api.list<KubernetesObject>(POD, { namespace: PLACE.namespace });
+      return items.length === replicas && items.every(isReady);
+    },
+    { stepMs: 250 },
+  );
 }
 
 /** Names of the operators' pods. */

@@ -162,6 +162,7 @@ export class Kubernetes implements AsyncDisposable {
     for (const [name, node] of this.nodes)
       await eventually(`the node ${name} is ready`, () => this.isReady(name), {
         limitMs: READY_LIMIT_MS,
+        stepMs: 200,
       }).catch(async (thrown: unknown) => {
         throw new Error(`${String(thrown)}\n${(await node.log("kubelet")).slice(-2_000)}`);
       });

@@ -32,6 +32,8 @@ export interface NodeOptions {
   readonly images: readonly string[];
 }
 
+/** Each look is a process. */
+const CALMLY = { stepMs: 200 };
 const IMPORT_LIMIT_MS = 300_000;
 /**
  * What a kubelet makes of the machine's kernel. It finds it so already, in files of this node
@@ -86,7 +88,7 @@ export class KubeNode implements AsyncDisposable {
     this.#machine = this.#spawn("machine", [...enter, "unshare", ...words]);
     await eventually("a node's first steps", () => existsSync(join(directory, "run/ready")));
     this.#startIn("containerd", ["containerd", "--config", this.#file("containerd.toml")]);
-    await eventually("containerd", async () => (await this.#ctr(["version"])) !== null);
+    await eventually("containerd", async () => (await this.#ctr(["version"])) !== null, CALMLY);
     this.#startIn("kube-proxy", [
       programPath("kube-proxy"),
       `--config=${this.#file("proxy.json")}`,
