@@ -12,6 +12,11 @@ import { join } from "node:path";
 
 const ROOT = "/sys/fs/cgroup";
 const CONTROLLERS = ["cpu", "cpuset", "memory", "pids"];
+/**
+ * A node is a machine: beside the others' programs it counts for more than one of these. Of
+ * processor time; a program has 1024, or 100.
+ */
+const SHARES = { "cpu.shares": "8192", "cpu.weight": "800" };
 /** A group of version 1 in which nothing can run before it has some of each. */
 const CPUSET_NEEDS = ["cpuset.cpus", "cpuset.mems"];
 
@@ -23,6 +28,8 @@ export function makeControlGroups(name: string): void {
     );
   for (const group of groups(name)) {
     mkdirSync(group, { recursive: true });
+    for (const [file, share] of Object.entries(SHARES))
+      if (existsSync(join(group, file))) writeFileSync(join(group, file), share);
     if (isOne() || !existsSync(join(group, "cpuset.cpus"))) continue;
     for (const need of CPUSET_NEEDS)
       writeFileSync(join(group, need), readFileSync(join(group, "..", need)));

@@ -36,7 +36,10 @@ export interface Wiring extends AsyncDisposable {
 export async function wire(nodeNames: readonly string[]): Promise<Wiring> {
   const opened = new AsyncDisposableStack();
   try {
+    // One that was killed: the kernel keeps its networks until the last connection is given up.
+    await unplugMachine();
     const controlPlane = opened.use(await NetworkSpace.open());
+    opened.defer(unplugMachine);
     await connectControlPlane(controlPlane);
     const nodes: NodeNetwork[] = [];
     for (const [index, name] of nodeNames.entries()) {
@@ -92,6 +95,11 @@ async function connectNode(node: NodeNetwork, controlPlane: NetworkSpace): Promi
   await space.ip(`route add default via ${CONTROL_PLANE}`);
   for (const add of [onMachine, (command: string) => controlPlane.ip(command)])
     await add(`route add ${pods} via ${address}`);
+}
+
+/** Routes go with it. */
+async function unplugMachine(): Promise<void> {
+  await onMachine(`link delete ${MACHINE_LINK}`).catch(() => {});
 }
 
 async function onMachine(command: string): Promise<void> {
