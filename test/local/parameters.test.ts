@@ -15,7 +15,9 @@ describe("a value with which a server does not start", () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
     await cluster.ok(["param", "set", "shared_buffers=24MB", "huge_pages=try"]);
     const earlier = await cluster.untilHealthy();
-    const { status, error } = await cluster.fails(["param", "set", ...TOO_MUCH, "work_mem=9MB"]);
+    // PostgreSQL never forgets that the last one was to change, which was in no file before.
+    const set = [...TOO_MUCH, "work_mem=9MB", "max_files_per_process=999"];
+    const { status, error } = await cluster.fails(["param", "set", ...set]);
     assert.deepEqual([status, error.code], [1, "START_FAILED"]);
     assert.match(
       error.message,
@@ -24,11 +26,12 @@ describe("a value with which a server does not start", () => {
     const later = await cluster.untilHealthy();
     assert.equal(memberOf(later, "t-1").pid, memberOf(earlier, "t-1").pid);
     const shown: { name: string; value: string; pendingRestart: string[] }[] = JSON.parse(
-      await cluster.ok(["param", "show", "shared_buffers", "work_mem"]),
+      await cluster.ok(["param", "show", "max_files_per_process", "shared_buffers", "work_mem"]),
     );
     assert.deepEqual(
       shown.map(({ name, value, pendingRestart }) => [name, value, pendingRestart]),
       [
+        ["max_files_per_process", "1000", []],
         ["shared_buffers", "24MB", []],
         ["work_mem", "4MB", []],
       ],

@@ -17,8 +17,11 @@ export async function ensureSlot(
   client: Client,
   options: { slot: string; major: number },
 ): Promise<boolean> {
+  // Looked for first: mostly the primary keeps it already, and would log the vain attempt.
+  const isKept = async () => options.major >= 15 && (await reservesWal(client, options.slot));
+  if (await isKept()) return false;
   if (await createSlot(client, options.slot)) return true;
-  if (options.major >= 15 && (await reservesWal(client, options.slot))) return false;
+  if (await isKept()) return false; // It has come in between.
   try {
     await dropSlot(client, options.slot);
   } catch (cause) {
