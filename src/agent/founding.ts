@@ -33,6 +33,8 @@ export async function makeFirstData(
     readonly onBegin?: () => void;
   },
 ): Promise<void> {
+  let statements: Promise<readonly string[]> | null = null;
+  const statementsOnce = () => (statements ??= firstStatementsFor({ file, secrets }));
   await initData({
     installation: file.installation,
     dataDir: paths.data,
@@ -40,9 +42,19 @@ export async function makeFirstData(
     superuserPassword: secrets.superuser,
     locale: file.specification.spec.postgres.locale,
     signal: how.signal,
-    onProgress: () => how.onBegin?.(),
+    statements: statementsOnce,
+    onProgress: () => {
+      how.onBegin?.();
+      // Made while initdb is at work; what fails there is told where it counts.
+      void statementsOnce().catch(() => {});
+    },
     ...(how.user === undefined ? {} : { uid: how.user.uid, gid: how.user.gid }),
   });
+}
+
+async function firstStatementsFor({ file, secrets }: Omit<Founder, "paths">) {
+  const { firstStatements } = await import("./first-objects.ts");
+  return firstStatements({ major: file.installation.major, secrets });
 }
 
 /**

@@ -1,5 +1,6 @@
-// Makes the data directory of a new cluster with initdb: in a staging directory that becomes the
-// data directory by one rename, so that an initdb that was killed is never taken for data.
+// Makes the data directory of a new cluster with initdb, and what is to be in it from the
+// beginning: in a staging directory that becomes the data directory by one rename when all of it is
+// on disk, so that what was cut off is never taken for data.
 import { randomBytes } from "node:crypto";
 import { chown, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -7,9 +8,11 @@ import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Installation } from "./installation.ts";
 import { factsOf } from "./majors.ts";
+import { runOffline } from "./offline-statements.ts";
 import { type ProgramResult, runProgram } from "./run-program.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import { syncDirectory } from "./sync-directory.ts";
+import { syncTree } from "./sync-tree.ts";
 
 export interface InitDataOptions {
   readonly installation: Installation;
@@ -24,7 +27,12 @@ export interface InitDataOptions {
   readonly locale: string;
   /** Default true. */
   readonly checksums?: boolean;
-  /** Default 60,000. */
+  /**
+   * What is run in the database "postgres", a line each; asked for when initdb is done. They appear
+   * in no command line, log or message. Default: none.
+   */
+  readonly statements?: () => Promise<readonly string[]>;
+  /** Of each program. Default 60,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** What is being done now. */
@@ -48,6 +56,7 @@ interface LocaleChoice {
 }
 
 const SAID_LINES = 3;
+const PROGRAM_LIMIT_MS = 60_000;
 
 /**
  * @throws UnderstudyError DIRECTORY_NOT_OURS when dataDir holds something, INITDB_FAILED with
@@ -64,6 +73,8 @@ export async function initData(options: InitDataOptions): Promise<InitDataResult
     await writePasswordFile(passwordFile, options);
     options.onProgress?.("initdb");
     const choice = await runInitdb(options, { staging, passwordFile });
+    await runStatements(options, staging);
+    await syncTree(staging, options.signal ?? new AbortController().signal);
     options.onProgress?.("renaming");
     await rename(staging, options.dataDir);
     await syncDirectory(dirname(options.dataDir));
@@ -92,19 +103,38 @@ async function runInitdb(
     const result = await runProgram({
       program: join(options.installation.binDir, "initdb"),
       args: initdbArguments(options, { ...paths, choice }),
-      env: serverEnvironment(process.env),
+      // Only for the settings file in the data directory, which nobody reads here: without it initdb
+      // compares the system's time zone week by week over a century.
+      env: { TZ: "UTC", ...serverEnvironment(process.env) },
       cwd: "/",
-      timeoutMs: options.timeoutMs ?? 60_000,
+      timeoutMs: options.timeoutMs ?? PROGRAM_LIMIT_MS,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.uid === undefined ? {} : { uid: options.uid }),
       ...(options.gid === undefined ? {} : { gid: options.gid }),
     });
     if (result.status === 0) return choice;
     const another = index < choices.length - 1 && /invalid locale name/.test(result.stderr);
-    if (!another) throw initdbError(options, result);
+    if (!another) throw programError(options, { name: "initdb", result });
     await removeTree(paths.staging);
   }
   throw new UnderstudyError("INTERNAL", "initdb was given no locale");
+}
+
+async function runStatements(options: InitDataOptions, staging: string): Promise<void> {
+  const statements = (await options.statements?.()) ?? [];
+  if (statements.length === 0) return;
+  const { installation, timeoutMs = PROGRAM_LIMIT_MS, signal, uid, gid } = options;
+  const result = await runOffline({
+    installation,
+    dataDir: staging,
+    database: "postgres",
+    statements,
+    timeoutMs,
+    ...(signal === undefined ? {} : { signal }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
+  });
+  if (result.status !== 0) throw programError(options, { name: "postgres --single", result });
 }
 
 function initdbArguments(
@@ -119,6 +149,8 @@ function initdbArguments(
     `--pwfile=${given.passwordFile}`,
     "--auth=scram-sha-256",
     "--encoding=UTF8",
+    // All of it is synced together, when nothing more comes.
+    "--no-sync",
     ...given.choice.args,
     ...(checksums ? ["--data-checksums"] : []),
     ...(!checksums && facts.checksumsDefault ? ["--no-data-checksums"] : []),
@@ -216,7 +248,10 @@ function placeError(dataDir: string, thrown: unknown): unknown {
   );
 }
 
-function initdbError(options: InitDataOptions, result: ProgramResult): UnderstudyError {
+function programError(
+  options: InitDataOptions,
+  { name, result }: { name: string; result: ProgramResult },
+): UnderstudyError {
   const lines = result.stderr
     .split("\n")
     .map((line) => line.trim())
@@ -226,7 +261,7 @@ function initdbError(options: InitDataOptions, result: ProgramResult): Understud
   const full = /No space left on device|Disk quota exceeded/.test(result.stderr);
   return new UnderstudyError(
     full ? "DISK_FULL" : "INITDB_FAILED",
-    `cannot make a data directory at ${options.dataDir}: initdb ${
+    `cannot make a data directory at ${options.dataDir}: ${name} ${
       result.signal === null
         ? `ended with status ${result.status}`
         : `was ended by ${result.signal}`

@@ -24,6 +24,10 @@ export interface MajorFacts {
   readonly hasSlotAdvance: boolean;
   /** pg_promote() exists; the file `promote` and SIGUSR1 work on all (postgres-facts 7). */
   readonly hasPgPromote: boolean;
+  /** pg_nextoid() exists: a number for a new object, which is taken by that. */
+  readonly hasNextOid: boolean;
+  /** CREATE DATABASE can be told how to copy (STRATEGY). */
+  readonly databaseStrategy: boolean;
   /** READ_REPLICATION_SLOT exists (55.4). */
   readonly hasReadReplicationSlot: boolean;
   /**
@@ -73,6 +77,8 @@ const TEN: MajorFacts = {
   slotCap: false,
   hasSlotAdvance: false,
   hasPgPromote: false,
+  hasNextOid: false,
+  databaseStrategy: false,
   hasReadReplicationSlot: false,
   logicalFailoverSlots: false,
   checksumsDefault: false,
@@ -97,6 +103,7 @@ const TWELVE: MajorFacts = {
   ...ELEVEN,
   recoveryFile: "standby.signal",
   hasPgPromote: true,
+  hasNextOid: true,
   walSendersWithinConnections: false,
   conninfoBoundsData: true,
 };
@@ -122,6 +129,7 @@ const FOURTEEN: MajorFacts = {
 
 const FIFTEEN: MajorFacts = {
   ...FOURTEEN,
+  databaseStrategy: true,
   hasReadReplicationSlot: true,
 };
 

@@ -1,13 +1,11 @@
 // What a primary keeps in order for its cluster: the members' slots, the roles, the applications'
 // database, and its own settings.
-import { escapeIdentifier, escapeLiteral } from "pg";
-import { APPLICATION_DATABASE, APPLICATION_ROLE } from "../../core/connection-url.ts";
+import { APPLICATION_DATABASE } from "../../core/connection-url.ts";
 import { withFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { announcePrimary, withdrawSwitchover } from "../../core/record-changes.ts";
-import type { Secret } from "../../core/secret.ts";
-import { scramVerifier } from "../../postgres/scram-verifier.ts";
-import { REPLICATION_ROLE, type Member } from "../member.ts";
+import { CREATE_DATABASE, createRole, rolesOf, type Role } from "../first-objects.ts";
+import type { Member } from "../member.ts";
 import type { Position } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
 import { pruneHistories } from "./prune-histories.ts";
@@ -75,35 +73,23 @@ export async function announce({
   );
 }
 
-/** What standbys log in as. */
+/** What standbys log in as. A cluster up to 11, and one that lost it, does not have it yet. */
 export async function keepReplicationRole(member: Member): Promise<void> {
-  const password = member.secrets.replication;
-  await keepRole(member, { name: REPLICATION_ROLE, rights: "LOGIN REPLICATION", password });
+  await keepRole(member, rolesOf(member.secrets).replication);
 }
 
-/** CREATE ROLE takes no parameters; the verifier is of a fixed alphabet and quoted all the same. */
-async function keepRole(
-  { session }: Member,
-  role: { readonly name: string; readonly rights: string; readonly password: Secret },
-): Promise<void> {
-  const { name, rights, password } = role;
-  const [present] = await session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [name]);
-  if (present !== undefined) return;
-  const verifier = escapeLiteral(scramVerifier(password));
-  await session.query(`CREATE ROLE ${name} ${rights} PASSWORD ${verifier}`);
+async function keepRole({ session }: Member, role: Role): Promise<void> {
+  const [present] = await session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [role.name]);
+  if (present === undefined) await session.query(createRole(role));
 }
 
 /** Not before standbys may follow: up to 14 it takes two checkpoints. */
 async function keepApplicationDatabase(member: Member): Promise<void> {
   const { session, longSession, secrets } = member;
-  const password = secrets.application;
-  await keepRole(member, { name: APPLICATION_ROLE, rights: "LOGIN", password });
+  await keepRole(member, rolesOf(secrets).application);
   const [present] = await session.query("SELECT 1 FROM pg_database WHERE datname = $1", [
     APPLICATION_DATABASE,
   ]);
   if (present !== undefined) return;
-  const [database, owner] = [APPLICATION_DATABASE, APPLICATION_ROLE].map(escapeIdentifier);
-  await longSession.once(`CREATE DATABASE ${database} OWNER ${owner}`, {
-    timeoutMs: CREATE_DATABASE_LIMIT_MS,
-  });
+  await longSession.once(CREATE_DATABASE, { timeoutMs: CREATE_DATABASE_LIMIT_MS });
 }

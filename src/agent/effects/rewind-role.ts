@@ -1,22 +1,16 @@
 // The role by which a former primary's pg_rewind reads the new primary's files: from 11 on by four
 // functions that are granted to it (manual, pg_rewind "Notes"), so that no superuser's password
 // leaves an agent. Up to 10 only a superuser may.
-import { createHmac } from "node:crypto";
-import { escapeLiteral } from "pg";
-import { Secret } from "../../core/secret.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { RewindSource } from "../../postgres/rewind/source.ts";
-import { scramVerifier } from "../../postgres/scram-verifier.ts";
+import {
+  CHECKPOINT_ROLE_SINCE,
+  REWIND_FUNCTIONS,
+  createRole,
+  rewindPassword,
+  rolesOf,
+} from "../first-objects.ts";
 import { REWIND_ROLE, SUPERUSER, type Leader, type Member } from "../member.ts";
-
-const FUNCTIONS = [
-  "pg_catalog.pg_ls_dir(text, boolean, boolean)",
-  "pg_catalog.pg_stat_file(text, boolean)",
-  "pg_catalog.pg_read_binary_file(text)",
-  "pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)",
-];
-/** The first major in which a role may be allowed to CHECKPOINT (pg_checkpoint). */
-const CHECKPOINT_ROLE_SINCE = 15;
 
 /**
  * One pass of a primary; one query where everything is as it should be. The grants hold in the
@@ -27,13 +21,10 @@ export async function keepRewindRole(member: Member): Promise<void> {
   const { major } = member.file().installation;
   if (factsOf(major).rewind.needsSuperuser) return;
   const [role] = await session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [REWIND_ROLE]);
-  if (role === undefined) {
-    const verifier = scramVerifier(rewindPassword(secrets.replication));
-    await session.query(`CREATE ROLE ${REWIND_ROLE} LOGIN PASSWORD ${escapeLiteral(verifier)}`);
-  }
+  if (role === undefined) await session.query(createRole(rolesOf(secrets).rewind));
   const ungranted = await session.query<{ name: string }>(
     "SELECT name FROM unnest($2::text[]) name WHERE NOT has_function_privilege($1, name, 'EXECUTE')",
-    [REWIND_ROLE, FUNCTIONS],
+    [REWIND_ROLE, REWIND_FUNCTIONS],
   );
   for (const { name } of ungranted)
     await session.query(`GRANT EXECUTE ON FUNCTION ${name} TO ${REWIND_ROLE}`);
@@ -62,13 +53,4 @@ export function rewindLogins(
     source,
     checkpointBy: major < CHECKPOINT_ROLE_SINCE ? [superuser] : [source],
   };
-}
-
-/**
- * Made from the replication role's, whose owner may read every file anyway by a base backup; it
- * does not tell that one.
- */
-function rewindPassword(replication: Secret): Secret {
-  const mac = createHmac("sha256", replication.reveal()).update(REWIND_ROLE);
-  return new Secret(mac.digest("base64url"));
 }
