@@ -55,7 +55,9 @@ export function createRole({ name, rights, password }: Role): string {
 
 export const CREATE_DATABASE = `CREATE DATABASE ${quoteName(APPLICATION_DATABASE)} OWNER ${quoteName(APPLICATION_ROLE)}`;
 
-/** The grants hold in the database in which they are made, which is the one pg_rewind logs in to. */
+/**
+ * The grants hold in the database in which they are made, which is the one pg_rewind logs in to.
+ */
 export function rewindGrants(major: Major): string[] {
   return [
     ...REWIND_FUNCTIONS.map((name) => `GRANT EXECUTE ON FUNCTION ${name} TO ${REWIND_ROLE}`),

@@ -103,8 +103,8 @@ async function runInitdb(
     const result = await runProgram({
       program: join(options.installation.binDir, "initdb"),
       args: initdbArguments(options, { ...paths, choice }),
-      // Only for the settings file in the data directory, which nobody reads here: without it initdb
-      // compares the system's time zone week by week over a century.
+      // Only for the settings file in the data directory, which nobody reads here: without it
+      // initdb compares the system's time zone week by week over a century.
       env: { TZ: "UTC", ...serverEnvironment(process.env) },
       cwd: "/",
       timeoutMs: options.timeoutMs ?? PROGRAM_LIMIT_MS,
