@@ -84,6 +84,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
     ...options.slices,
     onTrouble: (why) => process.stderr.write(`the services do not follow yet: ${why}\n`),
   });
+  void slices.prepare();
   const services = {
     put: (led: LedServices) => slices.put(led),
     forget: () => slices.forget(),

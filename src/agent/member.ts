@@ -53,6 +53,8 @@ export interface Member {
   event(entry: Omit<Entry, "at" | "order" | "member">): void;
   /** What a long step has come to; null when it has ended. */
   progress(progress: Progress | null): void;
+  /** Something has changed that its loop is to see now, and not when the effect has ended. */
+  wake(): void;
 }
 
 /** The record's leader with its address, once it is writable (its timeline is known). */

@@ -209,6 +209,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       log.write(entry);
     },
     progress: (progress) => agent?.setProgress(progress),
+    wake,
   };
   const rereadFile = async () => {
     file = await readFile();

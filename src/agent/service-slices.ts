@@ -41,6 +41,11 @@ export class ServiceSlices implements Disposable {
     this.#options = options;
   }
 
+  /** What can be known before there is a hurry. */
+  async prepare(): Promise<void> {
+    await this.#sliceKind().catch(() => {}); // It is asked for again when it is needed.
+  }
+
   put({ write, read }: LedServices): void {
     if (write !== null) this.#wanted.set("write", [write]);
     if (read !== null) this.#wanted.set("read", read);

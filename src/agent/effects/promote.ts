@@ -48,6 +48,8 @@ export async function promote(decided: EffectContext): Promise<void> {
   // 18).
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
   await becomeWritable(member, { term: record.term, signal });
+  // Applications find it from here on; what is left to do is the cluster's own.
+  member.wake();
   // What was rescued is replayed; left there, it would replace newer WAL one day.
   await clearSpool(member.paths.spool);
   const position = await member.positions.read();

@@ -16,6 +16,8 @@ const [CONTROLLERS, PROXY] = ["controllers", "proxy"] as const;
 interface Parts {
   readonly server: ApiServer;
   readonly wiring: Wiring;
+  /** Words that start a program where it is to run. */
+  readonly enter: readonly string[];
 }
 
 export async function startControlPlane(parts: Parts): Promise<AsyncDisposable> {
@@ -66,8 +68,8 @@ export async function writeKubeconfig(server: ApiServer, user: string): Promise<
 
 /** @returns what ends it. */
 function runBeside(parts: Parts, program: string, args: readonly string[]): () => Promise<void> {
-  const { server, wiring } = parts;
-  const words = [...wiring.controlPlane.enter, programPath(program), ...args];
+  const { server, enter } = parts;
+  const words = [...enter, programPath(program), ...args];
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...words], {
     cwd: server.directory,
     stdio: ["ignore", "pipe", "pipe"],
