@@ -1,6 +1,7 @@
 // Many seeds on several processes, each of which takes every so-manieth and tells how far it is.
 import { fork } from "node:child_process";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { drawPlan } from "./faults.ts";
 import { Random } from "./random.ts";
 import { add, noneYet, tallyOf, type Tally } from "./tally.ts";
@@ -56,6 +57,8 @@ export async function runShare(
     if (performance.now() - reportedMs < REPORT_MS) continue;
     reportedMs = performance.now();
     report({ seeds: tally.seeds, failed: tally.failed.map(({ seed: each }) => each) });
+    // What has come meanwhile is only heard here.
+    await setImmediate();
   }
   const { user, system } = process.cpuUsage();
   return { ...tally, cpuMs: (user + system) / 1_000 };
