@@ -33,9 +33,9 @@ export async function lossOnDisk(
   dead: Pick<MemberPaths, "data" | "memory">,
   successor: Successor,
 ): Promise<DiskLoss | null | "unreadable"> {
-  const end = await findWalEnd(dead.data).catch(() => null);
-  if (end === null) return "unreadable";
   const { dataDir, lsn: endLsn, timeline, forks } = successor;
+  const end = await findWalEnd(dead.data, { near: endLsn }).catch(() => null);
+  if (end === null) return "unreadable";
   if (timeline === null) return null;
   const { forks: deadForks } = await MemberMemory.load(dead.memory);
   const bytes = lossOf(

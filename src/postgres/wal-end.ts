@@ -1,9 +1,9 @@
 // The exact end of the WAL of a stopped server, read from its pg_wal with nothing started
 // (postgres-facts, 2): it tells whether a former primary has diverged, and how much a dead one
 // held.
-import { type FileHandle, open, readFile, readdir } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
+import { UnderstudyError } from "../core/errors.ts";
 import { formatLsn, lsnFromBigInt, type Lsn } from "../core/lsn.ts";
 import {
   FIRST_TIMELINE,
@@ -12,8 +12,9 @@ import {
   type TimelineHistory,
 } from "../core/timeline.ts";
 import { readControlData, type ControlData } from "./control-data.ts";
-import { segmentFileName } from "./wal-page.ts";
+import { WalFiles, unreadable, type Fork } from "./wal-files.ts";
 import { WalScanner } from "./wal-scanner.ts";
+import { lateStart, type Start } from "./wal-start.ts";
 
 export interface WalEnd {
   /** Behind the last whole record: what the server's own recovery would reach. */
@@ -36,39 +37,55 @@ export interface CommitCount {
   readonly isWhole: boolean;
 }
 
-/** Where a timeline left its parent. */
-interface Fork {
-  readonly from: number;
-  readonly at: number;
-  readonly to: number;
-}
-
 /**
- * Reads from the newest checkpoint to the end, some hundred megabytes a second, in a megabyte of
- * memory. Forks are followed where the directory's own WAL goes on along them: a history file alone
- * may have been fetched by a member that never got there, or that has diverged. A clean stop needs
- * one record. Commits are counted from `countCommitsFrom` on, or from the checkpoint.
+ * Reads the newest segments to the end, some hundred megabytes a second, in a megabyte of memory;
+ * where commits are counted from `countCommitsFrom` on, or the newest checkpoint is older than a
+ * timeline, all from that checkpoint. Forks are followed where the directory's own WAL goes on
+ * along them: a history file alone may have been fetched by a member that never got there, or that
+ * has diverged. A clean stop needs one record.
+ * @param options.near a position that is likely to be close to the end: reading begins just before
+ * it
  * @throws UnderstudyError DATA_UNREADABLE when the checkpoint's record is missing or damaged, or
  * when WAL ends before what the data files need. Whoever calls makes sure that no process of the
  * server lives.
  */
 export async function findWalEnd(
   dataDir: string,
-  options: { signal?: AbortSignal; countCommitsFrom?: Lsn } = {},
+  options: { signal?: AbortSignal; countCommitsFrom?: Lsn; near?: Lsn } = {},
 ): Promise<WalEnd> {
+  const { signal, near, countCommitsFrom } = options;
   const control = await readControlData(dataDir);
   const forks = await readForks(dataDir, control.timeline);
   await using files = new WalFiles(dataDir, control, forks);
-  const countFrom = options.countCommitsFrom ?? (0n as Lsn);
-  let scanner = startOf(control, countFrom);
-  let reason: string | null = null;
-  while (reason === null) {
-    options.signal?.throwIfAborted();
-    const branch = await followedBranch(scanner, forks, files);
-    if (branch !== null) scanner = branch;
-    reason = await scanOn(scanner, forks, files);
-  }
-  return resultOf({ scanner, control, dataDir, reason, countFrom });
+  const checkpoint = Number(control.checkpointLsn);
+  // The page of the checkpoint may have been begun on the timeline before it.
+  const first: Start = { position: checkpoint, ownFrom: checkpoint + 1 };
+  const countFrom = Number(countCommitsFrom ?? 0n);
+  const read = async (start: Start): Promise<Reading> => {
+    let scanner = scannerAt(start, { control, countFrom });
+    let reason: string | null = null;
+    while (reason === null) {
+      signal?.throwIfAborted();
+      const branch = await followedBranch(scanner, forks, files);
+      if (branch !== null) scanner = branch;
+      reason = await scanOn(scanner, forks, files);
+    }
+    return { scanner, reason, from: start.position };
+  };
+  const mayBeginLate = countCommitsFrom === undefined && forks.length === 0;
+  const late = mayBeginLate ? await lateStart(files, { control, near: near ?? null }) : null;
+  const short = late === null ? null : await read(late);
+  // Where there is no whole record from there on, the end of the one before it is still to be seen.
+  const reading = short === null || short.scanner.lastRecord === null ? await read(first) : short;
+  return resultOf({ ...reading, control, dataDir, countFrom });
+}
+
+interface Reading {
+  readonly scanner: WalScanner;
+  /** Why it ended. */
+  readonly reason: string;
+  /** Where it began. */
+  readonly from: number;
 }
 
 /**
@@ -88,22 +105,15 @@ export async function readTimelineHistory(
   }
 }
 
-function startOf(control: ControlData, countFrom: Lsn): WalScanner {
-  const position = Number(control.checkpointLsn);
+function scannerAt(start: Start, of: { control: ControlData; countFrom: number }): WalScanner {
+  const { control, countFrom } = of;
   return new WalScanner(
     {
       systemId: control.systemId,
       segmentBytes: control.walSegmentBytes,
       pageBytes: control.walBlockBytes,
     },
-    {
-      position,
-      timeline: control.timeline,
-      previous: null,
-      // The page of the checkpoint may have been begun on the timeline before it.
-      ownFrom: position + 1,
-      countFrom: Number(countFrom),
-    },
+    { ...start, timeline: control.timeline, previous: null, countFrom },
   );
 }
 
@@ -148,14 +158,14 @@ async function hasRecord(branch: WalScanner, files: WalFiles): Promise<boolean> 
   }
 }
 
-function resultOf(of: {
-  scanner: WalScanner;
-  control: ControlData;
-  dataDir: string;
-  reason: string;
-  countFrom: Lsn;
-}): WalEnd {
-  const { scanner, control, dataDir, reason, countFrom } = of;
+function resultOf(
+  of: Reading & {
+    readonly control: ControlData;
+    readonly dataDir: string;
+    readonly countFrom: number;
+  },
+): WalEnd {
+  const { scanner, control, dataDir, reason, countFrom, from } = of;
   const last = scanner.lastRecord;
   const endLsn = lsnFromBigInt(BigInt(scanner.end));
   if (last === null)
@@ -175,8 +185,8 @@ function resultOf(of: {
     reason,
     commits: {
       count: scanner.commits,
-      bytes: Math.max(0, scanner.end - Math.max(Number(countFrom), Number(control.checkpointLsn))),
-      isWhole: countFrom >= control.checkpointLsn,
+      bytes: Math.max(0, scanner.end - Math.max(countFrom, from)),
+      isWhole: countFrom >= from,
     },
   };
 }
@@ -201,107 +211,6 @@ async function readForks(dataDir: string, timeline: number): Promise<readonly Fo
   return [...forks.values()];
 }
 
-const CHUNK_BYTES = 1024 * 1024;
-
-/** Pages of pg_wal's files: one file open, one chunk in memory. */
-class WalFiles {
-  readonly #dir: string;
-  readonly #segmentBytes: number;
-  readonly #pageBytes: number;
-  readonly #forks: readonly Fork[];
-  readonly #buffer = Buffer.alloc(CHUNK_BYTES);
-  #file: { readonly key: string; readonly handle: FileHandle | null } | null = null;
-  #chunk: { readonly key: string; readonly bytes: Uint8Array } | null = null;
-
-  constructor(dataDir: string, control: ControlData, forks: readonly Fork[]) {
-    this.#dir = join(dataDir, "pg_wal");
-    this.#segmentBytes = control.walSegmentBytes;
-    this.#pageBytes = control.walBlockBytes;
-    this.#forks = forks;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file?.handle?.close();
-    this.#file = null;
-  }
-
-  /** Null where there is no file, or it is too short. Valid until the next call. */
-  async page(position: number, timeline: number): Promise<Uint8Array | null> {
-    const inSegment = position % this.#segmentBytes;
-    const chunkStart = inSegment - (inSegment % CHUNK_BYTES);
-    const bytes = await this.#read({ position, timeline, chunkStart });
-    const offset = inSegment - chunkStart;
-    const page = bytes?.subarray(offset, offset + this.#pageBytes);
-    return page?.length === this.#pageBytes ? page : null;
-  }
-
-  async #read(at: {
-    position: number;
-    timeline: number;
-    chunkStart: number;
-  }): Promise<Uint8Array | null> {
-    const segment = Math.floor(at.position / this.#segmentBytes);
-    const fileKey = `${at.timeline} ${segment}`;
-    const key = `${fileKey} ${at.chunkStart}`;
-    if (this.#chunk?.key === key) return this.#chunk.bytes;
-    const handle = await this.#open({ ...at, key: fileKey });
-    if (handle === null) return null;
-    const length = Math.min(CHUNK_BYTES, this.#segmentBytes - at.chunkStart);
-    const { bytesRead } = await handle.read(this.#buffer, 0, length, at.chunkStart);
-    this.#chunk = { key, bytes: this.#buffer.subarray(0, bytesRead) };
-    return this.#chunk.bytes;
-  }
-
-  async #open(at: { position: number; timeline: number; key: string }): Promise<FileHandle | null> {
-    if (this.#file?.key === at.key) return this.#file.handle;
-    await this.#file?.handle?.close();
-    this.#file = null;
-    for (const timeline of this.#holdersOf(at)) {
-      const handle = await openIfThere(
-        join(this.#dir, segmentFileName({ ...at, timeline, segmentBytes: this.#segmentBytes })),
-      );
-      this.#file = { key: at.key, handle };
-      if (handle !== null) return handle;
-    }
-    return null;
-  }
-
-  /**
-   * The timeline's own file, else that of a timeline which left it in this very segment: a
-   * promotion copies what was there so far, and renames the original to ".partial" where WAL is
-   * archived.
-   */
-  #holdersOf(at: { position: number; timeline: number }): number[] {
-    const segmentOf = (position: number) => Math.floor(position / this.#segmentBytes);
-    const children = this.#forks.filter(
-      (fork) =>
-        fork.from === at.timeline &&
-        fork.at > at.position &&
-        segmentOf(fork.at) === segmentOf(at.position),
-    );
-    return [
-      at.timeline,
-      ...children.flatMap((fork) => this.#holdersOf({ position: at.position, timeline: fork.to })),
-    ];
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, "r");
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return null;
-    throw unreadable(path, cause);
-  }
-}
-
 function walError(message: string): UnderstudyError {
   return new UnderstudyError("DATA_UNREADABLE", message, { details: { code: null } });
-}
-
-function unreadable(path: string, cause: unknown): UnderstudyError {
-  return new UnderstudyError("DATA_UNREADABLE", `cannot read ${path}: ${messageOf(cause)}`, {
-    cause,
-    details: { path, code: codeOf(cause) ?? null },
-  });
 }

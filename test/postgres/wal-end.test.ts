@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
-import { ZERO_LSN, formatLsn, parseLsn } from "../../src/core/lsn.ts";
+import { ZERO_LSN, formatLsn, lsnFromBigInt, parseLsn } from "../../src/core/lsn.ts";
 import { readControlData } from "../../src/postgres/control-data.ts";
 import { findWalEnd, readTimelineHistory } from "../../src/postgres/wal-end.ts";
 import { segmentFileName } from "../../src/postgres/wal-page.ts";
@@ -42,8 +42,48 @@ for (const major of testMajors())
       await server.start();
       await killUnderLoad(server);
       assert.ok(await hasSegmentsBeyond(server), "recycled segments lie behind the end");
+      await assertSameFromAnyStart(server);
       await assertEndsThroughPromotions(server);
     });
+
+/** Read from the checkpoint, from the newest segments, and from before any hint. */
+async function assertSameFromAnyStart(server: BareServer): Promise<void> {
+  const whole = await findWalEnd(server.dataDir, { countCommitsFrom: ZERO_LSN });
+  const { checkpointLsn } = await readControlData(server.dataDir);
+  const span = Number(whole.endLsn - checkpointLsn);
+  const hints = Array.from({ length: 60 }, (_, part) =>
+    lsnFromBigInt(checkpointLsn + BigInt(Math.round((span * part * 1.1) / 59))),
+  );
+  for (const near of [undefined, ...hints]) {
+    const found = await findWalEnd(server.dataDir, near === undefined ? {} : { near });
+    const { commits: _, ...end } = found;
+    const { commits: __, ...expected } = whole;
+    assert.deepEqual(end, expected, `near ${near}`);
+  }
+}
+
+test("the end is the same wherever reading begins, also among records of megabytes", async () => {
+  await using server = await BareServer.make({
+    installation: await installationFor(15),
+    settings: { ...SETTINGS, max_wal_size: "1GB" },
+    segmentMb: 1,
+  });
+  await server.start();
+  await recycleSegments(server);
+  await server.row("CHECKPOINT");
+  for (let round = 0; round < 12; round++) {
+    await server.value("SELECT pg_logical_emit_message(true, 'test', repeat('m', 2500000))");
+    await server.row("INSERT INTO public.t (filler) VALUES ('short')");
+    await server.value(
+      `SELECT pg_logical_emit_message(true, 'test', repeat('n', ${8_000 + round}))`,
+    );
+  }
+  await server.kill();
+  await assertSameFromAnyStart(server);
+  const quick = await findWalEnd(server.dataDir);
+  const whole = await findWalEnd(server.dataDir, { countCommitsFrom: ZERO_LSN });
+  assert.ok(quick.commits.bytes < whole.commits.bytes / 4, "it read the newest segments alone");
+});
 
 /** Killed right after each promotion, while pg_control still names an earlier timeline. */
 async function assertEndsThroughPromotions(server: BareServer): Promise<void> {

@@ -34,7 +34,7 @@ export async function judgeRescue(request: RescueRequest): Promise<Needed | Resc
       "other-system",
       `${deadDataDir} is another cluster's: its system identifier is ${dead.systemId}, the standby's ${systemId}`,
     );
-  const { endLsn, timeline } = await findWalEnd(deadDataDir, { signal });
+  const { endLsn, timeline } = await findWalEnd(deadDataDir, { near: position, signal });
   const history = await readTimelineHistory(deadDataDir, timeline);
   const range = { history, endLsn, position, segmentBytes: dead.walSegmentBytes };
   const knownTimeline = await timelineBefore(standbyDataDir, range);
