@@ -1,4 +1,5 @@
 // How far this member has come, whether its server is up or not.
+import { parseLsn } from "../core/lsn.ts";
 import { reachedTimeline } from "../postgres/reached-timeline.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
 import type { Member } from "./member.ts";
@@ -18,17 +19,34 @@ export async function ownReach(
 }
 
 /**
- * As reachOf; where neither the server nor the memory tells, as after a restart of the primary that
- * this member's agent has not seen yet, its pg_wal does. One that is taken to be on the timeline
- * before lacks all that was written since, by its ballot.
+ * As reachOf; but where its server does not tell, its pg_wal goes before its memory. PostgreSQL may
+ * have come onto a timeline of which the agent has not heard yet, and a standby that was proven to
+ * follow the new primary may have gone on with the old one's WAL before it was told to.
  */
 export async function reachAt(
   { memory, paths }: Standby,
   position: Pick<Position, "flushLsn" | "replayLsn" | "timeline">,
 ): Promise<WalReach> {
   const reach = reachOf(position, memory);
-  const { lsn, timeline: known } = reach;
+  const { lsn } = reach;
+  const known = memory.followed?.before ?? null;
   if (position.timeline !== null || lsn === null || known === null) return reach;
-  const timeline = await reachedTimeline(paths.data, { lsn, known }).catch(() => known);
-  return { lsn, timeline };
+  const timeline = await reachedTimeline(paths.data, { lsn, known }).catch(() => null);
+  return { lsn, timeline: timeline ?? reach.timeline };
+}
+
+/**
+ * Whether it went on with the timeline before, beyond where the one that it was proven to follow
+ * begins: the proof is void. PostgreSQL then asks its upstream in vain, for ever.
+ */
+export async function hasStrayed(
+  member: Standby,
+  position: Pick<Position, "flushLsn" | "replayLsn" | "timeline">,
+): Promise<boolean> {
+  const { followed } = member.memory;
+  // What streams, its upstream has let it.
+  if (position.timeline !== null) return false;
+  if (followed === null || followed.before === followed.timeline) return false;
+  const { lsn, timeline } = await reachAt(member, position);
+  return timeline === followed.before && lsn !== null && lsn > parseLsn(followed.switchPoint);
 }

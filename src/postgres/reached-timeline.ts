@@ -12,14 +12,15 @@ const HISTORY_FILE = /^([0-9A-F]{8})\.history$/;
 
 /**
  * The newest timeline that leads on from a known one, was begun before `lsn`, and has a file of the
- * segment in which the WAL ends. A history alone proves nothing: it is fetched before the WAL is.
+ * segment in which the WAL ends; else the known one. A history alone proves nothing: it is fetched
+ * before the WAL is. Null where there is no file of that segment.
  * @param of.lsn the end of its WAL @param of.known on which that was once, at least
  * @throws UnderstudyError DATA_UNREADABLE
  */
 export async function reachedTimeline(
   dataDir: string,
   of: { readonly lsn: Lsn; readonly known: number },
-): Promise<number> {
+): Promise<number | null> {
   const { lsn, known } = of;
   const files = new Set(await readdir(join(dataDir, "pg_wal")));
   const newer = [...files]
@@ -27,16 +28,17 @@ export async function reachedTimeline(
     .map((hex) => Number.parseInt(hex, 16))
     .filter((timeline) => timeline > known)
     .toSorted((one, other) => other - one);
-  if (newer.length === 0 || lsn === 0n) return known;
   const { walSegmentBytes: segmentBytes } = await readControlData(dataDir);
   // The last byte that is there, not the first that is not.
-  const position = Number(lsn) - 1;
+  const position = Math.max(0, Number(lsn) - 1);
+  const hasFile = (timeline: number) =>
+    files.has(segmentFileName({ timeline, position, segmentBytes }));
   for (const timeline of newer) {
-    if (!files.has(segmentFileName({ timeline, position, segmentBytes }))) continue;
+    if (!hasFile(timeline)) continue;
     const { ancestors } = await readTimelineHistory(dataDir, timeline);
     const begun = ancestors.at(-1)?.switchPoint;
     const leadsOn = ancestors.some((ancestor) => ancestor.timeline === known);
     if (leadsOn && begun !== undefined && begun < lsn) return timeline;
   }
-  return known;
+  return hasFile(known) ? known : null;
 }

@@ -50,4 +50,6 @@ for (const major of testMajors().filter((each) => [10, 12, 15, 18].includes(each
     assert.equal(await reachedTimeline(dataDir, { lsn: after, known: 1 }), 2);
     assert.equal(await reachedTimeline(dataDir, { lsn: after, known: 2 }), 2);
     assert.equal(await reachedTimeline(dataDir, { lsn: before, known: 1 }), 1, "before it began");
+    const elsewhere = await reachedTimeline(dataDir, { lsn: after, known: 7 });
+    assert.equal(elsewhere, null, "it has no WAL of that one");
   });

@@ -40,6 +40,9 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
   const { term, heir } = record;
   const leader = record.leader?.member ?? null;
   const gone = leader ?? heir;
+  // Silence is no proof while it leads by this member's own word.
+  const isProven = gone === null || member.witness.isGone(gone, { leaseHasRunOut: false });
+  if (!isProven && promisedLeader(member, record) === gone) return;
   const sharing = await sharingOf(member, record);
   if (sharing !== null)
     throw new UnderstudyError(

@@ -1,6 +1,6 @@
 // Keeps a running standby behind the present primary. Before it is pointed at a new one it is
 // proven that it may follow: afterwards nothing would tell (a diverged member shows "streaming").
-import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
+import { greatestLsn, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { headsElsewhere } from "../../postgres/unreached-histories.ts";
@@ -8,6 +8,7 @@ import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
 import type { Position } from "../probe.ts";
 import { askNeighbours } from "../neighbours.ts";
+import { hasStrayed } from "../own-reach.ts";
 import { writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { dropSuperseded } from "./logical-slots.ts";
@@ -32,10 +33,10 @@ export async function follow(context: EffectContext): Promise<void> {
   if (leader === null) return; // It is being promoted; the record changes when it has been.
   // An agent may have died between a rescue and the promotion that it was for.
   await clearSpool(member.paths.spool);
-  if (
-    !isKnownToFollow(member, { leader, record }) &&
-    !(await mayFollow(member, { leader, record }))
-  ) {
+  const isKnown =
+    isKnownToFollow(member, { leader, record }) &&
+    !(await hasStrayed(member, await member.positions.read()));
+  if (!isKnown && !(await mayFollow(member, { leader, record }))) {
     // Its position cannot be vouched for while it runs: stopped, its disk tells exactly (rule
     // "rejoin").
     await stopServer(context);
@@ -95,7 +96,7 @@ async function mayFollow(
     parseLsnOrNull(position.receiveLsn),
     parseLsnOrNull(position.replayLsn),
   );
-  const timeline = endLsn === null ? null : member.memory.timelineAt(endLsn);
+  const timeline = endLsn === null ? null : await timelineOf(member, { position, endLsn });
   if (endLsn === null || timeline === null) return false;
   const upstream = await historyOf(member, leader);
   const standing = standingOf(member, { end: { timeline, endLsn }, upstream, record });
@@ -106,6 +107,16 @@ async function mayFollow(
     return false;
   await rememberFollowing(member, proof);
   return true;
+}
+
+/** The one that its walreceiver tells is left to hasSwitched. */
+async function timelineOf(
+  member: Member,
+  at: { position: Position; endLsn: Lsn },
+): Promise<number | null> {
+  const { followed } = member.memory;
+  if (followed !== null && (await hasStrayed(member, at.position))) return followed.before;
+  return member.memory.timelineAt(at.endLsn);
 }
 
 /**

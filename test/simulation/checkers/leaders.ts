@@ -39,9 +39,10 @@ export class LeaderChecker {
     this.#requests.set(member, this.#view.nowMs());
   }
 
-  /** A new agent knows nothing. */
+  /** A new agent knows nothing; and until now there was none, however short that was. */
   agentBegan(member: string): void {
     this.#told.delete(member);
+    this.#idle.set(member, this.#view.nowMs());
   }
 
   termTold(member: string, term: number): void {

@@ -8,7 +8,7 @@ import { rememberFollowing } from "../../../src/agent/effects/rejoin.ts";
 import { writableLeader } from "../../../src/agent/member.ts";
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import { isSameFork } from "../../../src/core/fork.ts";
-import { formatLsn } from "../../../src/core/lsn.ts";
+import { formatLsn, parseLsn } from "../../../src/core/lsn.ts";
 import { OPEN } from "../../../src/core/protocol/service.ts";
 import type { Ground } from "../../../src/core/protocol/situation.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
@@ -187,8 +187,8 @@ async function follow(steps: Steps, context: ModelContext): Promise<void> {
   const { data } = member.disk;
   if (leader === null || data === null) return;
   const primary = { leader, record };
-  if (!steps.isKnownToFollow(member, primary) && !(await mayFollow(steps, member, primary)))
-    return stopModel(context);
+  const isKnown = steps.isKnownToFollow(member, primary) && !hasStrayed(member);
+  if (!isKnown && !(await mayFollow(steps, member, primary))) return stopModel(context);
   await member.life.sleep(member.random.between(1, 10), context.signal);
   const { service } = member.disk;
   writeSettings(member, OPEN);
@@ -203,7 +203,9 @@ async function mayFollow(steps: Steps, member: ModelMember, primary: Primary): P
   const { leader, record } = primary;
   const { data } = member.disk;
   const endLsn = data === null ? null : toLsn(endOf(data).lsn);
-  const timeline = endLsn === null ? null : member.memory.timelineAt(endLsn);
+  const remembered = endLsn === null ? null : member.memory.timelineAt(endLsn);
+  const before = hasStrayed(member) ? member.memory.followed?.before : undefined;
+  const timeline = before ?? remembered;
   if (endLsn === null || timeline === null) return false;
   const received = receivedTimeline(member.model);
   const upstream = await upstreamHistory(member, leader);
@@ -214,6 +216,16 @@ async function mayFollow(steps: Steps, member: ModelMember, primary: Primary): P
   if (steps.headsElsewhere(member, { upstream: leader.name, timeline })) return false;
   await rememberFollowing(member, { upstream, end, leader, record });
   return true;
+}
+
+/** As in src/agent/own-reach.ts; what streams has not. */
+function hasStrayed(member: ModelMember): boolean {
+  const { followed } = member.memory;
+  const { data } = member.disk;
+  if (data === null || followed === null || followed.before === followed.timeline) return false;
+  if (receivedTimeline(member.model) !== null) return false;
+  const { timeline, lsn } = endOf(data);
+  return timeline === followed.before && toLsn(lsn) > parseLsn(followed.switchPoint);
 }
 
 /** As hasSwitched in src/agent/effects/follow.ts. */

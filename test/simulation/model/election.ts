@@ -1,6 +1,7 @@
 // The effects by which another member comes to lead, on models: the same order of steps as in
 // src/agent/effects/election.ts and save-wal.ts; who wins is decided by the real arithmetic.
 import type { EffectContext } from "../../../src/agent/effects/effect.ts";
+import { promisedLeader } from "../../../src/agent/confirmation.ts";
 import { reachOf } from "../../../src/agent/reach.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
 import {
@@ -46,6 +47,9 @@ export async function stepDown(
 export async function freeLease({ member, record }: Context): Promise<void> {
   const { term, heir } = record;
   const leader = record.leader?.member ?? null;
+  const gone = leader ?? heir;
+  const isProven = gone === null || member.witness.isGone(gone, { leaseHasRunOut: false });
+  if (!isProven && promisedLeader(member, record) === gone) return;
   const opened = await member.keeper.change((current) =>
     openElection(current, { leader, heir, term }),
   );
@@ -207,7 +211,7 @@ export function reachedTimeline({
   const flushLsn = formatLsn(toLsn(end.lsn));
   const received = receivedTimeline(model);
   const { timeline } = reachOf({ flushLsn, replayLsn: null, timeline: received }, memory);
-  return received !== null || timeline === null ? timeline : Math.max(timeline, end.timeline);
+  return received === null && timeline !== null ? end.timeline : timeline;
 }
 
 function tagsOf(record: ClusterRecord, name: string): { priority: number; barred: boolean } {
