@@ -33,9 +33,9 @@ export async function follow(context: EffectContext): Promise<void> {
   if (leader === null) return; // It is being promoted; the record changes when it has been.
   // An agent may have died between a rescue and the promotion that it was for.
   await clearSpool(member.paths.spool);
-  const isKnown =
-    isKnownToFollow(member, { leader, record }) &&
-    !(await hasStrayed(member, await member.positions.read()));
+  const seen = await member.positions.read().catch(() => null);
+  const isAstray = seen !== null && (await hasStrayed(member, seen));
+  const isKnown = isKnownToFollow(member, { leader, record }) && !isAstray;
   if (!isKnown && !(await mayFollow(member, { leader, record }))) {
     // Its position cannot be vouched for while it runs: stopped, its disk tells exactly (rule
     // "rejoin").
