@@ -75,7 +75,7 @@ async function within<T>(call: Call, perform: (signal: AbortSignal) => Promise<T
   } catch (cause) {
     wish?.throwIfAborted();
     const why = limit.signal.aborted
-      ? `no answer within ${Math.round(call.timeoutMs) / 1000} s`
+      ? `no answer within ${tellSeconds(call.timeoutMs)} s`
       : messageOf(cause) || codeOf(cause);
     throw new UnderstudyError("KUBERNETES_UNAVAILABLE", `cannot ${call.purpose}: ${why}`, {
       cause,
@@ -135,4 +135,9 @@ async function textOf(response: IncomingMessage): Promise<string> {
 function retryAfterMs({ headers }: IncomingMessage): number | null {
   const text = headers["retry-after"];
   return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) * 1_000 : null;
+}
+
+/** To a tenth: what is left of a limit is a little less than was asked for. */
+function tellSeconds(ms: number): number {
+  return Math.max(1, Math.round(ms / 100)) / 10;
 }

@@ -121,7 +121,11 @@ test("rights that are taken away for a while are a store that is away for a whil
   assert.deepEqual(await store.read(), written);
   let seen = 0;
   using _watch = store.watch(() => (seen += 1));
-  await eventually("a watch that has begun", () => seen > 0);
+  // What it has read itself it is not told.
+  await eventually("a watch that has begun", async () => {
+    await changeRecord(subject.open(AGENTS), bumpGeneration);
+    return seen > 0;
+  });
   const place = { namespace: subject.namespace, name: binding.metadata.name };
   assert.equal(await subject.api.delete(kindOfObject(binding), place), "deleted");
   await eventually("a record that agents may not read", async () => !(await readable()));
