@@ -20,6 +20,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a former primary rejoins without comparing its WAL",
+    seenAt: 62,
     steps: { standingOf: () => ({ kind: "behind" }) },
   },
   {
@@ -56,12 +57,12 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a server is started beside the backends of its dead predecessor",
-    seenAt: 66,
+    seenAt: 67,
     steps: { killOrphans: () => false },
   },
   {
     name: "the lease is handed over before the old primary is shut down",
-    seenAt: 93,
+    seenAt: 140,
     steps: {
       shutDown: async ({ member }) => {
         member.model.requestStop();
@@ -72,7 +73,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is handed over without shutting anything down",
-    seenAt: 264,
+    seenAt: 466,
     steps: {
       shutDown: async ({ member }) => (member.disk.data === null ? 0 : endOf(member.disk.data).lsn),
     },
@@ -98,7 +99,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "whoever finds that nobody leads takes the lease",
-    seenAt: 38,
+    seenAt: 71,
     alterEffects: (effects) => ({
       ...effects,
       start: async (context) => {
@@ -114,7 +115,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the record is written without comparing it",
-    seenAt: 7,
+    seenAt: 8,
     alterStore: (store) => ({
       ...store,
       read: store.read,
@@ -130,7 +131,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a failover names the member that is furthest behind",
-    seenAt: 7,
+    seenAt: 16,
     choice: {
       compare: (one, other) => (one.lsn < other.lsn ? -1 : 1),
       isIncluded: () => false,
@@ -168,7 +169,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "what an agent knew of terms and timelines is forgotten when it ends",
-    seenAt: 37,
+    seenAt: 419,
     alterEffects: (effects) => ({
       ...effects,
       lead: async (context) => {
@@ -179,7 +180,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "whoever stands for election takes the lease",
-    seenAt: 23,
+    seenAt: 27,
     steps: {
       electLeader: (ballots) => ({ winner: ballots[0]?.name ?? null, reason: "it was first" }),
     },
@@ -209,7 +210,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "waits are measured by the wall clock",
-    seenAt: 604,
+    seenAt: 1263,
     alterClock: (clock, machineClock) => ({
       ...clock,
       nowMs: () => clock.nowMs() + machineClock.offsetMs,

@@ -41,17 +41,17 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "the barrier after a change of the settings is left out",
-    seenAt: 130,
+    seenAt: 144,
     steps: { awaitBarrier: async () => {} },
   },
   {
     name: "commits are not proven to wait before that is promised",
-    seenAt: 20,
+    seenAt: 52,
     steps: { checkpoint: async () => {}, seeACommitWait: async () => {} },
   },
   {
     name: "what was acknowledged until commits were proven to wait does not count",
-    seenAt: 120,
+    seenAt: 142,
     steps: {
       checkpoint: async (member, signal) => {
         await makeCheckpoint(member, signal);
@@ -66,12 +66,12 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "an election is content with those that it has seen",
-    seenAt: 155,
+    seenAt: 323,
     steps: { doubtOf: () => null },
   },
   {
     name: "an election counts one member too few that it has to see",
-    seenAt: 155,
+    seenAt: 323,
     steps: {
       doubtOf: (guarantee, of) =>
         doubtOf(guarantee && { ...guarantee, required: guarantee.required + 1 }, of),
@@ -79,7 +79,7 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a member whose disk is lost counts as one that has been seen",
-    seenAt: 155,
+    seenAt: 323,
     steps: {
       doubtOf: (guarantee, of) => {
         const isThere = (name: string) =>
@@ -101,7 +101,7 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a primary lets applications in before its standbys have what it has",
-    seenAt: 8,
+    seenAt: 9,
     steps: {
       nextServiceStep: (view) => {
         const step = nextServiceStep(view);
