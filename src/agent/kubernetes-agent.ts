@@ -18,7 +18,8 @@ import type { LedServices } from "./lead-services.ts";
 import { ServiceSlices } from "./service-slices.ts";
 import type { OwnHost } from "./own-host.ts";
 import { runAgent } from "./run-agent.ts";
-import { readTold, type Told } from "./told-files.ts";
+import { readTold, readToldText, type Told } from "./told-files.ts";
+import { ToldWatch } from "./told-watch.ts";
 
 export interface KubernetesAgentOptions {
   readonly api: KubernetesApi;
@@ -51,7 +52,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   // Before anything else: the end of a run is only proven where it names itself.
   await writeFile(options.terminationLog, `${terminationLine(session)}\n`);
   const first = await readTold(told);
-  const { maxLagBytes } = first.founding;
+  const files = new ToldFiles(told, first);
   const store = () => new KubernetesStore({ api, namespace, cluster });
   const stop = new AbortController();
   const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));
@@ -88,13 +89,13 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   const services = {
     put: (led: LedServices) => slices.put(led),
     forget: () => slices.forget(),
-    maxLagBytes: () => maxLagBytes,
+    maxLagBytes: () => files.latest.founding.maxLagBytes,
   };
   await runAgent({
     clusterRoot: options.clusterRoot,
     member,
     openStore: store,
-    host: { ...hostOf(options, session), services },
+    host: { ...hostOf(options, { session, files }), services },
     deadman: { program: options.deadmanProgram, policy: "confirmed-renewals" },
   });
   await using own = store();
@@ -103,14 +104,41 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   );
 }
 
-function hostOf(options: KubernetesAgentOptions, session: string): Omit<OwnHost, "services"> {
-  const { told } = options;
+function hostOf(
+  options: KubernetesAgentOptions,
+  of: { session: string; files: ToldFiles },
+): Omit<OwnHost, "services"> {
+  const { session, files } = of;
   return {
     session,
-    readFile: async () => (await readTold(told)).file,
-    readSecrets: async () => (await readTold(told)).secrets,
+    readFile: async () => (await files.read()).file,
+    readSecrets: async () => (await files.read()).secrets,
+    watchFile: (on) => {
+      const { text: first } = files.latest;
+      return new ToldWatch({ ...on, readText: () => readToldText(options.told), first });
+    },
+    syncWish: () => {
+      const { sync, keepsSync } = files.latest.founding;
+      return keepsSync ? sync : null;
+    },
     witness: (by) => new KubernetesWitness({ ...options, ...by, clock: systemClock }),
   };
+}
+
+/** What it was told last, and could be understood. */
+class ToldFiles {
+  readonly #directory: string;
+  latest: Told;
+
+  constructor(directory: string, first: Told) {
+    this.#directory = directory;
+    this.latest = first;
+  }
+
+  async read(): Promise<Told> {
+    this.latest = await readTold(this.#directory);
+    return this.latest;
+  }
 }
 
 /** Whoever comes first writes it; the first member by name makes the data. */

@@ -1,12 +1,22 @@
 // What an agent has from elsewhere where the members of a cluster live on hosts of their own.
 import type { ClusterRecord } from "../core/record.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
+import type { SyncPolicy } from "../core/record.ts";
+import type { Clock } from "./clock.ts";
 import type { LedServices } from "./lead-services.ts";
 import type { Witness } from "./witness.ts";
 
 /** What is otherwise where members live on hosts of their own. */
 export interface OwnHost {
   readonly readFile: () => Promise<ClusterFile>;
+  /** Calls back when what `readFile` reads is another; tells why it cannot be taken up. */
+  readonly watchFile: (on: {
+    clock: Clock;
+    onChange: () => Promise<void>;
+    onTrouble: (why: string | null) => void;
+  }) => Disposable;
+  /** What is to be in the record of synchronous replication; null: others see to that. */
+  readonly syncWish: () => SyncPolicy | null;
   readonly readSecrets: () => Promise<ClusterSecrets>;
   /** Of this run of the agent, as it has entered the cluster (entry.ts). */
   readonly session: string;

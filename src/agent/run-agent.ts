@@ -51,6 +51,8 @@ import { StoreOutage } from "./store-outage.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
 import { SyncWatch } from "./sync/sync-watch.ts";
+import { SyncWish } from "./sync/sync-wish.ts";
+import { troubleWithFile } from "./told-watch.ts";
 import { LocalWitness } from "./witness.ts";
 
 const PORT_TRIES = 50;
@@ -217,6 +219,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   using schedule = new SwitchoverSchedule({ member, agent: () => agent });
   const pulse = new Pulse(systemClock);
   const services = host === undefined ? null : new ServiceLeader({ member, ...host.services });
+  const wish = host === undefined ? null : new SyncWish({ member, wish: host.syncWish });
   const news = new NewsTeller({ member, presence });
   const running = new Agent({
     member,
@@ -229,6 +232,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       if (host !== undefined && record !== null) endWhenSucceeded(record, options.member, host);
       if (needsDeadman({ record, ground, member: options.member })) guard?.begin();
       services?.look(record, ground);
+      wish?.look(record);
       news.look(record);
       schedule.look(record, ground);
     },
@@ -237,6 +241,15 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     isCalm: () => isFed(positions),
   });
   agent = running;
+  using _fileWatch = host?.watchFile({
+    clock: systemClock,
+    onChange: async () => {
+      await rereadFile();
+      running.lookAgain();
+      log.write({ event: "specification-read", message: "The specification has changed." });
+    },
+    onTrouble: (why) => log.write(troubleWithFile(why)),
+  });
   using _syncWatch = new SyncWatch({ member, agent: running });
   await using deadman = new DeadmanGuard({
     ...options.deadman,

@@ -17,6 +17,7 @@ import { readSlots, type ReplicationSlot } from "../postgres/slots.ts";
 import { inspectStorage, storageOf } from "../postgres/storage.ts";
 import { whyNoRoom } from "./disk-room.ts";
 import { isKnownToFollow } from "./effects/follow.ts";
+import { lowersStandbySettings } from "./effects/settings.ts";
 import { writableLeader, type Member } from "./member.ts";
 import { readReplication, readSettingTrouble, type Position } from "./probe.ts";
 import { reachAt } from "./own-reach.ts";
@@ -125,6 +126,7 @@ export class StatusReader {
       slots: facts.slots,
       progress: input.progress,
       pendingRestart: facts.pendingRestart,
+      ...((await lowersFirst(input, facts)) ? { lowersFirst: true } : {}),
       warnings: warningsOf(input, facts),
       storage: this.#storage,
     };
@@ -155,6 +157,13 @@ export class StatusReader {
     if (trouble !== null) this.#settings = { as: position.settingsAsOf, trouble };
     return trouble ?? NO_TROUBLE;
   }
+}
+
+/** Only looked at where anything waits for a restart. */
+async function lowersFirst({ member, ground }: Reading, facts: Facts): Promise<boolean> {
+  const { record } = member.keeper;
+  if (ground !== "primary" || record === null || facts.pendingRestart.length === 0) return false;
+  return lowersStandbySettings(member, { record, upstream: null, asPrimary: true });
 }
 
 /** Null as long as there is no primary that anybody could follow. */

@@ -19,6 +19,8 @@ const foundingSchema = v.object({
     required: v.number(),
     whenUnavailable: v.optional(v.picklist(["block", "degrade"]), "block"),
   }),
+  /** The leader brings `sync` into the record when it changes; elsewhere the operator does. */
+  keepsSync: v.optional(v.boolean(), false),
   /** Where applications may come from. */
   networks: v.optional(v.array(v.string())),
   /** Standbys further behind are not among the readers; null: however far. */
@@ -26,14 +28,26 @@ const foundingSchema = v.object({
 });
 
 export interface Told {
+  /** That it was read from; see readToldText. */
+  readonly text: string;
   readonly file: ClusterFile;
   readonly secrets: ClusterSecrets;
   readonly founding: v.InferOutput<typeof foundingSchema>;
 }
 
+/** All that is read again while a pod runs, as one text. @throws UnderstudyError SPEC_CORRUPT. */
+export async function readToldText(directory: string): Promise<string> {
+  const files = ["specification.json", "founding.json"].map((name) =>
+    readOne(join(directory, name)),
+  );
+  return (await Promise.all(files)).join("\n");
+}
+
 /** @throws UnderstudyError SPEC_CORRUPT, and what findInstallation throws. */
 export async function readTold(directory: string): Promise<Told> {
   const text = (name: string) => readOne(join(directory, name));
+  // Before the files: a change in between is then seen as one.
+  const whole = await readToldText(directory);
   const specification = parseSpec(JSON.parse(await text("specification.json")));
   const founding = v.safeParse(foundingSchema, JSON.parse(await text("founding.json")));
   if (!founding.success)
@@ -51,6 +65,7 @@ export async function readTold(directory: string): Promise<Told> {
   });
   const secret = async (name: string) => new Secret((await text(join("secrets", name))).trim());
   return {
+    text: whole,
     founding: founding.output,
     file: {
       specification,

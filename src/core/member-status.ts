@@ -95,6 +95,11 @@ export interface MemberStatus {
   readonly progress: Progress | null;
   /** Names of parameters whose new value waits for a restart. */
   readonly pendingRestart: readonly string[];
+  /**
+   * Of a primary: some of them become lower, which its standbys cannot before it has (lesson 30).
+   * It is then restarted where it is, since whoever took its part would have the same to do.
+   */
+  readonly lowersFirst?: boolean;
   readonly warnings: readonly string[];
   /** What tells whether members share one failure domain: "8:1" and "/dev/sda1 on /". */
   readonly storage: { readonly device: string; readonly source: string } | null;

@@ -74,6 +74,8 @@ function specification(cluster: PostgresCluster): Manifest {
     members: memberNames(cluster),
     ttlMs: spec.leaseSeconds * 1_000,
     sync: spec.sync,
+    // Where there is no object of it, there is no operator that brings changes of this there.
+    keepsSync: cluster.uid === null,
     networks: [...PRIVATE_NETWORKS, ...accessNetworks(cluster)],
     maxLagBytes: parseByteSize(spec.services.read.maxLag ?? ""),
   };
@@ -90,11 +92,8 @@ function specification(cluster: PostgresCluster): Manifest {
   });
 }
 
-/** Never the whole world: who is to come from there comes by an address of these. */
 function accessNetworks({ spec }: PostgresCluster): string[] {
-  return spec.access.flatMap(({ cidr }) =>
-    cidr === undefined || cidr.endsWith("/0") ? [] : [cidr],
-  );
+  return spec.access.flatMap(({ cidr }) => (cidr === undefined ? [] : [cidr]));
 }
 
 /** One member at a time: a drain waits until the one before it is back. */

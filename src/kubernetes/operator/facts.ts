@@ -61,8 +61,14 @@ export function rolloutMembers(facts: Facts): RolloutMember[] {
       // By the record as well: who leads is never taken for one that is down.
       isPrimary: record?.leader?.member === member || summary?.primary === member,
       mayLead: mayLead(record, member),
+      staysPrimary: isMarked && lowersFirst(answers.get(member)),
     };
   });
+}
+
+/** Whoever took its part would wait for the same, and hand it back. */
+function lowersFirst(answer: MemberAnswer | undefined): boolean {
+  return answer !== undefined && "lowersFirst" in answer && answer.lowersFirst === true;
 }
 
 /** Its pod is what it is to be, and parameters wait for its server to be started again. */

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import type { ClusterRecord } from "../../core/record.ts";
+import { setSyncPolicy } from "../../core/sync-policy.ts";
 import { Secret } from "../../core/secret.ts";
 import type { KubernetesApi } from "../../kubernetes-api/api.ts";
 import { EVENT, POSTGRES_CLUSTER } from "../../kubernetes-api/kinds.ts";
@@ -153,15 +154,9 @@ function withAccepted(object: Manifest, { name, spec }: PostgresCluster): Manife
 /** The specification's word on synchronous replication is the record's. */
 async function withPolicy(store: Store, cluster: PostgresCluster): Promise<ClusterRecord | null> {
   const record = (await store.read())?.record ?? null;
-  const { mode, required, whenUnavailable } = cluster.spec.sync;
-  const isSo = ({ sync }: ClusterRecord) =>
-    sync.mode === mode && sync.required === required && sync.whenUnavailable === whenUnavailable;
-  if (record === null || isSo(record)) return record;
-  const changed = await changeRecord(store, (current) =>
-    isSo(current)
-      ? null
-      : { ...current, sync: { ...current.sync, mode, required, whenUnavailable } },
-  );
+  const { sync } = cluster.spec;
+  if (record === null || setSyncPolicy(record, sync) === null) return record;
+  const changed = await changeRecord(store, (current) => setSyncPolicy(current, sync));
   return changed?.record ?? record;
 }
 

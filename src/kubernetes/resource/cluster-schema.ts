@@ -19,7 +19,8 @@ const NEWEST = Math.max(...SUPPORTED_MAJORS);
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const SIZE = /^[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/;
 const BYTES = /^[0-9]+(\.[0-9]{1,3})? ?([kKMGT]?i?B)?$/;
-const CIDR = /^[0-9a-fA-F.:]+\/[0-9]{1,3}$/;
+const CIDR =
+  /^(([0-9]{1,3}[.]){3}[0-9]{1,3}\/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F.]*:[0-9a-fA-F.:]*\/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$/;
 
 const claimName = text("An existing PersistentVolumeClaim of the same namespace.", {
   looksLike: "the name of a claim",
@@ -254,7 +255,17 @@ const access = v.pipe(
   v.array(
     v.pipe(
       fields({
-        cidr: v.optional(text("Addresses.", { looksLike: "like 10.0.0.0/8", pattern: CIDR })),
+        cidr: v.optional(
+          v.pipe(
+            text("Addresses.", { looksLike: "like 10.0.0.0/8", pattern: CIDR }),
+            rule<string>({
+              cel: "!self.endsWith('/0')",
+              message:
+                "the whole world is never let in: name the networks that applications come from",
+              holds: (cidr) => !cidr.endsWith("/0"),
+            }),
+          ),
+        ),
         namespace: v.optional(
           text("Every pod of it.", { looksLike: "the name of a namespace", pattern: NAME }),
         ),

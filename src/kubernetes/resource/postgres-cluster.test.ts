@@ -111,6 +111,20 @@ test("what is wrong is said in one sentence that names the field", () => {
       '"spec.postgres.major": it says 18, and the image is postgres:17',
     ],
     [{ access: [{}] }, '"spec.access.0": give either cidr or namespace'],
+    ...["0.0.0.0/0", "::/0"].map(
+      (cidr) =>
+        [
+          { access: [{ cidr }] },
+          '"spec.access.0.cidr": the whole world is never let in: name the networks that applications come from',
+        ] as const,
+    ),
+    ...["10.0.0.0/33", "10.0.0/8", "999.0.0.1/8", "fd00::/129", "1:2:3/64", "10.0.0.0/00"].map(
+      (cidr) =>
+        [
+          { access: [{ cidr }] },
+          `"spec.access.0.cidr": it must be like 10.0.0.0/8, not "${cidr}"`,
+        ] as const,
+    ),
   ] as const)
     assert.equal(problems(spec)[0], sentence);
 });

@@ -1,5 +1,6 @@
 // A PostgresCluster as it is read: checked whole, with a sentence for whatever is wrong, and what
 // the engine needs of it.
+import { isIP } from "node:net";
 import * as v from "valibot";
 import { UnderstudyError } from "../../core/errors.ts";
 import { checkClusterName } from "../../core/name.ts";
@@ -52,9 +53,20 @@ export function readPostgresCluster(document: unknown): PostgresCluster {
   const parsed = v.safeParse(v.object({ spec: specSchema }), { spec: asked });
   if (!parsed.success) throw invalid(name, parsed.issues.map(sentenceOf));
   const { spec } = parsed.output;
+  const wrong = wrongNetworks(spec);
+  if (wrong.length > 0) throw invalid(name, wrong);
   const { namespace, uid, generation, annotations } = metadata;
   const restart = annotations[RESTART_ANNOTATION] ?? null;
   return { name, namespace, uid, generation, restart, spec, major: majorOf(spec, name) };
+}
+
+/** What no pattern tells: that it is an address before the slash. */
+function wrongNetworks({ access }: PostgresClusterSpec): string[] {
+  return access.flatMap(({ cidr }, index) =>
+    cidr === undefined || isIP(cidr.split("/")[0] ?? "") !== 0
+      ? []
+      : [`"spec.access.${index}.cidr": it must be like 10.0.0.0/8, not "${cidr}"`],
+  );
 }
 
 /** What the engine is told, here as elsewhere. @throws UnderstudyError SPEC_CORRUPT. */

@@ -4,7 +4,14 @@ import * as fc from "fast-check";
 import { nextStep, type RolloutMember } from "./next-step.ts";
 
 function member(name: string, change: Partial<RolloutMember> = {}): RolloutMember {
-  const usual = { isCurrent: true, isReady: true, isBusy: false, isPrimary: false, mayLead: true };
+  const usual = {
+    isCurrent: true,
+    isReady: true,
+    isBusy: false,
+    isPrimary: false,
+    mayLead: true,
+    staysPrimary: false,
+  };
   return { name, ...usual, ...change };
 }
 
@@ -51,6 +58,12 @@ test("a primary that nobody can follow is replaced in place", () => {
   assert.deepEqual(nextStep(tagged), { kind: "replace", member: "izdb-1" });
 });
 
+test("a primary whose values become lower is restarted where it is, and hands over to nobody", () => {
+  const lowers = { ...OLD, ...PRIMARY, staysPrimary: true };
+  const members = [member("izdb-1", lowers), member("izdb-2")];
+  assert.deepEqual(nextStep(members), { kind: "replace", member: "izdb-1" });
+});
+
 /** What becomes of the members by a step; whoever is away comes back while one waits. */
 function after(members: readonly RolloutMember[]): RolloutMember[] | null {
   const step = nextStep(members);
@@ -73,6 +86,7 @@ test("from every state it ends, takes down one ready member at most at a time, a
     isReady: fc.boolean(),
     isBusy: fc.boolean(),
     mayLead: fc.boolean(),
+    staysPrimary: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.array(state, { minLength: 1, maxLength: 6 }), fc.nat(), (states, at) => {
@@ -92,7 +106,10 @@ test("from every state it ends, takes down one ready member at most at a time, a
             "nobody else is away",
           );
         if (replaced?.isPrimary === true)
-          assert.ok(members.every(({ isPrimary, mayLead }) => isPrimary || !mayLead));
+          assert.ok(
+            replaced.staysPrimary ||
+              members.every(({ isPrimary, mayLead }) => isPrimary || !mayLead),
+          );
         if (step.kind === "switchover") switchovers += 1;
         members = after(members);
       }

@@ -13,6 +13,8 @@ export interface RolloutMember {
   readonly isPrimary: boolean;
   /** Whether it may be handed the lease (no tag forbids it). */
   readonly mayLead: boolean;
+  /** A primary for which nobody else can do what it waits for: its turn comes where it is. */
+  readonly staysPrimary: boolean;
 }
 
 export type RolloutStep =
@@ -47,6 +49,7 @@ function lastStep(
   members: readonly RolloutMember[],
 ): RolloutStep {
   if (primary === undefined) return { kind: "done" };
+  if (primary.staysPrimary) return { kind: "replace", member: primary.name };
   const heir = members.find(({ isPrimary, mayLead }) => !isPrimary && mayLead);
   // Nobody can take its part: it is away for as long as its pod takes to come back.
   return heir === undefined

@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { newRecord } from "./record.ts";
+import { setSyncPolicy } from "./sync-policy.ts";
+
+test("a wish is written where it is another, and leaves alone what is promised", () => {
+  const founded = newRecord({ cluster: "izdb", founder: "izdb-1", ttlMs: 10_000, members: {} });
+  const guarantee = { required: 1, members: ["izdb-2"], renewed: [] };
+  const record = { ...founded, sync: { ...founded.sync, guarantee, copies: 3 } };
+  const wish = { mode: "on", required: 2, whenUnavailable: "degrade" } as const;
+  const changed = setSyncPolicy(record, wish);
+  assert.deepEqual(changed?.sync, { ...wish, guarantee, copies: 3 });
+  assert.ok(changed);
+  assert.equal(setSyncPolicy(changed, wish), null);
+  for (const other of [{ mode: "off" }, { required: 1 }, { whenUnavailable: "block" }] as const)
+    assert.ok(setSyncPolicy(changed, { ...wish, ...other }));
+});
