@@ -17,6 +17,8 @@ export interface Entry {
   readonly address: MemberAddress;
   /** The record of a cluster that has none yet. */
   readonly found: () => ClusterRecord;
+  /** Why a member that the record does not name may not come into it; null: it may. */
+  readonly whyNotNew: () => Promise<string | null>;
   /** Whether an earlier run of this member is proven to be over. */
   readonly isOver: (session: string) => Promise<boolean>;
   readonly onTrouble: (why: unknown) => void;
@@ -52,6 +54,10 @@ async function tryToEnter(entry: Entry, past: PastRun): Promise<boolean> {
   const { record } = read;
   const before = record.members[name]?.session ?? null;
   if (before === session) return true;
+  if (record.members[name] === undefined) {
+    const why = await entry.whyNotNew();
+    if (why !== null) throw new UnderstudyError("MEMBER_NOT_FOUND", why);
+  }
   past.look(record, name);
   if (before !== null && !past.isSilent(record) && !(await entry.isOver(before))) return false;
   const renewals = record.leader?.member === name ? record.leader.renewals : null;

@@ -17,6 +17,7 @@ import type { MemberAddress } from "./own-address.ts";
 import type { LedServices } from "./lead-services.ts";
 import { ServiceSlices } from "./service-slices.ts";
 import type { OwnHost } from "./own-host.ts";
+import { noteRemoval, wasJustRemoved } from "./removal.ts";
 import { runAgent } from "./run-agent.ts";
 import { readTold, readToldText, type Told } from "./told-files.ts";
 import { ToldWatch } from "./told-watch.ts";
@@ -38,6 +39,8 @@ export interface KubernetesAgentOptions {
   readonly slices: { readonly write: string; readonly read: string };
   /** What is written there the kubelet tells when the container ends. */
   readonly terminationLog: string;
+  /** A file that stays for as long as the pod: that this member was removed. */
+  readonly removal: string;
   readonly deadmanProgram: Program;
 }
 
@@ -66,9 +69,9 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
         session,
         address: options.address,
         found: () => foundedBy(first, cluster),
+        whyNotNew: () => whyNotNew(options, files),
         isOver: (earlier) => proveEnd(options, { member, session: earlier }),
-        onTrouble: (why) =>
-          process.stderr.write(`cannot enter ${cluster} yet: ${messageOf(why)}\n`),
+        onTrouble: toldOnce((why) => process.stderr.write(`cannot enter ${cluster} yet: ${why}\n`)),
         nowMs: systemClock.nowMs,
       },
       stop.signal,
@@ -99,9 +102,20 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
     deadman: { program: options.deadmanProgram, policy: "confirmed-renewals" },
   });
   await using own = store();
+  await noteWhereRemoved(options, own);
   await changeRecord(own, (record) => leaveMember(record, { name: member, session })).catch(
     (thrown: unknown) => process.stderr.write(`the record still names it: ${messageOf(thrown)}\n`),
   );
+}
+
+/** What is tried again four times a second is told when it becomes something else. */
+function toldOnce(tell: (why: string) => void): (thrown: unknown) => void {
+  let last: string | null = null;
+  return (thrown) => {
+    const why = messageOf(thrown);
+    if (why !== last) tell(why);
+    last = why;
+  };
 }
 
 function hostOf(
@@ -123,6 +137,28 @@ function hostOf(
     },
     witness: (by) => new KubernetesWitness({ ...options, ...by, clock: systemClock }),
   };
+}
+
+/**
+ * A member that was removed must not come back by its agent, which lives until its pod is deleted
+ * and may be told of that late.
+ */
+async function whyNotNew(
+  { member, cluster, removal }: KubernetesAgentOptions,
+  files: ToldFiles,
+): Promise<string | null> {
+  const { members } = (await files.read()).founding;
+  const what = `${member} is no member of ${cluster} any more`;
+  if (!members.includes(member)) return `${what}: the specification does not name it`;
+  return (await wasJustRemoved(removal)) ? `${what}: it was removed a moment ago` : null;
+}
+
+async function noteWhereRemoved(
+  { member, removal }: KubernetesAgentOptions,
+  store: KubernetesStore,
+): Promise<void> {
+  const record = (await store.read().catch(() => null))?.record;
+  if (record !== undefined && record.members[member] === undefined) await noteRemoval(removal);
 }
 
 /** What it was told last, and could be understood. */

@@ -9,8 +9,16 @@ import { serviceEndpoints, type ServiceMember } from "../core/service-endpoints.
 import type { Member } from "./member.ts";
 import { readReplication } from "./probe.ts";
 
+export interface Reign {
+  readonly term: number;
+  /** Terms are of one cluster's data; null: it has none yet. */
+  readonly systemId: string | null;
+}
+
 /** Addresses; null: it is not to be changed. */
 export interface LedServices {
+  /** In which this member leads: who comes with an older one has been succeeded. */
+  readonly reign: Reign;
   readonly write: string | null;
   readonly read: readonly string[] | null;
 }
@@ -54,7 +62,7 @@ export class ServiceLeader {
       return;
     }
     // Clients wait for this; who reads can be asked after that.
-    if (this.#term !== record.term) this.#put({ write: own.host, read: null });
+    if (this.#term !== record.term) this.#put({ reign: record, write: own.host, read: null });
     const isNew = this.#term !== record.term;
     this.#term = record.term;
     if (this.#isBusy || (!isNew && clock.nowMs() - this.#lookedMs < LOOK_EVERY_MS)) return;
@@ -73,7 +81,8 @@ export class ServiceLeader {
     const maxLagBytes = this.#maxLagBytes();
     const { read } = serviceEndpoints({ primary: name, members }, { maxLagBytes });
     const hostOf = (member: string) => record.members[member]?.host ?? [];
-    this.#put({ write: record.members[name]?.host ?? null, read: read.flatMap(hostOf) });
+    const write = record.members[name]?.host ?? null;
+    this.#put({ reign: record, write, read: read.flatMap(hostOf) });
   }
 
   async #members(record: ClusterRecord): Promise<ServiceMember[]> {

@@ -5,7 +5,8 @@ import { messageOf } from "../core/errors.ts";
 import type { KubernetesApi } from "../kubernetes-api/api.ts";
 import { kindOfObject } from "../kubernetes-api/kinds.ts";
 import type { KubernetesObject, ResourceKind } from "../kubernetes-api/resource.ts";
-import type { LedServices } from "./lead-services.ts";
+import type { LedServices, Reign } from "./lead-services.ts";
+import { isSucceeded, REIGN_ANNOTATION, reignText } from "./slice-reign.ts";
 
 export interface ServiceSlicesOptions {
   readonly api: KubernetesApi;
@@ -25,7 +26,7 @@ const SLICES = ["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"].map((apiVersi
 );
 const CALL_LIMIT_MS = 3_000;
 const RETRY_MS = 500;
-/** So often it is looked whether they are still so: a leader of before may have come late. */
+/** So often it is looked whether they are still so. */
 const LOOK_AGAIN_MS = 10_000;
 
 export class ServiceSlices implements Disposable {
@@ -33,7 +34,8 @@ export class ServiceSlices implements Disposable {
   readonly #end = new AbortController();
   readonly #wanted = new Map<"write" | "read", readonly string[]>();
   /** As they were put or seen last. */
-  readonly #there = new Map<"write" | "read", { addresses: string; atMs: number }>();
+  readonly #there = new Map<"write" | "read", { text: string; atMs: number }>();
+  #reign: Reign | null = null;
   #kind: ResourceKind | null = null;
   #isBusy = false;
 
@@ -46,10 +48,16 @@ export class ServiceSlices implements Disposable {
     await this.#sliceKind().catch(() => {}); // It is asked for again when it is needed.
   }
 
-  put({ write, read }: LedServices): void {
+  put({ reign, write, read }: LedServices): void {
+    this.#reign = reign;
     if (write !== null) this.#wanted.set("write", [write]);
     if (read !== null) this.#wanted.set("read", read);
     if (!this.#isBusy) void this.#work();
+  }
+
+  /** Whether something is still to be brought there. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   /** Another leads now, and says it from here on. */
@@ -85,31 +93,46 @@ export class ServiceSlices implements Disposable {
       const there = this.#there.get(role);
       if (wanted === undefined) continue;
       const isOld = there === undefined || performance.now() - there.atMs > LOOK_AGAIN_MS;
-      if (isOld || there.addresses !== textOf(wanted)) return role;
+      if (isOld || there.text !== this.#textFor(wanted)) return role;
     }
     return null;
   }
 
   async #bring(role: "write" | "read"): Promise<void> {
-    const wanted = this.#wanted.get(role) ?? [];
+    const wanted = this.#wanted.get(role);
+    const reign = this.#reign;
+    if (wanted === undefined || reign === null) return;
     const { api, namespace } = this.#options;
     const place = { namespace, name: this.#options[role] };
     const limits = { timeoutMs: CALL_LIMIT_MS, signal: this.#end.signal };
     const kind = await this.#sliceKind();
-    const there = this.#there.get(role);
-    // Only to see whether it still is as it was.
-    const slice =
-      there?.addresses === textOf(wanted) ? await api.get<Slice>(kind, place, limits) : null;
-    const now = slice?.endpoints?.flatMap(({ addresses }) => addresses);
-    if (now === undefined || textOf(now) !== textOf(wanted)) {
+    const slice = await api.get<Slice>(kind, place, limits);
+    if (slice === null) throw new Error(`there is no EndpointSlice ${place.name}`);
+    const { resourceVersion, annotations } = slice.metadata;
+    // It stood still, and another leads since: what it would say is of the past.
+    if (isSucceeded(reign, { by: annotations?.[REIGN_ANNOTATION] })) {
+      if (this.#reign === reign) this.#wanted.delete(role);
+      return;
+    }
+    const now = (slice.endpoints ?? []).flatMap(({ addresses }) => addresses);
+    const isOwn = annotations?.[REIGN_ANNOTATION] === reignText(reign);
+    if (!isOwn || textOf(now) !== textOf(wanted)) {
       const endpoints = wanted.map((address) => ({
         addresses: [address],
         conditions: { ready: true },
       }));
-      const changed = await api.patch<Slice>(kind, { place, patch: { endpoints } }, limits);
-      if (changed.kind === "other") throw new Error(`there is no EndpointSlice ${place.name}`);
+      // Of that version alone: whoever has changed it meanwhile may be its successor.
+      const metadata = { resourceVersion, annotations: { [REIGN_ANNOTATION]: reignText(reign) } };
+      const patch = { metadata, endpoints };
+      const changed = await api.patch<Slice>(kind, { place, patch }, limits);
+      if (changed.kind === "other") return;
     }
-    this.#there.set(role, { addresses: textOf(wanted), atMs: performance.now() });
+    const text = `${reignText(reign)} ${textOf(wanted)}`;
+    this.#there.set(role, { text, atMs: performance.now() });
+  }
+
+  #textFor(wanted: readonly string[]): string {
+    return `${this.#reign === null ? "" : reignText(this.#reign)} ${textOf(wanted)}`;
   }
 
   async #sliceKind(): Promise<ResourceKind> {

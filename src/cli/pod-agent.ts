@@ -1,5 +1,7 @@
 // The agent of a member that runs in a pod: where it is and what it is called it is told by the
 // variables that its StatefulSet sets (src/kubernetes/objects/pod.ts).
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { runKubernetesAgent, type KubernetesAgentOptions } from "../agent/kubernetes-agent.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
@@ -36,6 +38,7 @@ export function readPod(env: NodeJS.ProcessEnv): Pod {
     container: DATABASE_CONTAINER,
     slices: { write: serviceName(cluster, "write"), read: serviceName(cluster, "read") },
     terminationLog: env["UNDERSTUDY_TERMINATION_LOG"] ?? TERMINATION_LOG,
+    removal: join(tmpdir(), "understudy-removed"),
     deadmanProgram: ownProgram(SMALL_PROCESS_FLAGS),
   };
 }

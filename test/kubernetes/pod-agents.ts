@@ -4,7 +4,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { chown, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "pg";
 import type { MemberStatus } from "../../src/core/member-status.ts";
@@ -14,7 +14,7 @@ import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
 import { kindOfObject, POD } from "../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../src/kubernetes-api/resource.ts";
 import { clusterObjects } from "../../src/kubernetes/objects/cluster-objects.ts";
-import { memberNames, podName } from "../../src/kubernetes/objects/names.ts";
+import { memberNames, podName, specificationName } from "../../src/kubernetes/objects/names.ts";
 import type { PostgresCluster } from "../../src/kubernetes/resource/postgres-cluster.ts";
 import { KubernetesStore } from "../../src/store/kubernetes-store.ts";
 import { eventually } from "../support/eventually.ts";
@@ -30,46 +30,82 @@ const ENDPOINT_SLICE = {
   kind: "EndpointSlice",
   plural: "endpointslices",
 };
-const LEASE_KINDS = new Set(["Lease", "EndpointSlice", "Role", "RoleBinding", "ServiceAccount"]);
+/** What agents need; all else is for the kubelet and the network. */
+const NEEDED_KINDS = new Set([
+  "Lease",
+  "EndpointSlice",
+  "Role",
+  "RoleBinding",
+  "ServiceAccount",
+  "Secret",
+]);
+
+export interface PodAgentsOptions {
+  readonly standbys: number;
+  /** From here on two for each member. */
+  readonly port: number;
+  /** Of the specification, beside what all have. */
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
 
 export class PodAgents implements AsyncDisposable {
-  readonly cluster: PostgresCluster;
+  cluster: PostgresCluster;
   readonly api: KubernetesApi;
   readonly store: KubernetesStore;
   readonly #server: ApiServer;
   readonly #firstPort: number;
   readonly #running = new Map<string, ChildProcess>();
 
-  private constructor(server: ApiServer, options: { standbys: number; port: number }) {
+  readonly #spec: Readonly<Record<string, unknown>>;
+  #told = 0;
+
+  private constructor(server: ApiServer, options: PodAgentsOptions) {
     this.#server = server;
     this.#firstPort = options.port;
-    this.cluster = clusterWith(
-      {
-        postgres: { image: "postgres:15" },
-        standbys: options.standbys,
-        leaseSeconds: 10,
-      },
-      { uid: undefined },
-    );
+    this.#spec = {
+      postgres: { image: "postgres:15" },
+      standbys: options.standbys,
+      leaseSeconds: 10,
+      ...options.spec,
+    };
+    this.cluster = clusterWith(this.#spec, { uid: undefined });
     this.api = new KubernetesApi({ access: server.access() });
     const { namespace, name } = this.cluster;
     this.store = new KubernetesStore({ api: this.api, namespace, cluster: name });
   }
 
-  /** @param options.port from here on two for each member */
-  static async start(
-    server: ApiServer,
-    options: { standbys: number; port: number },
-  ): Promise<PodAgents> {
+  static async start(server: ApiServer, options: PodAgentsOptions): Promise<PodAgents> {
     const agents = new PodAgents(server, options);
     await server.makeNamespace(agents.cluster.namespace);
     const all = clusterObjects(agents.cluster, { passwords: PASSWORDS, surroundings: OLD_API });
     for (const object of [...all.founded, ...all.applied])
-      if (LEASE_KINDS.has(object.kind)) await agents.api.create(kindOfObject(object), object);
-    for (const object of all.applied)
-      if (object.kind === "ConfigMap") await agents.#writeTold(object);
+      if (NEEDED_KINDS.has(object.kind)) await agents.api.create(kindOfObject(object), object);
+    await agents.tell({});
     for (const member of agents.members) await agents.startAgent(member);
     return agents;
+  }
+
+  /**
+   * Has the files of all members be of this specification, as if somebody had applied it as plain
+   * objects and the kubelets had brought it.
+   */
+  async tell(change: Readonly<Record<string, unknown>>): Promise<void> {
+    this.cluster = clusterWith({ ...this.#spec, ...change }, { uid: undefined });
+    const { applied } = clusterObjects(this.cluster, {
+      passwords: PASSWORDS,
+      surroundings: OLD_API,
+    });
+    for (const object of applied) if (object.kind === "ConfigMap") await this.#writeTold(object);
+  }
+
+  /** What the operator has made of the ConfigMap, as kubelets bring it. */
+  async bringTold(): Promise<void> {
+    const { namespace, name } = this.cluster;
+    const place = { namespace, name: specificationName(name) };
+    const kind = { apiVersion: "v1", kind: "ConfigMap", plural: "configmaps" };
+    const configMap = await this.api.get(kind, place);
+    if (configMap === null) throw new Error(`there is no ConfigMap ${place.name}`);
+    await this.#writeTold(configMap);
   }
 
   get members(): string[] {
@@ -78,7 +114,8 @@ export class PodAgents implements AsyncDisposable {
 
   /** All at one address; in pods each has an address of its own, and the same ports. */
   #portsOf(member: string): { port: number; apiPort: number } {
-    const port = this.#firstPort + 2 * this.members.indexOf(member);
+    const number = Number(member.split("-").at(-1));
+    const port = this.#firstPort + 2 * (number - 1);
     return { port, apiPort: port + 1 };
   }
 
@@ -86,17 +123,21 @@ export class PodAgents implements AsyncDisposable {
     const root = this.#place(member);
     const own = join(root, "cluster/members", member);
     await mkdir(own, { recursive: true, mode: 0o700 });
+    const temporary = join(root, "tmp");
+    await mkdir(temporary, { recursive: true });
     const user = await testUser();
+    const clusterRoot = join(root, "cluster");
     if (user !== undefined)
-      for (const directory of [root, join(root, "cluster"), join(root, "cluster/members"), own])
+      for (const directory of [root, temporary, clusterRoot, join(clusterRoot, "members"), own])
         await chown(directory, user.uid, user.gid);
     const { port, apiPort } = this.#portsOf(member);
     const env = {
       ...process.env,
+      TMPDIR: temporary,
       UNDERSTUDY_CLUSTER: this.cluster.name,
       UNDERSTUDY_NAMESPACE: this.cluster.namespace,
       UNDERSTUDY_MEMBER: member,
-      UNDERSTUDY_DIR: join(root, "cluster"),
+      UNDERSTUDY_DIR: clusterRoot,
       UNDERSTUDY_TOLD: join(this.#server.directory, "told"),
       UNDERSTUDY_POD_ADDRESS: HOST,
       UNDERSTUDY_PORT: String(port),
@@ -113,6 +154,16 @@ export class PodAgents implements AsyncDisposable {
     child.stderr.pipe(log, { end: false });
     child.once("close", () => log.end());
     this.#running.set(member, child);
+  }
+
+  runs(member: string): boolean {
+    const child = this.#running.get(member);
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Its volumes of its own are empty then. */
+  async newPod(member: string): Promise<void> {
+    await rm(join(this.#place(member), "tmp"), { recursive: true, force: true });
   }
 
   /** To the container's first process. @returns when it has ended, where the signal ends it. */
@@ -152,6 +203,12 @@ export class PodAgents implements AsyncDisposable {
     } finally {
       await client.end().catch(() => {});
     }
+  }
+
+  /** The one value of a query that has one. */
+  async value(member: string, sql: string): Promise<unknown> {
+    const [row] = await this.query(member, sql);
+    return Object.values(row ?? {})[0];
   }
 
   /** The member that takes writes, with so many standbys that stream from it. */
@@ -240,8 +297,9 @@ export class PodAgents implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.members.map((member) => this.signalAgent(member, "SIGCONT")));
-    await Promise.all(this.members.map((member) => this.signalAgent(member, "SIGTERM")));
+    const members = [...this.#running.keys()];
+    await Promise.all(members.map((member) => this.signalAgent(member, "SIGCONT")));
+    await Promise.all(members.map((member) => this.signalAgent(member, "SIGTERM")));
     await this.store[Symbol.asyncDispose]();
     this.api[Symbol.dispose]();
   }
@@ -262,12 +320,16 @@ export class PodAgents implements AsyncDisposable {
   }
 
   async #writeTold(configMap: KubernetesObject): Promise<void> {
-    const directory = join(this.#server.directory, "told");
+    this.#told += 1;
+    const directory = join(this.#server.directory, `told.${this.#told}`);
     await mkdir(join(directory, "secrets"), { recursive: true });
     const files: Record<string, string> = Object(Object(configMap).data);
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     for (const [name, secret] of Object.entries(PASSWORDS))
       await writeFile(join(directory, "secrets", name), secret.reveal());
+    // At once, as the kubelet replaces a whole volume.
+    await symlink(directory, `${directory}.link`);
+    await rename(`${directory}.link`, join(this.#server.directory, "told"));
   }
 }
 
