@@ -16,7 +16,9 @@ import { KubernetesWitness, proveEnd } from "./kubernetes-witness.ts";
 import type { MemberAddress } from "./own-address.ts";
 import type { LedServices } from "./lead-services.ts";
 import { ServiceSlices } from "./service-slices.ts";
+import { memberPaths } from "./member-paths.ts";
 import type { OwnHost } from "./own-host.ts";
+import { requireOwnVolume } from "./own-volume.ts";
 import { noteRemoval, wasJustRemoved } from "./removal.ts";
 import { runAgent } from "./run-agent.ts";
 import { readTold, readToldText, type Told } from "./told-files.ts";
@@ -56,6 +58,13 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   await writeFile(options.terminationLog, `${terminationLine(session)}\n`);
   const first = await readTold(told);
   const files = new ToldFiles(told, first);
+  await requireOwnVolume({
+    cluster,
+    member,
+    paths: memberPaths(options.clusterRoot, member),
+    installation: first.file.installation,
+    uid: process.getuid?.() ?? 0,
+  });
   const store = () => new KubernetesStore({ api, namespace, cluster });
   const stop = new AbortController();
   const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));

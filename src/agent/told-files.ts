@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { describeIssue } from "../core/describe-issue.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
-import { parseSpec } from "../core/spec.ts";
-import { findInstallation } from "../postgres/binaries/find-installation.ts";
+import { parseSpec, type Major } from "../core/spec.ts";
+import { findInstallation, type FoundInstallation } from "../postgres/binaries/find-installation.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 
 const foundingSchema = v.object({
@@ -56,13 +56,7 @@ export async function readTold(directory: string): Promise<Told> {
       `founding.json in ${directory} is wrong at ${describeIssue(founding.issues[0])}`,
     );
   const { networks } = founding.output;
-  const found = await findInstallation({
-    major: specification.spec.postgres.major,
-    env: process.env,
-    // The image has it, or nobody has.
-    cacheDir: join(directory, "none"),
-    offline: true,
-  });
+  const found = await findInImage(directory, specification.spec.postgres.major);
   const secret = async (name: string) => new Secret((await text(join("secrets", name))).trim());
   return {
     text: whole,
@@ -82,6 +76,23 @@ export async function readTold(directory: string): Promise<Told> {
       apiToken: await secret("apiToken"),
     },
   };
+}
+
+/** The image has it, or nobody has. @throws UnderstudyError POSTGRES_NOT_FOUND. */
+async function findInImage(directory: string, major: Major): Promise<FoundInstallation> {
+  try {
+    const cacheDir = join(directory, "none");
+    return await findInstallation({ major, env: process.env, cacheDir, offline: true });
+  } catch (thrown) {
+    if (!(thrown instanceof UnderstudyError) || thrown.code !== "POSTGRES_NOT_FOUND") throw thrown;
+    const { looked } = thrown.details;
+    const seen = Array.isArray(looked) && looked.length > 0 ? ` (${looked.join("; ")})` : "";
+    throw new UnderstudyError(
+      "POSTGRES_NOT_FOUND",
+      `the image has no PostgreSQL ${major} that can be used${seen}`,
+      { cause: thrown, hint: `Name an image of PostgreSQL ${major} in spec.postgres.image.` },
+    );
+  }
 }
 
 async function readOne(path: string): Promise<string> {

@@ -1,9 +1,10 @@
 // The agent of a member that runs in a pod: where it is and what it is called it is told by the
 // variables that its StatefulSet sets (src/kubernetes/objects/pod.ts).
+import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runKubernetesAgent, type KubernetesAgentOptions } from "../agent/kubernetes-agent.ts";
-import { UnderstudyError } from "../core/errors.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { accessInPod } from "../kubernetes-api/access.ts";
 import { KubernetesApi } from "../kubernetes-api/api.ts";
@@ -48,7 +49,18 @@ export async function runPodAgent(pod: Pod, env: NodeJS.ProcessEnv): Promise<voi
   const directory = env["UNDERSTUDY_SERVICE_ACCOUNT"];
   const access = accessInPod({ env, ...(directory === undefined ? {} : { directory }) });
   using api = new KubernetesApi({ access });
-  await runKubernetesAgent({ ...pod, api });
+  try {
+    await runKubernetesAgent({ ...pod, api });
+  } catch (thrown) {
+    // The kubelet tells it of the container's end, and the operator in a condition.
+    await appendFile(pod.terminationLog, `${lastWords(thrown)}\n`).catch(() => {});
+    throw thrown;
+  }
+}
+
+function lastWords(thrown: unknown): string {
+  const message = messageOf(thrown);
+  return thrown instanceof UnderstudyError ? `${message}. ${thrown.hint}` : message;
 }
 
 function needed(env: NodeJS.ProcessEnv, name: string): string {
