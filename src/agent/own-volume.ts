@@ -72,7 +72,10 @@ async function requireWritable({ member, paths, uid }: VolumeUse): Promise<void>
     throw new UnderstudyError(
       "DIRECTORY_NOT_WRITABLE",
       `the volume of ${member} cannot be written by user ${uid}, who PostgreSQL runs as (${codeOf(cause) ?? messageOf(cause)})${whose}`,
-      { cause, hint: remedyFor({ uid, path: "the volume's directory", owner: owner?.uid ?? null }) },
+      {
+        cause,
+        hint: remedyFor({ uid, path: "the volume's directory", owner: owner?.uid ?? null }),
+      },
     );
   }
 }

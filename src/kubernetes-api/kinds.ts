@@ -34,6 +34,7 @@ const KINDS: readonly ResourceKind[] = [
   kindOf("apps/v1", { kind: "Deployment", plural: "deployments" }),
   kindOf("apps/v1", { kind: "StatefulSet", plural: "statefulsets" }),
   kindOf("v1", { kind: "Service", plural: "services" }),
+  kindOf("v1", { kind: "Event", plural: "events" }),
   kindOf("v1", { kind: "ConfigMap", plural: "configmaps" }),
   kindOf("v1", { kind: "Secret", plural: "secrets" }),
   kindOf("v1", { kind: "ServiceAccount", plural: "serviceaccounts" }),

@@ -73,6 +73,8 @@ export function operatorRules(): Rule[] {
     rule("networking.k8s.io", { resources: ["networkpolicies"], verbs: KEEP }),
     rule(RIGHTS, { resources: ["roles", "rolebindings"], verbs: KEEP }),
     rule("events.k8s.io", { resources: ["events"], verbs: ["create", "patch"] }),
+    // Why a pod is not made, and what its node has not got, is told there alone.
+    rule("", { resources: ["events"], verbs: ["list"] }),
   ];
 }
 

@@ -21,6 +21,7 @@ const NOTE_LIMIT = 1_000;
 /** Which conditions are told when they become so. */
 const TOLD: readonly { condition: string; status: string; event: Omit<EventText, "note"> }[] = [
   { condition: "Accepted", status: "False", event: { type: "Warning", reason: "NotPossible" } },
+  { condition: "Blocked", status: "True", event: { type: "Warning", reason: "Blocked" } },
   { condition: "Ready", status: "True", event: { type: "Normal", reason: "Ready" } },
   { condition: "SharedFate", status: "True", event: { type: "Warning", reason: "SharedFate" } },
   {

@@ -27,6 +27,7 @@ import { keepObjects, type ObjectMemory } from "./keep-objects.ts";
 import { readObjects, readVolumes, type ClusterObject } from "./reading.ts";
 import { statusPatch } from "./status-patch.ts";
 import { chooseStep, perform, toldAs } from "./step.ts";
+import { readTroubles } from "./troubles.ts";
 import { ACCEPTED_ANNOTATION, wantedOf, type ParameterCheck } from "./wanted.ts";
 import type { Again } from "./work-queue.ts";
 
@@ -91,6 +92,7 @@ export async function pass(
     hasData: (record?.systemId ?? null) !== null,
     signal,
   });
+  const troubles = await readTroubles(api, facts, signal);
   const step = chooseStep(facts);
   const after = statusOf(
     {
@@ -98,6 +100,7 @@ export async function pass(
       summary,
       objections: [...objections, ...missingClaims(cluster, missing), ...kept.objections],
       fate,
+      troubles,
       rollout: toldAs(step),
       nodes: nodesOf(cluster, reading),
     },

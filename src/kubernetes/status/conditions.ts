@@ -7,6 +7,7 @@ export const CONDITIONS = {
   Ready: "There is a primary, and every other member streams from it.",
   PrimaryAvailable: "A member takes writes.",
   Accepted: "The specification can be done, and is.",
+  Blocked: "A member is not made or does not start before somebody does something.",
   Progressing: "Members are being made, changed or taken away.",
   Degraded: "It works, but not as it is meant to.",
   SyncSatisfied: "Commits are on as many standbys as is wanted.",

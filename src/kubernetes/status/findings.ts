@@ -5,6 +5,7 @@ import type { Verdict } from "../failure-domains/shared-fate.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import type { RolloutStep } from "../rollout/next-step.ts";
 import type { Finding } from "./conditions.ts";
+import type { Trouble } from "./pod-troubles.ts";
 
 export interface Observation {
   readonly cluster: PostgresCluster;
@@ -13,6 +14,8 @@ export interface Observation {
   /** What of the specification cannot be done, one sentence with its remedy for each. */
   readonly objections: readonly string[];
   readonly fate: Verdict;
+  /** What stands in the way of members, one at most for each. */
+  readonly troubles: readonly Trouble[];
   readonly rollout: RolloutStep;
   /** Member -> the node that its pod is on. */
   readonly nodes: ReadonlyMap<string, string>;
@@ -20,11 +23,12 @@ export interface Observation {
 
 /** One for each condition. */
 export function findingsOf(observation: Observation): Finding[] {
-  const { summary, objections, fate } = observation;
+  const { summary, objections, fate, troubles } = observation;
   return [
     readyFinding(observation),
     primaryFinding(summary),
     acceptedFinding(objections, fate),
+    blockedFinding(troubles),
     progressFinding(observation),
     degradedFinding(summary),
     syncFinding(summary),
@@ -73,6 +77,14 @@ function acceptedFinding(objections: readonly string[], fate: Verdict): Finding 
   const remedy = "have them apart, or say acceptSharedFate: true";
   const told = reasons.map((each) => `${each}; ${remedy}`);
   return no("Accepted", { reason, message: [...objections, ...told].join("; ") });
+}
+
+function blockedFinding(troubles: readonly Trouble[]): Finding {
+  const [first] = troubles;
+  if (first === undefined)
+    return no("Blocked", { reason: "Nothing", message: "nothing is known to be in the way" });
+  const message = troubles.map((each) => `${each.member}: ${each.message}`).join("; ");
+  return yes("Blocked", { reason: first.reason, message });
 }
 
 function progressFinding({ cluster, summary, rollout }: Observation): Finding {
@@ -148,6 +160,7 @@ export function phaseOf(findings: readonly Finding[]): string {
     findings.find((each) => each.type === type && each.status === status);
   const first =
     is("Accepted", "False") ??
+    is("Blocked", "True") ??
     is("Paused", "True") ??
     is("PrimaryAvailable", "False") ??
     is("PrimaryAvailable", "Unknown") ??
@@ -160,6 +173,7 @@ export function phaseOf(findings: readonly Finding[]): string {
 
 const PHASES: Readonly<Record<Finding["type"], string>> = {
   Accepted: "specification refused",
+  Blocked: "needs help",
   Paused: "paused",
   PrimaryAvailable: "no primary",
   Progressing: "changing",
