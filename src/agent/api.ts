@@ -1,17 +1,21 @@
 // The agent's HTTP API, on the member's own address: status and health for everybody, requests for
 // those who have the cluster's token.
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import * as v from "valibot";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Claim } from "./confirmation.ts";
 import type { SavedOnRequest } from "./effects/save-on-request.ts";
+import type { Entry } from "./journal.ts";
 import { createServer } from "./node-http.ts";
+import { TOKEN_HEADER } from "./token-header.ts";
 
 /** For an event: one sentence, and what it rests on. */
 export interface Decided {
+  /** Left out: that it is to fail over. */
+  readonly event?: string | undefined;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -38,6 +42,8 @@ export interface AgentRequests {
   saveWal(request: { term: number }): Promise<SavedOnRequest>;
   /** Keeps among its events what a person has decided. */
   noteDecision(decision: Decided): Promise<void>;
+  /** The newest of its events, oldest first. */
+  readEvents(request: { count: number }): Promise<{ events: readonly Entry[] }>;
   /** Promises the leader, which cannot renew its lease, not to succeed it by time. */
   confirm(request: Claim & { member: string }): Promise<void>;
   /** Stops PostgreSQL, gives up the lease and ends the agent. */
@@ -63,7 +69,9 @@ const confirmBody = v.object({
 });
 
 const saveWalBody = v.object({ term: v.number() });
+const readEventsBody = v.object({ count: v.pipe(v.number(), v.integer(), v.minValue(0)) });
 const noteDecisionBody = v.object({
+  event: v.optional(v.pipe(v.string(), v.maxLength(50))),
   message: v.pipe(v.string(), v.maxLength(2_000)),
   details: v.record(v.string(), v.unknown()),
 });
@@ -143,7 +151,7 @@ function answererOf(
     const [path = ""] = url.split("?");
     const look = method === "GET" || method === "HEAD" ? looks.get(path) : undefined;
     if (look !== undefined) return look();
-    if (!isAuthorized(request.headers.authorization, token))
+    if (!isAuthorized(request.headers, token))
       throw new UnderstudyError(
         "UNAUTHORIZED",
         "the control request did not carry the cluster's token",
@@ -177,6 +185,7 @@ function controlsOf(requests: AgentRequests): ReadonlyMap<string, Control> {
     ["/await-replay", (body) => requests.awaitReplay(parseBody(awaitReplayBody, body))],
     ["/save-wal", (body) => requests.saveWal(parseBody(saveWalBody, body))],
     ["/note-decision", (body) => requests.noteDecision(parseBody(noteDecisionBody, body))],
+    ["/read-events", (body) => requests.readEvents(parseBody(readEventsBody, body))],
     ["/confirm", (body) => requests.confirm(parseBody(confirmBody, body))],
     ["/restart", () => requests.restart()],
     ["/reload", () => requests.reload()],
@@ -210,8 +219,14 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function isAuthorized(header: string | undefined, token: Secret): boolean {
-  return timingSafeEqual(digest(header ?? ""), digest(`Bearer ${token.reveal()}`));
+/**
+ * The API server of Kubernetes passes requests on, but for their authorization, which is its own.
+ */
+function isAuthorized(headers: IncomingHttpHeaders, token: Secret): boolean {
+  const { authorization = "" } = headers;
+  const own = headers[TOKEN_HEADER];
+  const given = typeof own === "string" ? `Bearer ${own}` : authorization;
+  return timingSafeEqual(digest(given), digest(`Bearer ${token.reveal()}`));
 }
 
 function digest(text: string): Buffer {

@@ -27,7 +27,9 @@ const ownerSchema = v.object({
   cluster: v.string(),
   member: v.string(),
   major: v.number(),
-  /** "glibc" or "musl": they sort text in different orders, and so do the indexes that they made. */
+  /**
+   * "glibc" or "musl": they sort text in different orders, and so do the indexes that they made.
+   */
   libc: v.string(),
 });
 type VolumeOwner = v.InferOutput<typeof ownerSchema>;

@@ -10,7 +10,7 @@ export interface AgentAddress {
   readonly apiPort: number;
 }
 
-interface AskOptions {
+export interface AskOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -104,7 +104,7 @@ function exchange(
 }
 
 /** The agent's own error, as it was thrown there. */
-function remoteError(answer: unknown, status: number): UnderstudyError {
+export function remoteError(answer: unknown, status: number): UnderstudyError {
   if (typeof answer === "object" && answer !== null && "code" in answer && "message" in answer) {
     const code = String(answer.code);
     const hint = "hint" in answer ? { hint: String(answer.hint) } : {};

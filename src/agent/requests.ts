@@ -15,6 +15,7 @@ import { keepData, setCopyAside } from "./effects/data-aside.ts";
 import { compareWith, historyOf } from "./effects/rejoin.ts";
 import { saveOnRequest, type SavedOnRequest } from "./effects/save-on-request.ts";
 import { stopServer } from "./effects/start.ts";
+import { readJournal, type Entry } from "./journal.ts";
 import { writableLeader, type Member } from "./member.ts";
 import type { Pulse } from "./pulse.ts";
 import { StatusReader } from "./status.ts";
@@ -165,9 +166,15 @@ export class RequestDesk implements AgentRequests {
     return saved.promise;
   }
 
-  async noteDecision({ message, details }: Decided): Promise<void> {
+  async noteDecision({ event, message, details }: Decided): Promise<void> {
+    if (event !== undefined) return this.#member.event({ event, message, details });
     const rule = "failover-on-request";
     this.#member.event({ event: "failover-decided", rule, level: "warning", message, details });
+  }
+
+  async readEvents({ count }: { count: number }): Promise<{ events: readonly Entry[] }> {
+    const events = await readJournal(this.#member.paths.events);
+    return { events: count === 0 ? [] : events.slice(-count) };
   }
 
   async confirm(request: Claim & { member: string }): Promise<void> {

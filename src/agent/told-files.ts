@@ -7,7 +7,10 @@ import { describeIssue } from "../core/describe-issue.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { parseSpec, type Major } from "../core/spec.ts";
-import { findInstallation, type FoundInstallation } from "../postgres/binaries/find-installation.ts";
+import {
+  findInstallation,
+  type FoundInstallation,
+} from "../postgres/binaries/find-installation.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 
 const foundingSchema = v.object({

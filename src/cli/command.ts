@@ -20,7 +20,10 @@ export function onRun<Options>(
   body: (session: Session, call: Call<Options>) => Promise<void>,
 ): (this: Command) => Promise<void> {
   return async function run(this: Command): Promise<void> {
-    await body(new Session(context, this), { args: this.args, options: this.opts() as Options });
+    await body(new Session(context, this), {
+      args: this.args,
+      options: this.opts() as Options,
+    });
   };
 }
 

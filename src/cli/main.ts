@@ -7,7 +7,7 @@ import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
 import { lookOf } from "./output/look.ts";
-import { neededCommands } from "./needed-commands.ts";
+import { neededCommands, withNamespace } from "./needed-commands.ts";
 import { buildProgram } from "./program.ts";
 import { programAsCalled, withProgram } from "./screens/program-name.ts";
 import type { CliContext } from "./session.ts";
@@ -16,9 +16,10 @@ import { usageError, withItsHelp } from "./usage-error.ts";
 const INTERRUPTED = 130;
 
 /**
- * @param args what was typed after the program's name. @returns the exit status; see EXIT_STATUSES.
+ * @param typed after the program's name. @returns the exit status; see EXIT_STATUSES.
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(typed: readonly string[]): Promise<number> {
+  const args = withNamespace(typed);
   const world = openWorld(args);
   const { context } = world;
   const [version, groups] = await Promise.all([ownVersion(), neededCommands(args)]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ALL_COMMANDS } from "./all-commands.ts";
-import { commandIn, neededCommands } from "./needed-commands.ts";
+import { commandIn, neededCommands, withNamespace } from "./needed-commands.ts";
 
 test("the command is the first word that is no global option and no value of one", () => {
   assert.equal(commandIn(["up", "--name", "status"]), "up");
@@ -25,4 +25,16 @@ test("up is loaded alone, and everything else with all commands", async () => {
   assert.equal(alone[0]?.commands[0], ALL_COMMANDS[0]?.commands[0]);
   for (const words of [["status"], ["help", "up"], ["uq"], []])
     assert.equal(await neededCommands(words), ALL_COMMANDS);
+});
+
+test("-n is the namespace as for kubectl, but where a command has it for lines", () => {
+  const shop = ["--namespace", "shop"];
+  assert.deepEqual(withNamespace(["status", "-n", "shop"]), ["status", ...shop]);
+  assert.deepEqual(withNamespace(["-n", "shop", "status"]), [...shop, "status"]);
+  for (const words of [
+    ["logs", "-n", "5"],
+    ["--context", "c", "events", "-n", "5"],
+    ["sql", "--", "-n"],
+  ])
+    assert.deepEqual(withNamespace(words), words);
 });

@@ -103,7 +103,7 @@ describe("the command line", () => {
     const cases: [string[], string, string][] = [
       [["switchover", "--to"], "--to needs a value: <member>", "switchover"],
       [["fence"], "a word is missing behind the command: <member>", "fence"],
-      [["pause", "now"], '"pause" takes no word behind it, not now', "pause"],
+      [["up", "now"], '"up" takes no word behind it, not now', "up"],
       [["explain", "a", "b"], '"explain" takes no more than 1 of these 2: a, b', "explain"],
       [
         ["drill", "meteor"],

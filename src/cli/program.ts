@@ -67,6 +67,10 @@ function globalOptions(): Option[] {
     new Option("--dir <directory>", "where the cluster is kept")
       .argParser(parseNotEmpty)
       .env("UNDERSTUDY_DIR"),
+    new Option("--context <name>", "on Kubernetes: of the kubeconfig").env("UNDERSTUDY_CONTEXT"),
+    new Option("--namespace <name>", "on Kubernetes: also -n, but for logs and events")
+      .argParser(parseNotEmpty)
+      .env("UNDERSTUDY_KUBERNETES_NAMESPACE"),
     output,
     new Option("--json", "short for -o json"),
     new Option("-y, --yes", "answer yes to every question (env: UNDERSTUDY_YES=1)"),

@@ -3,6 +3,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
 import type { ClusterStatus } from "../core/cluster-status.ts";
+import { UnderstudyError } from "../core/errors.ts";
 import { checkClusterName } from "../core/name.ts";
 import { confirm } from "./output/confirm.ts";
 import { formatAnswer, isForPrograms, type Answer, type OutputFormat } from "./output/document.ts";
@@ -11,7 +12,7 @@ import { isLive, lookOf, mark, paint, type Environment, type Look } from "./outp
 import type { LocalCluster, Operation } from "../local/cluster.ts";
 import type { localCommands } from "../local/commands.ts";
 import type { ClusterPlace } from "../local/place.ts";
-import { programAsCalled } from "./screens/program-name.ts";
+import { isPlugin, programAsCalled } from "./screens/program-name.ts";
 
 export interface TerminalOutput extends Writable {
   readonly isTTY?: boolean | undefined;
@@ -51,6 +52,9 @@ export interface CliContext {
 export interface GlobalOptions {
   readonly name?: string;
   readonly dir?: string;
+  /** Either of them: the cluster is on Kubernetes. */
+  readonly context?: string;
+  readonly namespace?: string;
   readonly output?: OutputFormat;
   readonly json?: boolean;
   readonly yes?: boolean;
@@ -86,6 +90,11 @@ export class Session {
 
   get program(): string {
     return programAsCalled(this.context);
+  }
+
+  get isOnKubernetes(): boolean {
+    const { context, namespace } = this.options;
+    return context !== undefined || namespace !== undefined || isPlugin(this.context.env);
   }
 
   /** A person reads stdout as well: screens rather than documents. */
@@ -129,8 +138,12 @@ export class Session {
   }
 
   /** @throws UnderstudyError NAME_INVALID. */
-  async place(): Promise<ClusterPlace> {
-    const { name, dir } = this.options;
+  async place(named?: string): Promise<ClusterPlace> {
+    const { name = named, dir } = this.options;
+    if (this.isOnKubernetes)
+      throw new UnderstudyError("USAGE", "that is for clusters on this machine", {
+        hint: "On Kubernetes a cluster is a PostgresCluster object; see: understudy help kubernetes",
+      });
     // Before anything is loaded or looked for: a wrong name is answered at once.
     if (name !== undefined) checkClusterName(name);
     const local = await this.local();
@@ -138,19 +151,32 @@ export class Session {
     return local.resolveClusterPlace({ name, dir, env, uid });
   }
 
-  /** @throws UnderstudyError CLUSTER_NOT_FOUND. */
-  async cluster(): Promise<{ local: LocalCommands; cluster: LocalCluster }> {
-    const place = await this.place();
+  /**
+   * @param named as an argument, in place of --name
+   * @throws UnderstudyError CLUSTER_NOT_FOUND, and for one on Kubernetes KUBECONFIG_*,
+   * KUBERNETES_*.
+   */
+  async cluster(named?: string): Promise<{ local: LocalCommands; cluster: LocalCluster }> {
+    if (this.isOnKubernetes) return this.#onKubernetes(named);
+    const place = await this.place(named);
     const local = await this.local();
     return { local, cluster: await local.openCluster(place) };
   }
 
-  async status(): Promise<{
+  async #onKubernetes(named?: string): Promise<{ local: LocalCommands; cluster: LocalCluster }> {
+    const { openOnKubernetes } = await import("./kubernetes/open-cluster.ts");
+    const { name = named, context, namespace } = this.options;
+    if (name !== undefined) checkClusterName(name);
+    const local = await this.local();
+    return openOnKubernetes({ env: this.context.env, context, namespace, name, local });
+  }
+
+  async status(named?: string): Promise<{
     local: LocalCommands;
     cluster: LocalCluster;
     status: ClusterStatus;
   }> {
-    const opened = await this.cluster();
+    const opened = await this.cluster(named);
     const status = await opened.local.readClusterStatus(opened.cluster, this.context.signal);
     return { ...opened, status };
   }

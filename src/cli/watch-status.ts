@@ -14,8 +14,12 @@ import type { Session } from "./session.ts";
 const QUIT_KEYS = ["q", "Q", "\u0003", "\u0004"] as const;
 
 /** @throws UnderstudyError CLUSTER_NOT_FOUND at once; later mistakes are shown and tried again. */
-export async function watchStatus(session: Session, everyMs: number): Promise<void> {
-  const opened = await session.cluster();
+export async function watchStatus(
+  session: Session,
+  of: { everyMs: number; named: string | undefined },
+): Promise<void> {
+  const { everyMs } = of;
+  const opened = await session.cluster(of.named);
   const { context } = session;
   const quit = new AbortController();
   const stop = AbortSignal.any([context.signal, context.outputClosed, quit.signal]);

@@ -1,5 +1,5 @@
-// What a person wants of synchronous replication, as the record has it. What is promised of that now
-// is the leader's to say (protocol/quorum.ts).
+// What a person wants of synchronous replication, as the record has it. What is promised of that
+// now is the leader's to say (protocol/quorum.ts).
 import type { ClusterRecord, SyncPolicy } from "./record.ts";
 
 export function isSamePolicy(one: SyncPolicy, { other }: { other: SyncPolicy }): boolean {

@@ -14,6 +14,7 @@ import {
   type Changed,
 } from "./answers.ts";
 import { exchange, openStream, type Answer, type Call, type Line } from "./exchange.ts";
+import { POD } from "./kinds.ts";
 import { http, https } from "./node-https.ts";
 import { errorOf, isAbsent, isExpired, parseRefusal, type Refusal } from "./refusal.ts";
 import {
@@ -287,6 +288,29 @@ export class KubernetesApi implements Disposable {
     // The next attempt then finds newer ones in memory.
     if (refusal.code === 401) await this.#line({ renew: true });
     throw errorOf(refusal, purpose);
+  }
+
+  /**
+   * Asks a pod, through the API server. What it answers is its own; where it could not be reached
+   * the API server answers in its place, with a Status object.
+   * @param to.port that it listens on
+   */
+  async askPod(
+    to: { readonly namespace: string; readonly pod: string; readonly port: number },
+    call: {
+      readonly method: "GET" | "POST";
+      readonly path: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    },
+    options: CallOptions = {},
+  ): Promise<{ status: number; text: string }> {
+    const { namespace, pod, port } = to;
+    const purpose = `ask Pod ${namespace}/${pod}`;
+    const place = resourcePath(POD, { namespace, name: `${pod}:${port}` });
+    const { path, ...rest } = call;
+    const asked = { ...rest, path: `${place}/proxy${path}`, purpose, contentType: JSON_TYPE };
+    return this.#send(asked, options);
   }
 
   /** Whether the server has objects of that kind in that version. */

@@ -12,6 +12,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
   readonly body?: string;
+  /** Beside what every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** For the whole exchange; of one that streams, until the answer begins. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -110,6 +112,7 @@ function begin(
 
 function headersOf(call: Call, { token }: Credentials): Record<string, string> {
   return {
+    ...call.headers,
     accept: "application/json",
     "user-agent": "understudy",
     ...(token === null ? {} : { authorization: `Bearer ${token.reveal()}` }),

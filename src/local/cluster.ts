@@ -2,15 +2,33 @@
 import type { ClusterFile, ClusterSecrets } from "../agent/cluster-file.ts";
 import { readClusterFile, readSecrets } from "../agent/cluster-file.ts";
 import { clusterPaths, type ClusterPaths } from "../agent/member-paths.ts";
-import { postToAgent } from "../agent/peer.ts";
+import { postToAgent, type AskOptions, type PostOptions } from "../agent/peer.ts";
 import { UnderstudyError } from "../core/errors.ts";
+import type { MemberStatus } from "../core/member-status.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { changeRecord, type Store } from "../store/store.ts";
 import type { ClusterPlace } from "./place.ts";
 
+/** How a cluster is reached whose store and agents are not on this machine. */
+export interface Reach {
+  openStore(): Store;
+  /** @throws UnderstudyError MEMBER_UNREACHABLE. */
+  askStatus(member: RecordMember, options: AskOptions): Promise<MemberStatus>;
+  /** @throws UnderstudyError MEMBER_UNREACHABLE, TIMED_OUT, or whatever the agent answered. */
+  post(member: RecordMember, options: Omit<PostOptions, "token">): Promise<unknown>;
+  /** Keeps among the events what a person has decided. @returns whether it could be. */
+  note(decision: {
+    event: string;
+    message: string;
+    details: Readonly<Record<string, unknown>>;
+  }): Promise<void>;
+}
+
 export interface LocalCluster {
+  /** Left out: all is on this machine, at the paths below. */
+  readonly reach?: Reach;
   readonly place: ClusterPlace;
   readonly paths: ClusterPaths;
   readonly file: ClusterFile;
@@ -59,7 +77,8 @@ export async function openCluster(place: ClusterPlace): Promise<LocalCluster> {
   return { place, paths, file, secrets: await readSecrets(paths.secrets) };
 }
 
-export function openStore(cluster: { place: ClusterPlace; paths: ClusterPaths }): Store {
+export function openStore(cluster: Pick<LocalCluster, "place" | "paths" | "reach">): Store {
+  if (cluster.reach !== undefined) return cluster.reach.openStore();
   return new SqliteStore({ path: cluster.paths.record, cluster: cluster.place.name });
 }
 
@@ -86,7 +105,9 @@ export async function changeClusterRecord(
 }
 
 /** @throws UnderstudyError OPERATION_IN_PROGRESS when another command is changing the cluster. */
-export function lockCluster(cluster: { place: ClusterPlace; paths: ClusterPaths }): ProcessLock {
+export function lockCluster(cluster: Pick<LocalCluster, "place" | "paths" | "reach">): ProcessLock {
+  // Of those who are elsewhere nobody knows: there the record's own changes exclude each other.
+  if (cluster.reach !== undefined) return { path: "", [Symbol.dispose]: () => {} };
   const lock = tryLock(cluster.paths.operationLock);
   if (lock !== null) return lock;
   throw new UnderstudyError(
@@ -117,11 +138,8 @@ export async function askAgent(
   },
 ): Promise<unknown> {
   const { member, path, body, operation } = request;
-  return await postToAgent(member, {
-    path,
-    body: body ?? {},
-    token: cluster.secrets.apiToken,
-    timeoutMs: operation.timeoutMs,
-    signal: operation.signal,
-  });
+  const { timeoutMs, signal } = operation;
+  const options = { path, body: body ?? {}, timeoutMs, signal };
+  if (cluster.reach !== undefined) return await cluster.reach.post(member, options);
+  return await postToAgent(member, { ...options, token: cluster.secrets.apiToken });
 }

@@ -27,12 +27,17 @@ export async function noteDecision(
   const { event, what, details } = of;
   const { events: path } = cluster.paths;
   const by = whoAsks();
+  const noted = {
+    event,
+    message: `${by} ${what}.`,
+    details: { decidedBy: "a person", by, ...details },
+  };
   try {
-    new Journal({ path, member: PERSON }).append({
-      event,
-      message: `${by} ${what}.`,
-      details: { decidedBy: "a person", by, ...details },
-    });
+    if (cluster.reach !== undefined) {
+      await cluster.reach.note(noted);
+      return "";
+    }
+    new Journal({ path, member: PERSON }).append(noted);
     await giveTo(await findOwner(cluster.file.osUser), [path]);
     return "";
   } catch (thrown) {

@@ -31,6 +31,7 @@ export async function describeCluster(
   cluster: LocalCluster,
   { record, statuses }: { record: ClusterRecord; statuses: ReadonlyMap<string, MemberAnswer> },
 ): Promise<ClusterStatus> {
+  if (cluster.reach !== undefined) return summarize({ record, statuses, extraWarnings: [] });
   const [sharing, fate] = await Promise.all([
     sharedTablespaces(cluster, record),
     sharedFate(cluster, record),
@@ -56,13 +57,15 @@ export async function askMembers(
   const answers = await Promise.all(
     Object.entries(of.record.members).map(async ([name, address]) => {
       const limits = { timeoutMs: ANSWER_LIMIT_MS };
-      const answer = await askStatus(
+      const ask = cluster.reach?.askStatus ?? askStatus;
+      const answer = await ask(
         address,
         of.signal === undefined ? limits : { ...limits, signal: of.signal },
       ).catch((thrown: unknown) => ({
-        unreachable: of.withoutReasons
-          ? messageOf(thrown)
-          : whyUnreachable(cluster, { name, thrown }),
+        unreachable:
+          of.withoutReasons || cluster.reach !== undefined
+            ? messageOf(thrown)
+            : whyUnreachable(cluster, { name, thrown }),
       }));
       return [name, belongsHere(answer, { cluster, name })] as const;
     }),

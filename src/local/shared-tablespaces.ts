@@ -13,6 +13,8 @@ export async function sharedTablespacesOf(
   cluster: LocalCluster,
   record: ClusterRecord,
 ): Promise<SharedTablespace[]> {
+  // Members elsewhere have file systems of their own.
+  if (cluster.reach !== undefined) return [];
   const names = Object.keys(record.members);
   return findSharedTablespaces(
     new Map(names.map((name) => [name, memberPaths(cluster.paths.root, name).data])),

@@ -38,6 +38,10 @@ const requests: AgentRequests = {
     return { savedBytes: 5, lostBytes: 0, lostTransactions: 0, trouble: null };
   },
   noteDecision: async (decided) => void asked.push(decided),
+  readEvents: async (wish) => {
+    asked.push(wish);
+    return { events: [] };
+  },
   confirm: async (wish) => void asked.push(wish),
   shutDown: async () => {},
 };

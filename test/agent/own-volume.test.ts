@@ -69,7 +69,8 @@ test("data of another libc or major is not opened", async () => {
   );
   const older = { family: "linux-glibc-x64-icu72", major: 17 } as const;
   assert.match(await subject.refusal({ installation: older }), /is of PostgreSQL 18, .* has 17/);
-  // An update of the image may bring another ICU; PostgreSQL itself tells which indexes that is for.
+  // An update of the image may bring another ICU; PostgreSQL itself tells which indexes that is
+  // for.
   const updated = { family: "linux-glibc-x64-icu76", major: 18 } as const;
   assert.equal(await subject.refusal({ installation: updated }), "none");
 });

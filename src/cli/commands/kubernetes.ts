@@ -7,7 +7,6 @@ import type { CliContext, Session } from "../session.ts";
 export interface InstallOptions {
   readonly image: string;
   readonly operatorNamespace: string;
-  readonly context?: string;
   readonly dryRun?: boolean;
   readonly olderKubernetes?: boolean;
 }
@@ -15,7 +14,6 @@ export interface InstallOptions {
 export interface ManifestOptions {
   readonly filename: string;
   readonly agentImage: string;
-  readonly namespace?: string;
   readonly clusterDomain: string;
   readonly onlyApplied?: boolean;
   readonly olderKubernetes?: boolean;
@@ -40,7 +38,6 @@ export function register(program: Command, context: CliContext): void {
     )
     .addOption(imageOption("--image <image>", "of the operator and of the agents"))
     .option("--operator-namespace <name>", "where the operator runs", "understudy")
-    .addOption(contextOption())
     .addOption(olderOption())
     .addOption(dryRunOption())
     .action(onRun<InstallOptions>(context, install));
@@ -52,7 +49,6 @@ export function register(program: Command, context: CliContext): void {
     )
     .requiredOption("-f, --filename <file>", 'PostgresClusters, in YAML or JSON; "-" is stdin')
     .addOption(imageOption("--agent-image <image>", "that brings the agent into each pod"))
-    .option("-n, --namespace <name>", "for those that name none")
     .option("--cluster-domain <domain>", "the end of names in the DNS", "cluster.local")
     .option(
       "--only-applied",
@@ -60,10 +56,6 @@ export function register(program: Command, context: CliContext): void {
     )
     .addOption(olderOption())
     .action(onRun<ManifestOptions>(context, manifests));
-}
-
-export function contextOption(): Option {
-  return new Option("--context <name>", "of the kubeconfig (KUBECONFIG, ~/.kube/config)");
 }
 
 function imageOption(flags: string, what: string): Option {
@@ -83,5 +75,6 @@ async function install(session: Session, call: Call<InstallOptions>): Promise<vo
 async function manifests(session: Session, call: Call<ManifestOptions>): Promise<void> {
   const { clusterDocuments, readInput } = await import("../kubernetes/manifests.ts");
   const text = await readInput(call.options.filename, session.context.stdin);
-  session.print(clusterDocuments(text, call.options));
+  const { namespace } = session.options;
+  session.print(clusterDocuments(text, { ...call.options, namespace }));
 }

@@ -30,6 +30,7 @@ export function register(program: Command, context: CliContext): void {
     .command("events")
     .summary("what was decided, when and why")
     .description("Prints the decisions of all members in the order of their time.")
+    .argument("[cluster]", "which, in place of --name")
     .addOption(linesOption(50))
     .action(onRun<{ readonly lines: number }>(context, showEvents));
   examples(events, ["understudy events", "understudy events --json"]);
@@ -53,7 +54,7 @@ async function showLogs(session: Session, call: Call<LogOptions>): Promise<void>
 }
 
 async function showEvents(session: Session, call: Call<{ readonly lines: number }>): Promise<void> {
-  const { local, cluster } = await session.cluster();
+  const { local, cluster } = await session.cluster(call.args[0]);
   const all = await local.readEvents(cluster);
   const { lines } = call.options;
   const events = lines === 0 ? [] : all.slice(-lines);

@@ -3,14 +3,12 @@
 import { type Command } from "commander";
 import { examples, onRun, type Call } from "../command.ts";
 import type { CliContext, Session } from "../session.ts";
-import { contextOption } from "./kubernetes.ts";
 
 export interface OperatorCommandOptions {
   readonly operatorNamespace?: string;
   readonly agentImage?: string;
   readonly clusterDomain: string;
   readonly port: string;
-  readonly context?: string;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -24,12 +22,11 @@ export function register(program: Command, context: CliContext): void {
     .option("--agent-image <image>", "that brings the agent into pods (env: UNDERSTUDY_IMAGE)")
     .option("--cluster-domain <domain>", "the end of names in the DNS", "cluster.local")
     .option("--port <port>", "for probes: /liveness", "8080")
-    .addOption(contextOption())
     .action(onRun<OperatorCommandOptions>(context, run));
   examples(command, ["understudy operator --context test --operator-namespace understudy"]);
 }
 
 async function run(session: Session, call: Call<OperatorCommandOptions>): Promise<void> {
   const { operate } = await import("../kubernetes/operate.ts");
-  await operate(session.context, call.options);
+  await operate(session.context, { ...call.options, context: session.options.context });
 }

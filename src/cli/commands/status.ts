@@ -1,7 +1,7 @@
 // understudy status: how the cluster is, once or again and again.
 import { Option, type Command } from "commander";
 import { exitStatusOf } from "../../core/cluster-status.ts";
-import { examples, onRun } from "../command.ts";
+import { examples, onRun, type Call } from "../command.ts";
 import { parseDuration } from "../arguments.ts";
 import { renderStatus } from "../screens/status.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -22,6 +22,7 @@ export function register(program: Command, context: CliContext): void {
       "Shows the cluster on one page. The figures of different members are of slightly\n" +
         "different moments; what is not known is shown as unknown, and never as healthy.",
     )
+    .argument("[cluster]", "which, in place of --name")
     .addOption(
       new Option("-w, --watch [seconds]", "again and again, until q or Ctrl-C").argParser(
         parseDuration,
@@ -32,14 +33,17 @@ export function register(program: Command, context: CliContext): void {
   examples(command, ["understudy status", "understudy status --watch", "understudy status --json"]);
 }
 
-async function status(session: Session, call: { options: Options }): Promise<void> {
+async function status(session: Session, call: Call<Options>): Promise<void> {
   const { watch } = call.options;
   if (watch !== undefined && watch !== false) {
     const { checkInterval, watchStatus } = await import("../watch-status.ts");
-    await watchStatus(session, watch === true ? DEFAULT_WATCH_MS : checkInterval(watch));
+    await watchStatus(session, {
+      everyMs: watch === true ? DEFAULT_WATCH_MS : checkInterval(watch),
+      named: call.args[0],
+    });
     return;
   }
-  const answer = (await session.status()).status;
+  const answer = (await session.status(call.args[0])).status;
   await session.answer({
     document: answer,
     table: (look, wide) => renderStatus(answer, { look, wide, program: session.program }),

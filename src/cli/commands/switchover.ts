@@ -31,6 +31,7 @@ export function register(program: Command, context: CliContext): void {
       "Stops the primary cleanly, promotes a standby that has everything, and lets the old\n" +
         "primary stream from the new one. Refused beforehand when it cannot end well.",
     )
+    .argument("[cluster]", "which, in place of --name")
     .option("--to <member>", "the new primary (the standby that is best placed)")
     .addOption(
       new Option(
@@ -50,7 +51,7 @@ async function switchover(session: Session, call: Call<Options>): Promise<void> 
   const { at: when, cancel } = call.options;
   const to = parseMember(call.options.to);
   const at = when === undefined ? null : parseScheduleTime(when, new Date());
-  const { local, cluster } = await session.cluster();
+  const { local, cluster } = await session.cluster(call.args[0]);
   if (cancel === true) {
     await answerOutcome(session, await local.cancelSchedule(cluster));
     return;

@@ -18,7 +18,7 @@ export function operatorDocuments(options: Wanted): string {
 /** @throws UnderstudyError KUBECONFIG_*, KUBERNETES_*; what was applied by then stays. */
 export async function installOperator(session: Session, options: InstallOptions): Promise<void> {
   const { env, signal } = session.context;
-  const { access, context } = await readKubeconfig({ env, context: options.context });
+  const { access, context } = await readKubeconfig({ env, context: session.options.context });
   using api = new KubernetesApi({ access });
   const hasRules = options.olderKubernetes !== true && (await takesRules(api, { options, signal }));
   const told: string[] = [];

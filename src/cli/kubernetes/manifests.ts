@@ -24,7 +24,10 @@ export async function readInput(file: string, stdin: Readable): Promise<string> 
   });
 }
 
-type Wanted = Omit<ManifestOptions, "filename">;
+type Wanted = Omit<ManifestOptions, "filename"> & {
+  /** For those that name none. */
+  readonly namespace?: string | undefined;
+};
 
 /** @throws UnderstudyError SPEC_INVALID, SPEC_CORRUPT, NAME_INVALID. */
 export function clusterDocuments(input: string, options: Wanted): string {

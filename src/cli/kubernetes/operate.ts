@@ -19,7 +19,10 @@ export const AGENTS: Agents = {
 };
 
 /** @throws UnderstudyError USAGE, KUBECONFIG_*, PORT_TAKEN. */
-export async function operate(context: CliContext, options: OperatorCommandOptions): Promise<void> {
+export async function operate(
+  context: CliContext,
+  options: OperatorCommandOptions & { readonly context: string | undefined },
+): Promise<void> {
   const { env, signal } = context;
   const log = (entry: Readonly<Record<string, unknown>>) => {
     const line = { at: new Date().toISOString(), ...entry };
@@ -67,7 +70,7 @@ export async function operate(context: CliContext, options: OperatorCommandOptio
 
 async function accessOf(
   { env }: CliContext,
-  { context }: OperatorCommandOptions,
+  { context }: { readonly context: string | undefined },
 ): Promise<ApiAccess> {
   const isPod = env["KUBERNETES_SERVICE_HOST"] !== undefined && context === undefined;
   return isPod ? accessInPod({ env }) : (await readKubeconfig({ env, context })).access;
