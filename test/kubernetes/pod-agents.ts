@@ -24,7 +24,6 @@ import type { ApiServer } from "./cluster/api-server.ts";
 
 const LAUNCHER = join(import.meta.dirname, "../../bin/understudy.js");
 const OLD_API = { ...SURROUNDINGS, has: { policyV1: false, discoveryV1: false } };
-const HOST = "127.0.0.1";
 const ENDPOINT_SLICE = {
   apiVersion: "discovery.k8s.io/v1beta1",
   kind: "EndpointSlice",
@@ -44,6 +43,8 @@ export interface PodAgentsOptions {
   readonly standbys: number;
   /** From here on two for each member. */
   readonly port: number;
+  /** Where agents and servers listen; 127.0.0.1 where nothing is said. */
+  readonly host?: string;
   /** Of the specification, beside what all have. */
   readonly spec?: Readonly<Record<string, unknown>>;
 }
@@ -54,6 +55,7 @@ export class PodAgents implements AsyncDisposable {
   readonly store: KubernetesStore;
   readonly #server: ApiServer;
   readonly #firstPort: number;
+  readonly #host: string;
   readonly #running = new Map<string, ChildProcess>();
 
   readonly #spec: Readonly<Record<string, unknown>>;
@@ -62,6 +64,7 @@ export class PodAgents implements AsyncDisposable {
   private constructor(server: ApiServer, options: PodAgentsOptions) {
     this.#server = server;
     this.#firstPort = options.port;
+    this.#host = options.host ?? "127.0.0.1";
     this.#spec = {
       postgres: { image: "postgres:15" },
       standbys: options.standbys,
@@ -139,7 +142,7 @@ export class PodAgents implements AsyncDisposable {
       UNDERSTUDY_MEMBER: member,
       UNDERSTUDY_DIR: clusterRoot,
       UNDERSTUDY_TOLD: join(this.#server.directory, "told"),
-      UNDERSTUDY_POD_ADDRESS: HOST,
+      UNDERSTUDY_POD_ADDRESS: this.#host,
       UNDERSTUDY_PORT: String(port),
       UNDERSTUDY_AGENT_PORT: String(apiPort),
       UNDERSTUDY_SERVICE_ACCOUNT: await this.#account(),
@@ -183,14 +186,14 @@ export class PodAgents implements AsyncDisposable {
   }
 
   async status(member: string): Promise<MemberStatus> {
-    const answer = await fetch(`http://${HOST}:${this.#portsOf(member).apiPort}/status`);
+    const answer = await fetch(`http://${this.#host}:${this.#portsOf(member).apiPort}/status`);
     return (await answer.json()) as MemberStatus;
   }
 
   /** As the superuser. */
   async query(member: string, sql: string): Promise<readonly Record<string, unknown>[]> {
     const client = new Client({
-      host: HOST,
+      host: this.#host,
       port: this.#portsOf(member).port,
       user: "postgres",
       password: PASSWORDS.superuser.reveal(),
@@ -274,7 +277,7 @@ export class PodAgents implements AsyncDisposable {
     const slice = await this.api.get<KubernetesObject>(ENDPOINT_SLICE, place);
     const endpoints: { addresses: string[] }[] = Object(slice).endpoints ?? [];
     const addresses = endpoints.flatMap((each) => each.addresses);
-    return addresses.length === to.addresses && addresses.every((each) => each === HOST);
+    return addresses.length === to.addresses && addresses.every((each) => each === this.#host);
   }
 
   async empty(service: "rw" | "ro"): Promise<void> {

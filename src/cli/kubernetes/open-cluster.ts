@@ -116,8 +116,14 @@ function commandsFor(
   const refused = Object.keys(local).map((command) => [command, () => refuse(place, command)]);
   return {
     ...(Object.fromEntries(refused) as LocalCommands),
-    ...{ memberNames, readClusterStatus, pause },
-    ...{ planSwitchover, switchover, planSchedule, schedule, cancelSchedule },
+    memberNames,
+    readClusterStatus,
+    pause,
+    planSwitchover,
+    switchover,
+    planSchedule,
+    schedule,
+    cancelSchedule,
     ...parametersOf(place, { reach: of.reach }),
     readEvents: (cluster) => readEvents(cluster, of.reach),
   };

@@ -15,8 +15,8 @@ function pod(status: PodState["status"]): PodState {
 }
 
 function waiting(reason: string, message?: string): Containers[number] {
-  const told = message === undefined ? { reason } : { reason, message };
-  return { name: "postgres", image: "postgres:99", state: { waiting: told } };
+  const state = { waiting: message === undefined ? { reason } : { reason, message } };
+  return { name: "postgres", image: "postgres:99", state };
 }
 
 function of(container: Containers[number]) {

@@ -1,0 +1,208 @@
+// The commands for a cluster on Kubernetes, as processes, with the rights that a person needs for
+// them and no others. The API server reaches the agents by the addresses of their pods, which it
+// takes for none of its own machine: so they listen at one of the network's.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import type { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
+import { kindOfObject, POD, POSTGRES_CLUSTER } from "../../../src/kubernetes-api/kinds.ts";
+import type { KubernetesObject } from "../../../src/kubernetes-api/resource.ts";
+import { podName } from "../../../src/kubernetes/objects/names.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { ApiServer } from "../cluster/api-server.ts";
+import { operated } from "../operated-cluster.ts";
+
+const PERSON = "person";
+const OF_SHOP = ["--namespace", "shop", "--name", "izdb"];
+const RIGHTS = "rbac.authorization.k8s.io";
+const RULES = [
+  {
+    apiGroups: ["understudy.dev"],
+    resources: ["postgresclusters"],
+    verbs: ["get", "list", "patch"],
+  },
+  {
+    apiGroups: ["coordination.k8s.io"],
+    resources: ["leases"],
+    resourceNames: ["izdb"],
+    verbs: ["get", "patch"],
+  },
+  { apiGroups: [""], resources: ["pods/proxy"], verbs: ["get", "create"] },
+  { apiGroups: [""], resources: ["secrets"], resourceNames: ["izdb-agents"], verbs: ["get"] },
+];
+
+function addressOfNetwork(): string {
+  const found = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .find(({ family, internal }) => family === "IPv4" && !internal);
+  assert.ok(found, "this machine has an address beside its loopback ones");
+  return found.address;
+}
+
+async function giveRights(api: KubernetesApi): Promise<void> {
+  const metadata = { name: PERSON, namespace: "shop" };
+  const role = { apiVersion: `${RIGHTS}/v1`, kind: "Role", metadata, rules: RULES };
+  const binding = {
+    apiVersion: `${RIGHTS}/v1`,
+    kind: "RoleBinding",
+    metadata,
+    roleRef: { apiGroup: RIGHTS, kind: "Role", name: PERSON },
+    subjects: [{ kind: "User", name: PERSON, apiGroup: RIGHTS }],
+  };
+  for (const object of [role, binding] as KubernetesObject[])
+    await api.create(kindOfObject(object), object);
+}
+
+/** As its kubelet tells it. */
+async function tellAddress(api: KubernetesApi, of: { member: string; host: string }) {
+  const pod = await api.get(POD, { namespace: "shop", name: podName(of.member) });
+  assert.ok(pod);
+  const status = { phase: "Running", podIP: of.host, podIPs: [{ ip: of.host }] };
+  await api.replace(POD, Object.assign({}, pod, { status }), { subresource: "status" });
+}
+
+async function kubeconfigFor(server: ApiServer) {
+  const directory = await mkdtemp(join(await realpath(tmpdir()), "understudy-kubectl-"));
+  const { authority, token } = await server.access(PERSON).credentials({ renew: false });
+  const ca = Buffer.from(authority ?? "").toString("base64");
+  const context = { cluster: "test", user: PERSON, namespace: "shop" };
+  const path = join(directory, "config");
+  await writeFile(
+    path,
+    JSON.stringify({
+      "current-context": "test",
+      clusters: [
+        {
+          name: "test",
+          cluster: { server: server.server.href, "certificate-authority-data": ca },
+        },
+      ],
+      users: [{ name: PERSON, user: { token: token?.reveal() } }],
+      contexts: [{ name: "test", context }],
+    }),
+    { mode: 0o600 },
+  );
+  const remove = () => rm(directory, { recursive: true, force: true });
+  return { path, [Symbol.asyncDispose]: remove };
+}
+
+function programWith(kubeconfig: string) {
+  return async (program: "understudy" | "kubectl-understudy", ...args: string[]) => {
+    const path = fileURLToPath(new URL(`../../../bin/${program}.js`, import.meta.url));
+    const child = spawn(process.execPath, [path, ...args], {
+      env: { ...process.env, KUBECONFIG: kubeconfig, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [out, err, [status]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, "exit"),
+    ]);
+    return { out, err, status: Number(status) };
+  };
+}
+
+test("status, switchover, pause, events and parameters work from outside, with a person's rights", async () => {
+  const host = addressOfNetwork();
+  await using subject = await operated({ users: [PERSON], host });
+  const { cluster, administrator, server, onePass } = subject;
+  await using kubeconfig = await kubeconfigFor(server);
+  const run = programWith(kubeconfig.path);
+  const first = await cluster.primary({ standbys: 1 });
+  await giveRights(administrator);
+  for (const member of cluster.members) await tellAddress(administrator, { member, host });
+
+  const status = await eventually("two members that are well", async () => {
+    const asked = await run("understudy", "status", "-n", "shop", "izdb", "--json");
+    assert.equal(asked.status, 0, asked.err);
+    const document = JSON.parse(asked.out);
+    return document.state === "healthy" ? document : null;
+  });
+  assert.equal(status.primary, first);
+  assert.equal(status.members.length, 2);
+  // The context's namespace has one cluster.
+  const screen = await run("kubectl-understudy", "status");
+  assert.equal(screen.status, 0, screen.err);
+  assert.match(screen.out, /izdb-1/);
+  assert.match(screen.out, /kubectl understudy switchover/);
+
+  const planned = await run("understudy", "switchover", ...OF_SHOP, "--dry-run", "--json");
+  assert.equal(planned.status, 0, planned.err);
+  assert.equal(JSON.parse(planned.out).from, first);
+  const switched = await run("kubectl-understudy", "switchover", "-n", "shop", "izdb");
+  assert.equal(switched.status, 0, switched.err);
+  assert.notEqual(await cluster.primary({ standbys: 1, not: first }), first);
+
+  const paused = await run("understudy", "pause", ...OF_SHOP);
+  assert.equal(paused.status, 0, paused.err);
+  assert.equal((await cluster.record())?.paused, true);
+  const resumed = await run("understudy", "resume", "--namespace", "shop", "izdb");
+  assert.equal(resumed.status, 0, resumed.err);
+  assert.equal((await cluster.record())?.paused, false);
+
+  const events = await run("understudy", "events", ...OF_SHOP, "--json");
+  assert.equal(events.status, 0, events.err);
+  const names = new Set(JSON.parse(events.out).map(({ event }: { event: string }) => event));
+  for (const name of ["paused", "resumed", "promoted"]) assert.ok(names.has(name), name);
+
+  const managed = await run("understudy", "param", "set", "listen_addresses=x", ...OF_SHOP);
+  assert.notEqual(managed.status, 0);
+  const passes = new AbortController();
+  const operator = (async () => {
+    while (!passes.signal.aborted) await onePass();
+  })();
+  const set = await run("understudy", "param", "set", "work_mem=6MB", ...OF_SHOP);
+  passes.abort();
+  await operator;
+  assert.equal(set.status, 0, set.err);
+  const place = { namespace: "shop", name: "izdb" };
+  const object: unknown = await administrator.get(POSTGRES_CLUSTER, place);
+  const { spec } = Object(object);
+  assert.equal(spec.postgres.parameters.work_mem, "6MB");
+  await cluster.bringTold();
+  await eventually("the parameter on the servers", async () => {
+    return (await cluster.value(first, "SHOW work_mem")) === "6MB";
+  });
+  const shown = await run("understudy", "param", "show", ...OF_SHOP, "--json");
+  assert.equal(JSON.parse(shown.out)[0].value, "6MB");
+});
+
+test("what cannot be reached, is not there, or is not done from outside is said so", async () => {
+  const host = addressOfNetwork();
+  await using subject = await operated({ users: [PERSON], host });
+  const { cluster, administrator, server } = subject;
+  await using kubeconfig = await kubeconfigFor(server);
+  const run = programWith(kubeconfig.path);
+  const first = await cluster.primary({ standbys: 1 });
+  // Known by its account, and without any right.
+  const forbidden = await run("understudy", "status", ...OF_SHOP, "--json");
+  assert.equal(forbidden.status, 1, forbidden.err);
+  await giveRights(administrator);
+  for (const member of cluster.members) await tellAddress(administrator, { member, host });
+
+  const refused = await run("understudy", "failover", ...OF_SHOP, "--json", "--yes");
+  assert.equal(refused.status, 4, refused.err);
+  assert.equal(JSON.parse(refused.err).code, "REFUSED");
+  const standby = await run("understudy", "standby", "add", ...OF_SHOP, "--json");
+  assert.match(JSON.parse(standby.err).hint, /kubectl -n shop scale postgrescluster izdb/);
+  const up = await run("understudy", "up", "--context", "test", "--json");
+  assert.equal(up.status, 2, up.err);
+  const other = await run("understudy", "status", "-n", "shop", "other", "--json");
+  assert.notEqual(other.status, 0);
+
+  const gone = cluster.members.find((member) => member !== first) ?? "";
+  await cluster.signalAgent(gone, "SIGKILL");
+  const status = await eventually("a member that is told as unreachable", async () => {
+    const asked = await run("understudy", "status", ...OF_SHOP, "--json");
+    const document = JSON.parse(asked.out);
+    const member = document.members.find(({ name }: { name: string }) => name === gone);
+    return member?.state === "unreachable" ? document : null;
+  });
+  assert.equal(status.primary, first);
+});
