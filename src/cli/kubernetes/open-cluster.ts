@@ -67,7 +67,13 @@ async function onlyOne(api: KubernetesApi, namespace: string): Promise<string> {
 /** One that has not come up yet says why, as far as that is known. */
 async function requireRecord(place: KubernetesPlace, reach: KubernetesReach): Promise<void> {
   await using store = reach.openStore();
-  if ((await store.read()) !== null) return;
+  const read = await store.read().catch((thrown: unknown) => {
+    // For agents a store that is away is one thing; a person is to know which right is missing.
+    throw thrown instanceof UnderstudyError && thrown.cause instanceof UnderstudyError
+      ? thrown.cause
+      : thrown;
+  });
+  if (read !== null) return;
   const { namespace, cluster: name } = place;
   const object = await readObject(place);
   if (object === null)

@@ -182,7 +182,8 @@ test("what cannot be reached, is not there, or is not done from outside is said 
   const first = await cluster.primary({ standbys: 1 });
   // Known by its account, and without any right.
   const forbidden = await run("understudy", "status", ...OF_SHOP, "--json");
-  assert.equal(forbidden.status, 1, forbidden.err);
+  assert.equal(forbidden.status, 4, forbidden.err);
+  assert.equal(JSON.parse(forbidden.err).code, "KUBERNETES_FORBIDDEN");
   await giveRights(administrator);
   for (const member of cluster.members) await tellAddress(administrator, { member, host });
 
