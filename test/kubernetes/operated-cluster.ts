@@ -15,7 +15,7 @@ import { SURROUNDINGS } from "../support/postgres-clusters.ts";
 import { ApiServer } from "./cluster/api-server.ts";
 import { PodAgents } from "./pod-agents.ts";
 
-const OPERATOR = "system:serviceaccount:understudy:understudy-operator";
+export const OPERATOR = "system:serviceaccount:understudy:understudy-operator";
 const AGENTS_ACCOUNT = "system:serviceaccount:shop:izdb-agents";
 const PLACE = { namespace: "shop", name: "izdb" };
 /** 1.20, which the tests have. */
@@ -50,6 +50,26 @@ export async function agents(given: AgentsOptions = {}) {
 export async function operated(given: AgentsOptions = {}) {
   const opened = new AsyncDisposableStack();
   const { server, cluster } = opened.use(await agents(given));
+  const operator = opened.use(await operatorOn(server));
+  await operator.onePass();
+  for (const member of cluster.members) await operator.makePod(member);
+  const change = async (spec: Readonly<Record<string, unknown>>) => {
+    await operator.administrator.patch(POSTGRES_CLUSTER, { place: PLACE, patch: { spec } });
+    await operator.onePass();
+    await cluster.bringTold();
+  };
+  return {
+    ...operator,
+    server,
+    cluster,
+    change,
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+/** With its own rights and a cluster to look after; its namespace is to be there. */
+export async function operatorOn(server: ApiServer) {
+  const opened = new DisposableStack();
   const administrator = opened.use(new KubernetesApi({ access: server.access() }));
   const api = opened.use(new KubernetesApi({ access: server.access(OPERATOR) }));
   const image = "understudy:test";
@@ -70,23 +90,12 @@ export async function operated(given: AgentsOptions = {}) {
     instance: "test",
     onEvent: ({ reason, note }) => told.push(`${reason}: ${note}`),
   };
-  const onePass = () =>
-    pass(options, { place: PLACE, memory, signal: new AbortController().signal });
-  await onePass();
-  for (const member of cluster.members) await makePod(administrator, member);
-  const change = async (spec: Readonly<Record<string, unknown>>) => {
-    await administrator.patch(POSTGRES_CLUSTER, { place: PLACE, patch: { spec } });
-    await onePass();
-    await cluster.bringTold();
-  };
   return {
-    server,
     administrator,
-    cluster,
     told,
-    onePass,
-    change,
-    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    onePass: () => pass(options, { place: PLACE, memory, signal: new AbortController().signal }),
+    makePod: (member: string) => makePod(administrator, member),
+    [Symbol.asyncDispose]: async () => opened[Symbol.dispose](),
   };
 }
 
