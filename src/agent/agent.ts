@@ -8,8 +8,9 @@ import type { EffectKind } from "../core/protocol/rules.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { reclaimHandover } from "../core/record-changes.ts";
-import type { EffectContext, Effects } from "./effects/effect.ts";
+import type { Effects } from "./effects/effect.ts";
 import { keyOf } from "./job-key.ts";
+import type { Failure, Job, Request } from "./loop-work.ts";
 import type { Member } from "./member.ts";
 
 /** A server that comes up while no effect waits for it gives no sign of that. */
@@ -36,32 +37,6 @@ export interface LoopMember extends Pick<Member, "name" | "clock" | "keeper" | "
   readonly session: Pick<Member["session"], "close">;
 }
 
-interface Job {
-  readonly name: string;
-  /**
-   * The state of the record that it was begun under; it is cut off when that changes. Null: it runs
-   * to its end.
-   */
-  readonly key: string | null;
-  readonly controller: AbortController;
-}
-
-/** A step that somebody asked for; it is done before what the rules say, and to its end. */
-interface Request<M> {
-  readonly name: string;
-  readonly run: (context: Omit<EffectContext<M>, "decision">) => Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-  readonly beginByMs: number;
-}
-
-interface Failure {
-  readonly rule: string;
-  readonly message: string;
-  readonly attempts: number;
-  readonly retryAtMs: number;
-}
-
 export interface AgentOptions<M> {
   readonly member: M;
   readonly observe: (member: M, record: ClusterRecord | null) => Promise<Ground>;
@@ -86,6 +61,8 @@ export class Agent<M extends LoopMember = Member> {
   #failure: Failure | null = null;
   #progress: Progress | null = null;
   readonly #requests: Request<M>[] = [];
+  /** How often the specification has changed without the record's saying so. */
+  #readings = 0;
   /** Of the specification that was last read, and of the one that the server has been given. */
   #generation: number | null = null;
   #appliedGeneration: number | null = null;
@@ -177,6 +154,16 @@ export class Agent<M extends LoopMember = Member> {
   lookAgain(): void {
     this.#settled = null;
     this.wake();
+  }
+
+  /**
+   * Another specification was read, of which the record does not tell: what is under way may still
+   * have the one before it.
+   */
+  specificationRead(): void {
+    this.#readings += 1;
+    this.#appliedGeneration = null;
+    this.lookAgain();
   }
 
   /** The loop ends after this step. */
@@ -286,6 +273,7 @@ export class Agent<M extends LoopMember = Member> {
     const steady = effect === "lead" || effect === "follow";
     const controller = new AbortController();
     const generation = this.#generation;
+    const readings = this.#readings;
     this.#begin(
       { name: effect, key, controller },
       {
@@ -297,6 +285,7 @@ export class Agent<M extends LoopMember = Member> {
           this.#failure = null;
           // It is not in the record any more: there is nothing left to do for it.
           if (effect === "retire") this.end();
+          if (readings !== this.#readings) return;
           if (steady) this.#appliedGeneration = generation;
           const sinceMs = this.#member.clock.nowMs();
           this.#settled = { key: `${decision.rule} ${key}`, sinceMs, steady };

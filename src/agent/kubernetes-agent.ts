@@ -134,11 +134,17 @@ function hostOf(
   const { session, files } = of;
   return {
     session,
-    readFile: async () => (await files.read()).file,
-    readSecrets: async () => (await files.read()).secrets,
+    // As it was understood last: one that cannot be must not keep an agent from deciding.
+    readFile: async () => files.latest.file,
+    readSecrets: async () => files.latest.secrets,
+    toldGeneration: () => files.latest.founding.generation,
     watchFile: (on) => {
+      const onChange = async () => {
+        await files.read();
+        await on.onChange();
+      };
       const { text: first } = files.latest;
-      return new ToldWatch({ ...on, readText: () => readToldText(options.told), first });
+      return new ToldWatch({ ...on, onChange, first, readText: () => readToldText(options.told) });
     },
     syncWish: () => {
       const { sync, keepsSync } = files.latest.founding;

@@ -9,6 +9,8 @@ import type { Witness } from "./witness.ts";
 /** What is otherwise where members live on hosts of their own. */
 export interface OwnHost {
   readonly readFile: () => Promise<ClusterFile>;
+  /** Of the specification that was read last. */
+  readonly toldGeneration: () => number;
   /** Calls back when what `readFile` reads is another; tells why it cannot be taken up. */
   readonly watchFile: (on: {
     clock: Clock;

@@ -29,6 +29,8 @@ export interface RequestDeskOptions {
   readonly pulse: Pick<Pulse, "isBeating">;
   /** What the store's trouble is, or null. */
   readonly storeTrouble: () => string | null;
+  /** See MemberStatus. */
+  readonly toldGeneration?: () => number;
 }
 
 const REPLAY_POLL_MS = 2;
@@ -54,6 +56,7 @@ export class RequestDesk implements AgentRequests {
       progress,
       storeTrouble: this.#options.storeTrouble(),
       generation: appliedGeneration,
+      toldGeneration: this.#options.toldGeneration?.(),
     });
   }
 

@@ -245,7 +245,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     clock: systemClock,
     onChange: async () => {
       await rereadFile();
-      running.lookAgain();
+      running.specificationRead();
       log.write({ event: "specification-read", message: "The specification has changed." });
     },
     onTrouble: (why) => log.write(troubleWithFile(why)),
@@ -266,6 +266,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     rereadFile,
     pulse,
     storeTrouble: () => outage.why,
+    ...(host === undefined ? {} : { toldGeneration: host.toldGeneration }),
   });
   await using api = await serveWhereFree({
     host: address.host,

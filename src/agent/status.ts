@@ -31,6 +31,8 @@ export interface StatusInput {
   readonly storeTrouble: string | null;
   /** The record's generation that the server has been given. */
   readonly generation: number | null;
+  /** See MemberStatus. */
+  readonly toldGeneration: number | undefined;
 }
 
 /** An older complaint is of an earlier trouble. */
@@ -115,6 +117,7 @@ export class StatusReader {
       postgresVersion: member.file().installation.version,
       term: record?.term ?? null,
       generation: input.generation,
+      ...(input.toldGeneration === undefined ? {} : { toldGeneration: input.toldGeneration }),
       writeLsn: position?.writeLsn ?? null,
       flushLsn: position?.flushLsn ?? null,
       replayLsn: position?.replayLsn ?? null,

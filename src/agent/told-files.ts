@@ -16,6 +16,8 @@ import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 const foundingSchema = v.object({
   /** The first of them makes the data. */
   members: v.array(v.string()),
+  /** Of the object that it was made from; agents say it, so that it is seen who was told. */
+  generation: v.optional(v.number(), 0),
   ttlMs: v.number(),
   sync: v.object({
     mode: v.picklist(["off", "on"]),

@@ -75,6 +75,11 @@ export interface MemberStatus {
   readonly term: number | null;
   /** Of the specification that the running server has been given. */
   readonly generation: number | null;
+  /**
+   * Of the object that the specification was made from which its agent has read, where that comes
+   * by other ways than the record: on Kubernetes.
+   */
+  readonly toldGeneration?: number;
   /** A primary's own write position; a standby's last received. */
   readonly writeLsn: string | null;
   readonly flushLsn: string | null;

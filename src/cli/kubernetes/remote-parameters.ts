@@ -65,11 +65,11 @@ async function set(
   );
   if (changed.kind === "other") throw notThere(place);
   operation.onStep(`PostgresCluster ${namespace}/${name} is changed`);
-  if (operation.wait) await accepted(place, { object: changed.object, operation });
-  return {
-    summary: `${namesOf(change).join(", ")} is in the specification; ${LATE}`,
-    facts: { set: change.set, reset: change.reset, accepted: operation.wait },
-  };
+  const names = namesOf(change).join(", ");
+  const facts = { set: change.set, reset: change.reset };
+  if (!operation.wait) return { summary: `${names} is in the specification; ${LATE}`, facts };
+  await awaitUptake(place, { object: changed.object, operation });
+  return { summary: `${names} ${namesOf(change).length === 1 ? "is" : "are"} in effect`, facts };
 }
 
 /** What would be there, and can be. @throws UnderstudyError REFUSED, PARAMETER_*, SPEC_INVALID. */
@@ -85,28 +85,35 @@ async function changedParameters(place: KubernetesPlace, change: ParameterChange
     throw new UnderstudyError("PARAMETER_UNKNOWN", `${unknown} is not set in the specification`);
 }
 
-/** The operator says of each specification whether it can be done. */
-async function accepted(
+/** The operator says of each specification whether it can be done, and when it is. */
+async function awaitUptake(
   place: KubernetesPlace,
   of: { object: ClusterObject; operation: Operation },
 ): Promise<void> {
   const generation = of.object.metadata.generation ?? 0;
   const { timeoutMs, signal, onStep } = of.operation;
   const deadline = performance.now() + timeoutMs;
+  let isAccepted = false;
   for (;;) {
     const { status } = (await readObject(place)) ?? {};
-    const found = status?.conditions?.find(({ type }) => type === "Accepted");
-    if ((found?.observedGeneration ?? 0) >= generation) {
-      if (found?.status === "True") return onStep("the operator has accepted it");
+    const conditionOf = (wanted: string) =>
+      status?.conditions?.find(
+        ({ type, observedGeneration = 0 }) => type === wanted && observedGeneration >= generation,
+      );
+    const accepted = conditionOf("Accepted");
+    if (accepted?.status === "False")
       throw new UnderstudyError(
         "SPEC_INVALID",
-        `the operator keeps up the former specification: ${found?.message ?? "it does not say why"}`,
+        `the operator keeps up the former specification: ${accepted.message}`,
       );
-    }
+    if (!isAccepted && accepted?.status === "True") onStep("the operator has accepted it");
+    isAccepted ||= accepted?.status === "True";
+    const progress = conditionOf("Progressing");
+    if (isAccepted && progress?.status === "False") return onStep("every member has it");
     if (performance.now() > deadline)
       throw new UnderstudyError(
         "TIMED_OUT",
-        "the specification is changed, and no operator has looked at it yet",
+        `the specification is changed, ${isAccepted ? `and not on every member yet: ${progress?.message ?? "nothing is told of it"}` : "and no operator has looked at it yet"}`,
         { hint: `See: kubectl -n ${place.namespace} describe postgrescluster ${place.cluster}` },
       );
     await delay(POLL_MS, undefined, { signal });

@@ -72,6 +72,7 @@ function specification(cluster: PostgresCluster): Manifest {
   const { spec, name } = cluster;
   const founding = {
     members: memberNames(cluster),
+    generation: cluster.generation,
     ttlMs: spec.leaseSeconds * 1_000,
     sync: spec.sync,
     // Where there is no object of it, there is no operator that brings changes of this there.

@@ -62,8 +62,16 @@ export function rolloutMembers(facts: Facts): RolloutMember[] {
       isPrimary: record?.leader?.member === member || summary?.primary === member,
       mayLead: mayLead(record, member),
       staysPrimary: isMarked && lowersFirst(answers.get(member)),
+      isTold: isTold(answers.get(member), cluster),
     };
   });
+}
+
+/** One that does not answer is waited for in any case. */
+function isTold(answer: MemberAnswer | undefined, { generation }: PostgresCluster): boolean {
+  if (answer === undefined || !("toldGeneration" in answer)) return true;
+  const { toldGeneration = generation, generation: applied } = answer;
+  return toldGeneration >= generation && (applied !== null || answer.role === "none");
 }
 
 /** Whoever took its part would wait for the same, and hand it back. */

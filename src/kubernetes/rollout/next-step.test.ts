@@ -11,6 +11,7 @@ function member(name: string, change: Partial<RolloutMember> = {}): RolloutMembe
     isPrimary: false,
     mayLead: true,
     staysPrimary: false,
+    isTold: true,
   };
   return { name, ...usual, ...change };
 }
@@ -64,6 +65,16 @@ test("a primary whose values become lower is restarted where it is, and hands ov
   assert.deepEqual(nextStep(members), { kind: "replace", member: "izdb-1" });
 });
 
+test("nobody hands over before all have been told, and until then it is not done", () => {
+  const late = member("izdb-2", { isTold: false });
+  const why = "izdb-2 has not been told of it yet";
+  assert.deepEqual(nextStep([member("izdb-1", { ...OLD, ...PRIMARY }), late]), {
+    kind: "wait",
+    why,
+  });
+  assert.deepEqual(nextStep([member("izdb-1", PRIMARY), late]), { kind: "wait", why });
+});
+
 /** What becomes of the members by a step; whoever is away comes back while one waits. */
 function after(members: readonly RolloutMember[]): RolloutMember[] | null {
   const step = nextStep(members);
@@ -75,7 +86,7 @@ function after(members: readonly RolloutMember[]): RolloutMember[] | null {
 
 function changeOf(each: RolloutMember, step: ReturnType<typeof nextStep>): Partial<RolloutMember> {
   if (step.kind === "switchover") return { isPrimary: each.name === step.to };
-  if (step.kind === "wait") return { isReady: true, isBusy: false };
+  if (step.kind === "wait") return { isReady: true, isBusy: false, isTold: true };
   const isReplaced = step.kind === "replace" && step.member === each.name;
   return isReplaced ? { isReady: false, isCurrent: true } : {};
 }
@@ -87,6 +98,7 @@ test("from every state it ends, takes down one ready member at most at a time, a
     isBusy: fc.boolean(),
     mayLead: fc.boolean(),
     staysPrimary: fc.boolean(),
+    isTold: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.array(state, { minLength: 1, maxLength: 6 }), fc.nat(), (states, at) => {

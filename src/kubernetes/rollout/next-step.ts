@@ -15,6 +15,8 @@ export interface RolloutMember {
   readonly mayLead: boolean;
   /** A primary for which nobody else can do what it waits for: its turn comes where it is. */
   readonly staysPrimary: boolean;
+  /** Its agent has the present specification, and has given it to its server. */
+  readonly isTold: boolean;
 }
 
 export type RolloutStep =
@@ -27,7 +29,9 @@ export type RolloutStep =
 /** @param members in the order of their names; the last of the standbys is the first to go */
 export function nextStep(members: readonly RolloutMember[]): RolloutStep {
   const outdated = members.filter(({ isCurrent }) => !isCurrent);
-  if (outdated.length === 0) return { kind: "done" };
+  const untold = members.find(({ isTold }) => !isTold);
+  const late = { kind: "wait", why: `${untold?.name} has not been told of it yet` } as const;
+  if (outdated.length === 0) return untold === undefined ? { kind: "done" } : late;
   // One that is down already is not taken down by being replaced, and may be down for what it is.
   const broken = outdated.findLast(
     ({ isReady, isBusy, isPrimary }) => !isReady && !isBusy && !isPrimary,
@@ -40,7 +44,8 @@ export function nextStep(members: readonly RolloutMember[]): RolloutStep {
   if (away !== undefined) return { kind: "wait", why: `${away.name} is not ready` };
   const standby = outdated.findLast(({ isPrimary }) => !isPrimary);
   if (standby !== undefined) return { kind: "replace", member: standby.name };
-  return lastStep(outdated, members);
+  // It might hand over to one that is to be restarted as soon as it is told.
+  return untold === undefined ? lastStep(outdated, members) : late;
 }
 
 /** The primary alone is left. */

@@ -1,5 +1,6 @@
 // A specification that changes while its agents run: on a real Kubernetes API, with agents as in
-// pods, and the operator's passes. The kubelets' part, to bring files and to make pods, is a test's.
+// pods, and the operator's passes. The kubelets' part, to bring files and to make pods, is a
+// test's.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { removeMember } from "../../../src/core/record-changes.ts";
