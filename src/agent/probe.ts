@@ -91,14 +91,16 @@ SELECT application_name AS "applicationName", state,
  * Names of settings whose new value waits for a restart, and of ours that ALTER SYSTEM overrides.
  * PostgreSQL goes on calling a setting pending that was never in its files when it started, came in
  * and went out again (measured on 15): it runs with its default and no file says otherwise, so
- * nothing waits. The files are only read where anything is called so.
+ * nothing waits. The files are only read where anything is called so. Nor does a leader wait that was
+ * started with lower values, and took no readers until it was promoted (effects/start.ts).
  */
 export async function readSettingTrouble(
   session: Session,
 ): Promise<{ pendingRestart: string[]; overridden: string[] }> {
   const rows = await session.query<{ name: string; pending: boolean }>(`
 SELECT name, pending_restart AS pending FROM pg_settings AS setting
- WHERE (pending_restart AND NOT (source = 'default' AND NOT EXISTS (
+ WHERE (pending_restart AND NOT (source = 'command line' AND name = 'hot_standby')
+        AND NOT (source = 'default' AND NOT EXISTS (
           SELECT FROM pg_file_settings AS line WHERE lower(line.name) = lower(setting.name))))
     OR sourcefile LIKE '%postgresql.auto.conf' ORDER BY name`);
   return {

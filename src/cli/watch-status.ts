@@ -56,7 +56,12 @@ async function pageOf(
       return `---\n${stringify({ at, ...status })}`;
     }
     const wide = session.format === "wide";
-    const text = renderStatus(status, { look, wide, program: session.program });
+    const text = renderStatus(status, {
+      look,
+      wide,
+      program: session.program,
+      isOnKubernetes: session.isOnKubernetes,
+    });
     const live = isLive(context.stdout, context.env);
     const clock = `${at.slice(11, 19)}Z`;
     const foot = live

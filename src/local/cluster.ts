@@ -3,6 +3,7 @@ import type { ClusterFile, ClusterSecrets } from "../agent/cluster-file.ts";
 import { readClusterFile, readSecrets } from "../agent/cluster-file.ts";
 import { clusterPaths, type ClusterPaths } from "../agent/member-paths.ts";
 import { postToAgent, type AskOptions, type PostOptions } from "../agent/peer.ts";
+import type { ClusterStatus } from "../core/cluster-status.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
@@ -18,6 +19,8 @@ export interface Reach {
   askStatus(member: RecordMember, options: AskOptions): Promise<MemberStatus>;
   /** @throws UnderstudyError MEMBER_UNREACHABLE, TIMED_OUT, or whatever the agent answered. */
   post(member: RecordMember, options: Omit<PostOptions, "token">): Promise<unknown>;
+  /** With its own endpoints, and remedies that can be done there. */
+  describe(status: ClusterStatus): Promise<ClusterStatus>;
   /** Keeps among the events what a person has decided. @returns whether it could be. */
   note(decision: {
     event: string;

@@ -31,7 +31,9 @@ export async function describeCluster(
   cluster: LocalCluster,
   { record, statuses }: { record: ClusterRecord; statuses: ReadonlyMap<string, MemberAnswer> },
 ): Promise<ClusterStatus> {
-  if (cluster.reach !== undefined) return summarize({ record, statuses, extraWarnings: [] });
+  const { reach } = cluster;
+  if (reach !== undefined)
+    return reach.describe(summarize({ record, statuses, extraWarnings: [] }));
   const [sharing, fate] = await Promise.all([
     sharedTablespaces(cluster, record),
     sharedFate(cluster, record),

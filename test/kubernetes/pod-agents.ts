@@ -287,7 +287,7 @@ export class PodAgents implements AsyncDisposable {
   }
 
   async logs(): Promise<string> {
-    const texts = this.members.map(async (member) => {
+    const texts = [...this.#running.keys()].map(async (member) => {
       const paths = memberPaths(join(this.#place(member), "cluster"), member);
       const [out = "", log = ""] = await Promise.all(
         [join(this.#place(member), "agent.out"), paths.agentLog].map((path) =>

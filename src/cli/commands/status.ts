@@ -46,7 +46,13 @@ async function status(session: Session, call: Call<Options>): Promise<void> {
   const answer = (await session.status(call.args[0])).status;
   await session.answer({
     document: answer,
-    table: (look, wide) => renderStatus(answer, { look, wide, program: session.program }),
+    table: (look, wide) =>
+      renderStatus(answer, {
+        look,
+        wide,
+        program: session.program,
+        isOnKubernetes: session.isOnKubernetes,
+      }),
     names: () => answer.members.map((member) => member.name),
   });
   if (call.options.exitCode === true) session.context.setExitStatus(exitStatusOf(answer.state));

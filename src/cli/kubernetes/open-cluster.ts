@@ -11,8 +11,8 @@ import { readRecord, type LocalCluster } from "../../local/cluster.ts";
 import { mergeJournals } from "../../local/merge-journals.ts";
 import type { LocalCommands } from "../session.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
-import { KubernetesReach, type KubernetesPlace } from "./reach.ts";
-import { readObject } from "./read-object.ts";
+import { KubernetesReach } from "./reach.ts";
+import { readObject, type KubernetesPlace } from "./read-object.ts";
 import { parametersOf } from "./remote-parameters.ts";
 
 export interface KubernetesChoice {

@@ -3,21 +3,27 @@
 // goes with a header of its own, because the API server keeps the authorization to itself.
 import { remoteError, type AskOptions, type PostOptions } from "../../agent/peer.ts";
 import { TOKEN_HEADER } from "../../agent/token-header.ts";
+import {
+  APPLICATION_DATABASE,
+  APPLICATION_ROLE,
+  connectionUrl,
+} from "../../core/connection-url.ts";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import type { MemberStatus } from "../../core/member-status.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import type { KubernetesApi } from "../../kubernetes-api/api.ts";
 import { kindOfObject } from "../../kubernetes-api/kinds.ts";
 import { errorOf, parseRefusal } from "../../kubernetes-api/refusal.ts";
-import { podName, secretName } from "../../kubernetes/objects/names.ts";
+import {
+  podName,
+  secretName,
+  serviceName,
+  type ServiceRole,
+} from "../../kubernetes/objects/names.ts";
+import { DATABASE_PORT } from "../../kubernetes/objects/pod.ts";
 import type { Reach } from "../../local/cluster.ts";
 import { KubernetesStore } from "../../store/kubernetes-store.ts";
-
-export interface KubernetesPlace {
-  readonly api: KubernetesApi;
-  readonly namespace: string;
-  readonly cluster: string;
-}
+import { readObject, type KubernetesPlace } from "./read-object.ts";
 
 type PodCall = Parameters<KubernetesApi["askPod"]>[1];
 
@@ -27,6 +33,7 @@ const NOTE_LIMIT_MS = 5_000;
 export class KubernetesReach implements Reach {
   readonly #place: KubernetesPlace;
   #token: string | null = null;
+  #ports: ServicePorts | null = null;
 
   constructor(place: KubernetesPlace) {
     this.#place = place;
@@ -49,6 +56,25 @@ export class KubernetesReach implements Reach {
     const { path, body } = options;
     const headers = { [TOKEN_HEADER]: await this.#readToken(options) };
     return this.#ask(place, { method: "POST", path, headers, body: JSON.stringify(body) }, options);
+  };
+
+  /** Where its Services are, by names that every pod can look up. */
+  readonly describe: Reach["describe"] = async (status) => {
+    const { namespace, cluster } = this.#place;
+    this.#ports ??= await servicePorts(this.#place);
+    const { write, read } = this.#ports;
+    const urlOf = (role: ServiceRole, port: number) =>
+      connectionUrl({
+        hosts: [{ host: `${serviceName(cluster, role)}.${namespace}.svc`, port }],
+        wants: "any",
+        user: APPLICATION_ROLE,
+        database: APPLICATION_DATABASE,
+      });
+    return {
+      ...status,
+      warnings: status.warnings.map(remedyHere),
+      endpoints: { write: urlOf("write", write), read: urlOf("read", read) },
+    };
   };
 
   /** With a member's events, the leader's if it answers: a command has no place of its own here. */
@@ -137,6 +163,26 @@ export class KubernetesReach implements Reach {
     this.#token = Buffer.from(data, "base64").toString("utf8");
     return this.#token;
   }
+}
+
+interface ServicePorts {
+  readonly write: number;
+  readonly read: number;
+}
+
+/** PostgreSQL's own where the object cannot be read, or there is none. */
+async function servicePorts(place: KubernetesPlace): Promise<ServicePorts> {
+  const object = await readObject(place).catch(() => null);
+  const services: unknown = Object(Object(object)["spec"])["services"];
+  const portOf = (role: "write" | "read") => {
+    const port: unknown = Object(Object(services)[role])["port"];
+    return typeof port === "number" ? port : DATABASE_PORT.number;
+  };
+  return { write: portOf("write"), read: portOf("read") };
+}
+
+function remedyHere(warning: string): string {
+  return warning.replaceAll("understudy config set sync=on", 'say spec.sync.mode: "on"');
 }
 
 function unreachable(who: string, cause: unknown): UnderstudyError {

@@ -1,8 +1,15 @@
 // The PostgresCluster object of a cluster on Kubernetes, where there is one.
 import { UnderstudyError } from "../../core/errors.ts";
+import type { KubernetesApi } from "../../kubernetes-api/api.ts";
 import { POSTGRES_CLUSTER } from "../../kubernetes-api/kinds.ts";
 import type { ClusterObject } from "../../kubernetes/operator/reading.ts";
-import type { KubernetesPlace } from "./reach.ts";
+
+/** Where a cluster is, and how that is reached. */
+export interface KubernetesPlace {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly cluster: string;
+}
 
 /** Null where there is none, as of a cluster that was made of plain objects. */
 export async function readObject({

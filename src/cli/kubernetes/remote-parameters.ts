@@ -10,8 +10,8 @@ import type { ParameterChange, ParameterRow } from "../../local/parameters.ts";
 import { checkName } from "../../postgres/settings/managed.ts";
 import type { LocalCommands } from "../session.ts";
 import { parameterObjections } from "./parameter-objections.ts";
-import { readObject } from "./read-object.ts";
-import type { KubernetesReach, KubernetesPlace } from "./reach.ts";
+import { readObject, type KubernetesPlace } from "./read-object.ts";
+import type { KubernetesReach } from "./reach.ts";
 
 type ParameterCommands = Pick<LocalCommands, "planParameters" | "setParameters" | "showParameters">;
 

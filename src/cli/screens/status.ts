@@ -15,6 +15,8 @@ export interface StatusView {
   readonly wide: boolean;
   /** "understudy", or "npx understudy" where it was called so. */
   readonly program: string;
+  /** Some commands are not for it. */
+  readonly isOnKubernetes?: boolean;
 }
 
 export function renderStatus(status: ClusterStatus, view: StatusView): string {
@@ -27,7 +29,7 @@ export function renderStatus(status: ClusterStatus, view: StatusView): string {
       .map((line) => wrap(line, { width: look.width, indent: "    " }))
       .join("\n"),
     renderFooter(
-      { endpoints: status.endpoints, program: view.program, next: nextOf(status) },
+      { endpoints: status.endpoints, program: view.program, next: nextOf(status, view) },
       look,
     ),
   ];
@@ -180,8 +182,9 @@ function warningLines(status: ClusterStatus, look: Look): string[] {
   });
 }
 
-function nextOf(status: ClusterStatus): readonly string[] {
+function nextOf(status: ClusterStatus, { isOnKubernetes = false }: StatusView): readonly string[] {
   const well = status.state === "healthy" || status.state === "paused";
+  if (isOnKubernetes) return well ? ["status --watch", "switchover", "events"] : ["events"];
   if (well) return ["status --watch", "psql", "switchover", "down"];
   // What is gone comes back by itself only where its agent lives.
   if (status.members.some(({ state }) => state === "unreachable"))

@@ -133,7 +133,8 @@ test("status, switchover, pause, events and parameters work from outside, with a
   const screen = await run("kubectl-understudy", "status");
   assert.equal(screen.status, 0, screen.err);
   assert.match(screen.out, /izdb-1/);
-  assert.match(screen.out, /kubectl understudy switchover/);
+  assert.match(screen.out, /kubectl understudy status --watch/);
+  assert.match(screen.out, /postgresql:\/\/app@izdb-rw\.shop\.svc:5432\/app/);
 
   const planned = await run("understudy", "switchover", ...OF_SHOP, "--dry-run", "--json");
   assert.equal(planned.status, 0, planned.err);

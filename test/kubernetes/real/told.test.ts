@@ -64,7 +64,7 @@ test("parameters, networks and synchronous replication reach running agents, and
     },
     PATIENCE,
   );
-  assert.equal(await cluster.primary({ standbys: 1 }), second);
+  assert.equal(await cluster.primary({ standbys: 1 }), second, told.join("\n"));
   const taken = (await cluster.record())?.history.filter(({ term }) => term > (before?.term ?? 0));
   assert.ok(
     taken?.every(({ member }) => member === second),
