@@ -91,8 +91,8 @@ SELECT application_name AS "applicationName", state,
  * Names of settings whose new value waits for a restart, and of ours that ALTER SYSTEM overrides.
  * PostgreSQL goes on calling a setting pending that was never in its files when it started, came in
  * and went out again (measured on 15): it runs with its default and no file says otherwise, so
- * nothing waits. The files are only read where anything is called so. Nor does a leader wait that was
- * started with lower values, and took no readers until it was promoted (effects/start.ts).
+ * nothing waits. The files are only read where anything is called so. Nor does a leader wait that
+ * was started with lower values, and took no readers until it was promoted (effects/start.ts).
  */
 export async function readSettingTrouble(
   session: Session,
