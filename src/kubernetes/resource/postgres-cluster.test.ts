@@ -209,6 +209,7 @@ test("what cannot become otherwise is said so", () => {
     /of PostgreSQL 18, and postgres:17 is 17/,
   );
   assert.equal(objections({ storage: { size: "10Gi", storageClass: "fast" } }).length, 1);
+  assert.match(objections({ leaseSeconds: 20 }).join(), /leaseSeconds: it stays 10; /);
   assert.equal(objections({ postgres: { image: "postgres:18", locale: "de_DE.UTF-8" } }).length, 1);
   const claims = (claim: string) =>
     readPostgresCluster(

@@ -104,6 +104,11 @@ export function objectionsToChange(from: PostgresCluster, to: PostgresCluster): 
       objections.push(
         `${path}: it stays ${before ?? "what it was"}; it cannot become ${after ?? "another"}`,
       );
+  // Whoever leads counts by the lease that it knows: an observer with a shorter one would be early.
+  if (from.spec.leaseSeconds !== to.spec.leaseSeconds)
+    objections.push(
+      `spec.leaseSeconds: it stays ${from.spec.leaseSeconds}; the lease of a cluster that runs cannot be changed yet`,
+    );
   for (const [index, { claim, subPath }] of (from.spec.members ?? []).entries()) {
     const now = to.spec.members?.[index];
     if (now !== undefined && (now.claim !== claim || now.subPath !== subPath))
