@@ -29,7 +29,7 @@ export async function podCosts(seconds: number): Promise<PodCost[]> {
   return watched.map(({ pid, program, beganMs }) => ({
     program,
     member: /(?:^|\0)UNDERSTUDY_MEMBER=([^\0]*)/.exec(textOf(pid, "environ"))?.[1] ?? null,
-    residentMb: Math.round(residentKb(pid) / 1_000),
+    residentMb: Math.round((residentKb(pid) * 1_024) / 1e6),
     share: Math.round((processorMs(pid) - beganMs) / seconds / 0.1) / 100,
   }));
 }

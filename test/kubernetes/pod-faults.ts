@@ -83,16 +83,6 @@ export const POD_FAULTS = {
     },
     undo: async ({ cluster, node }) => cluster.kubernetes.node(node).startKubelet(),
   },
-  "api-down": {
-    words: "the API server killed, for 20 s",
-    endsLead: false,
-    inflict: async ({ cluster }) => {
-      const { server } = cluster.kubernetes;
-      await server.signal("kube-apiserver", "SIGKILL");
-      await delay(AWAY_MS);
-      await server.startServer();
-    },
-  },
   drain: {
     words: "the primary's node drained",
     endsLead: true,
@@ -118,6 +108,17 @@ export const POD_FAULTS = {
     undo: ({ cluster }) => scaleOperator(cluster.kubernetes, 1),
   },
   switchover: { words: "switchover", endsLead: true, inflict: switchOver },
+  // Last: for up to half a minute after it kube-proxy does not hear of whom services lead to.
+  "api-down": {
+    words: "the API server killed, for 20 s",
+    endsLead: false,
+    inflict: async ({ cluster }) => {
+      const { server } = cluster.kubernetes;
+      await server.signal("kube-apiserver", "SIGKILL");
+      await delay(AWAY_MS);
+      await server.startServer();
+    },
+  },
 } as const satisfies Record<string, PodFault>;
 
 export type PodFaultName = keyof typeof POD_FAULTS;
