@@ -9,8 +9,11 @@ import { inspectDataDirectory } from "../../postgres/data-directory.ts";
 import { TRIES_VARIABLE } from "./guardian.ts";
 import { usualPriority } from "./priority.ts";
 
-/** An agent that copies for longer is to be started again when it dies. */
-export const FIRST_NEED_LIMIT_MS = 5_000;
+/**
+ * An agent at work is to be started again when it dies. While a cluster is made, initdb leaves a
+ * processor free just then; when copies have come and servers start, none is.
+ */
+export const FIRST_NEED_LIMIT_MS = 300;
 
 /**
  * Of an agent that has just begun. Not one that a deadman has started: it has died before. Nor one
