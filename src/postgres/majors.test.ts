@@ -9,6 +9,8 @@ test("what a major has brought no later one takes away", () => {
     "slotCap",
     "hasSlotAdvance",
     "hasPgPromote",
+    "hasNextOid",
+    "databaseStrategy",
     "hasReadReplicationSlot",
     "checksumsDefault",
     "scramDefault",
@@ -41,6 +43,14 @@ test("each fact begins with the major that the manual names", () => {
   assert.equal(
     firstWith((facts) => facts.hasPgPromote),
     12,
+  );
+  assert.equal(
+    firstWith((facts) => facts.hasNextOid),
+    12,
+  );
+  assert.equal(
+    firstWith((facts) => facts.databaseStrategy),
+    15,
   );
   assert.equal(
     firstWith((facts) => facts.hasReadReplicationSlot),
