@@ -69,6 +69,9 @@ export async function probeInstallation(
   if (missing.length > 0)
     return { unusable: `${missing.join(" and ")} ${isOrAre(missing)} not there`, missing };
 
+  // Read while they run: it is a big file.
+  const family = buildFamily(join(binDir, "postgres"));
+  family.catch(() => {}); // it is awaited where the programs run
   const [server, initdb] = await Promise.all([
     versionOf(join(binDir, "postgres"), options),
     versionOf(join(binDir, "initdb"), options),
@@ -84,12 +87,12 @@ export async function probeInstallation(
     };
   const major = Number.parseInt(version, 10);
   if (!isMajor(major)) return { unusable: unsupported(version), missing: [], version };
-  return describe(binDir, { version, major });
+  return describe(binDir, { version, major, family });
 }
 
 async function describe(
   binDir: string,
-  { version, major }: { version: string; major: Major },
+  { version, major, family }: { version: string; major: Major; family: Promise<string> },
 ): Promise<Installation | Unusable> {
   try {
     // PostgreSQL itself finds its files from where its program really lies, so a linked program is
@@ -109,7 +112,7 @@ async function describe(
       binDir,
       major,
       version,
-      family: await buildFamily(join(binDir, "postgres")),
+      family: await family,
       shareDir,
       libDir,
       tools: await toolsIn(binDir),
