@@ -44,9 +44,10 @@ export async function hasStrayed(
   position: Pick<Position, "flushLsn" | "replayLsn" | "timeline">,
 ): Promise<boolean> {
   const { followed } = member.memory;
-  // What streams, its upstream has let it.
-  if (position.timeline !== null) return false;
   if (followed === null || followed.before === followed.timeline) return false;
+  // Who is let onto another timeline has not. On the one before its walreceiver may live on, and be
+  // told again and again that this has ended.
+  if (position.timeline !== null && position.timeline !== followed.before) return false;
   const { lsn, timeline } = await reachAt(member, position);
   return timeline === followed.before && lsn !== null && lsn > parseLsn(followed.switchPoint);
 }
