@@ -20,7 +20,6 @@ import type { Witness } from "./witness.ts";
 
 /** The PostgreSQL roles of Understudy's own. */
 export const SUPERUSER = "postgres";
-export const REPLICATION_ROLE = "understudy_replication";
 /** For pg_rewind: may read files of the data directory by function, and nothing else. */
 export const REWIND_ROLE = "understudy_rewind";
 

@@ -16,6 +16,19 @@ describe("a connection string", () => {
     );
   });
 
+  it("says how the server is to prove who it is", () => {
+    const hosts = [{ host: "izdb-rw", port: 5432 }];
+    const tls = { mode: "verify-full", rootCertificate: "/etc/izdb app/ca.crt" } as const;
+    assert.equal(
+      connectionUrl({ hosts, wants: "read-write", tls }),
+      "postgresql://app@izdb-rw:5432/app?target_session_attrs=read-write&sslmode=verify-full&sslrootcert=/etc/izdb%20app/ca.crt",
+    );
+    assert.equal(
+      connectionUrl({ hosts, wants: "any", tls: { mode: "require" } }),
+      "postgresql://app@izdb-rw:5432/app?sslmode=require",
+    );
+  });
+
   it("carries any password so that a URL parser gives it back", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, unit: "binary" }), (password) => {

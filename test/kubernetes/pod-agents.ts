@@ -19,7 +19,7 @@ import type { PostgresCluster } from "../../src/kubernetes/resource/postgres-clu
 import { KubernetesStore } from "../../src/store/kubernetes-store.ts";
 import { eventually } from "../support/eventually.ts";
 import { testUser } from "../support/test-user.ts";
-import { clusterWith, PASSWORDS, SURROUNDINGS } from "../support/postgres-clusters.ts";
+import { clusterWith, PASSWORDS, SURROUNDINGS, TRUSTED } from "../support/postgres-clusters.ts";
 import type { ApiServer } from "./cluster/api-server.ts";
 
 const LAUNCHER = join(import.meta.dirname, "../../bin/understudy.js");
@@ -80,7 +80,11 @@ export class PodAgents implements AsyncDisposable {
   static async start(server: ApiServer, options: PodAgentsOptions): Promise<PodAgents> {
     const agents = new PodAgents(server, options);
     await server.makeNamespace(agents.cluster.namespace);
-    const all = clusterObjects(agents.cluster, { passwords: PASSWORDS, surroundings: OLD_API });
+    const all = clusterObjects(agents.cluster, {
+      passwords: PASSWORDS,
+      trusted: TRUSTED,
+      surroundings: OLD_API,
+    });
     for (const object of [...all.founded, ...all.applied])
       if (NEEDED_KINDS.has(object.kind)) await agents.api.create(kindOfObject(object), object);
     await agents.tell({});

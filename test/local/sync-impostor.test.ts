@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { readSecrets } from "../../src/agent/cluster-file.ts";
 import { clusterPaths } from "../../src/agent/member-paths.ts";
-import { REPLICATION_ROLE } from "../../src/agent/member.ts";
+import { REPLICATION_ROLE } from "../../src/core/role.ts";
 import { AppWriter } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";

@@ -15,6 +15,9 @@ export const SURROUNDINGS: Surroundings = {
   has: CURRENT_KUBERNETES,
 };
 
+/** In place of certificates. */
+export const TRUSTED = "trusted";
+
 export const PASSWORDS: ClusterPasswords = {
   superuser: new Secret("pw-superuser:\\1"),
   application: new Secret("pw-application"),

@@ -7,6 +7,7 @@ import { isKnownToDiffer, isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { formatLsn, formatLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { relationTo, type Relation } from "../../core/timeline.ts";
+import { REPLICATION_ROLE } from "../../core/role.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { inspectDataDirectory } from "../../postgres/data-directory.ts";
 import { haveSameWal } from "../../postgres/shared-wal.ts";
@@ -17,7 +18,7 @@ import {
   type UpstreamHistory,
 } from "../../postgres/upstream-history.ts";
 import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
-import { REPLICATION_ROLE, writableLeader, type Leader, type Member } from "../member.ts";
+import { writableLeader, type Leader, type Member } from "../member.ts";
 import { keepData, keepReport } from "./data-aside.ts";
 import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";

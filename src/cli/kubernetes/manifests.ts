@@ -6,6 +6,8 @@ import type { Readable } from "node:stream";
 import { parseAllDocuments } from "yaml";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
+import { trusted } from "../../kubernetes/certificates/authority.ts";
+import { unattendedCertificates } from "../../kubernetes/certificates/certificate-secrets.ts";
 import { clusterObjects } from "../../kubernetes/objects/cluster-objects.ts";
 import { CURRENT_KUBERNETES } from "../../kubernetes/objects/manifest.ts";
 import {
@@ -59,6 +61,8 @@ function documentsOf(document: unknown, options: Wanted): string {
   const { agentImage, clusterDomain } = options;
   const has =
     options.olderKubernetes === true ? { policyV1: false, discoveryV1: false } : CURRENT_KUBERNETES;
+  const surroundings = { agentImage, clusterDomain, operatorNamespace: null, has };
+  const { authority, secrets } = unattendedCertificates(cluster, { surroundings, now: new Date() });
   const { founded, applied } = clusterObjects(cluster, {
     passwords: {
       superuser: drawn(),
@@ -66,14 +70,18 @@ function documentsOf(document: unknown, options: Wanted): string {
       replication: drawn(),
       apiToken: drawn(),
     },
-    surroundings: { agentImage, clusterDomain, operatorNamespace: null, has },
+    trusted: trusted(authority),
+    surroundings,
   });
-  const once = options.onlyApplied === true ? "" : `${ONCE}${toDocuments(founded)}`;
+  const once =
+    options.onlyApplied === true ? "" : `${ONCE}${toDocuments([...secrets, ...founded])}`;
   return `${once}${ALWAYS}${toDocuments(applied)}`;
 }
 
-const ONCE = `# Made once (kubectl create): the passwords are new each time that this is printed, and
-# the record and the endpoints are the agents' from then on.
+const ONCE = `# Made once (kubectl create): passwords and certificates are new each time that this is printed,
+# and the record and the endpoints are the agents' from then on. The certificates are good for ten
+# years, as no operator renews them. Where another authority issues yours (cert-manager), leave
+# these Secrets out: a member's needs the keys tls.crt, tls.key and ca.crt.
 `;
 const ALWAYS = "# These may be applied again and again (kubectl apply --server-side).\n";
 

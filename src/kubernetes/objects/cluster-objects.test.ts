@@ -7,6 +7,7 @@ import {
   clusterWith,
   PASSWORDS,
   SURROUNDINGS,
+  TRUSTED,
 } from "../../../test/support/postgres-clusters.ts";
 import { kindOfObject } from "../../kubernetes-api/kinds.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
@@ -21,7 +22,11 @@ function objectsOf(
   cluster: PostgresCluster,
   surroundings: Surroundings = SURROUNDINGS,
 ): Map<string, Manifest> {
-  const { founded, applied } = clusterObjects(cluster, { passwords: PASSWORDS, surroundings });
+  const { founded, applied } = clusterObjects(cluster, {
+    passwords: PASSWORDS,
+    trusted: TRUSTED,
+    surroundings,
+  });
   const all: Manifest[] = JSON.parse(JSON.stringify([...founded, ...applied]));
   return new Map(all.map((each) => [objectKey(each), each]));
 }
@@ -84,6 +89,7 @@ test("every name and label is one that Kubernetes takes, and no two objects have
     fc.property(anyCluster, (cluster) => {
       const { founded, applied } = clusterObjects(cluster, {
         passwords: PASSWORDS,
+        trusted: TRUSTED,
         surroundings: SURROUNDINGS,
       });
       const objects = objectsOf(cluster);
@@ -313,6 +319,7 @@ test("an application finds all that it needs in one Secret, whatever the passwor
     "jdbc-uri":
       "jdbc:postgresql://izdb-rw:5432/postgres?user=postgres&password=pw-superuser%3A%5C1",
     pgpass: "izdb-rw:5432:postgres:postgres:pw-superuser\\:\\\\1",
+    "ca.crt": TRUSTED,
   });
 });
 

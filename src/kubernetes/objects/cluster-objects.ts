@@ -37,9 +37,10 @@ export interface ClusterObjects {
   readonly applied: readonly Manifest[];
 }
 
+/** @param of.trusted who vouches for the servers, as a PEM file; null: it is not known now. */
 export function clusterObjects(
   cluster: PostgresCluster,
-  of: { passwords: ClusterPasswords; surroundings: Surroundings },
+  of: { passwords: ClusterPasswords; trusted: string | null; surroundings: Surroundings },
 ): ClusterObjects {
   const { surroundings } = of;
   return {

@@ -39,8 +39,16 @@ export function claimName(member: string, of: "data" | "wal"): string {
   return `${member}-${of}`;
 }
 
-export function secretName(cluster: string, of: "superuser" | "app" | "agents"): string {
+export function secretName(
+  cluster: string,
+  of: "superuser" | "app" | "agents" | "ca" | "replication",
+): string {
   return `${cluster}-${of}`;
+}
+
+/** The Secret with a member's own certificate and key. */
+export function certificateName(member: string): string {
+  return `${member}-tls`;
 }
 
 export function specificationName(cluster: string): string {

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clusterWith, PASSWORDS, SURROUNDINGS } from "../../../test/support/postgres-clusters.ts";
+import {
+  clusterWith,
+  PASSWORDS,
+  SURROUNDINGS,
+  TRUSTED,
+} from "../../../test/support/postgres-clusters.ts";
 import { kindOfObject } from "../../kubernetes-api/kinds.ts";
 import { clusterObjects } from "./cluster-objects.ts";
 import { operatorObjects, operatorRules, type Rule } from "./operator-objects.ts";
@@ -20,7 +25,7 @@ function groupOf(apiVersion: string): string {
 }
 
 test("the operator may make each object that a cluster becomes", () => {
-  const of = { passwords: PASSWORDS, surroundings: SURROUNDINGS };
+  const of = { passwords: PASSWORDS, trusted: TRUSTED, surroundings: SURROUNDINGS };
   const { founded, applied } = clusterObjects(clusterWith(), of);
   for (const object of [...founded, ...applied]) {
     const { plural: resource } = kindOfObject(object);

@@ -19,22 +19,29 @@ export interface ClusterPasswords {
 }
 
 const SUPERUSER = "postgres";
+/** The only one of these that is brought up to date: who vouches for the servers. */
+export const TRUSTED_KEY = "ca.crt";
 
 export function secrets(
   cluster: PostgresCluster,
-  of: { passwords: ClusterPasswords; surroundings: Surroundings },
+  of: { passwords: ClusterPasswords; trusted: string | null; surroundings: Surroundings },
 ): Manifest[] {
-  const { passwords, surroundings } = of;
-  const access = (login: Login) => accessTexts(cluster, { login, surroundings });
+  const { passwords } = of;
+  const access = (login: Login) => accessTexts(cluster, { ...of, login });
+  const name = (kind: "superuser" | "app" | "agents") => secretName(cluster.name, kind);
   const { superuser, application, replication, apiToken } = passwords;
   return [
     secret(cluster, {
-      name: secretName(cluster.name, "superuser"),
+      name: name("superuser"),
       type: "kubernetes.io/basic-auth",
-      texts: access({ user: SUPERUSER, database: "postgres", password: superuser }),
+      texts: access({
+        user: SUPERUSER,
+        database: "postgres",
+        password: superuser,
+      }),
     }),
     secret(cluster, {
-      name: secretName(cluster.name, "app"),
+      name: name("app"),
       type: "kubernetes.io/basic-auth",
       texts: access({
         user: APPLICATION_ROLE,
@@ -43,7 +50,7 @@ export function secrets(
       }),
     }),
     secret(cluster, {
-      name: secretName(cluster.name, "agents"),
+      name: name("agents"),
       type: "Opaque",
       texts: { replication: replication.reveal(), token: apiToken.reveal() },
     }),
@@ -59,14 +66,15 @@ interface Login {
 /** The keys that charts and frameworks look for. */
 function accessTexts(
   { name, namespace, spec }: PostgresCluster,
-  { login, surroundings }: { login: Login; surroundings: Surroundings },
+  of: { login: Login; trusted: string | null; surroundings: Surroundings },
 ): Record<string, string> {
-  const { user, database, password } = login;
+  const { trusted, surroundings } = of;
+  const { user, database, password } = of.login;
   const host = serviceName(name, "write");
   const fullHost = `${host}.${namespace}.svc.${surroundings.clusterDomain}`;
   const { port } = spec.services.write;
-  const url = (of: string) =>
-    connectionUrl({ hosts: [{ host: of, port }], wants: "any", user, database, password });
+  const url = (at: string) =>
+    connectionUrl({ hosts: [{ host: at, port }], wants: "any", user, database, password });
   const parameters = new URLSearchParams({ user, password: password.reveal() });
   return {
     username: user,
@@ -78,6 +86,7 @@ function accessTexts(
     "fqdn-uri": url(fullHost),
     "jdbc-uri": `jdbc:postgresql://${host}:${port}/${database}?${parameters}`,
     pgpass: [host, String(port), database, user, password.reveal()].map(inPgpass).join(":"),
+    ...(trusted === null ? {} : { [TRUSTED_KEY]: trusted }),
   };
 }
 

@@ -5,7 +5,9 @@ import type { KubernetesApi } from "../../kubernetes-api/api.ts";
 import { kindOfObject } from "../../kubernetes-api/kinds.ts";
 import type { KubernetesObject, OwnerReference } from "../../kubernetes-api/resource.ts";
 import { objectKey, type ClusterObjects } from "../objects/cluster-objects.ts";
+import { textIn } from "../certificates/certificate-secrets.ts";
 import type { Manifest } from "../objects/manifest.ts";
+import { TRUSTED_KEY } from "../objects/secrets.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import { contentDigest, covers, digest } from "./covers.ts";
 import type { Reading } from "./reading.ts";
@@ -76,7 +78,10 @@ async function found(keeping: Keeping, object: Manifest): Promise<Outcome> {
   const isSecret = object.kind === "Secret";
   const live = reading.present.get(key) ?? (await api.get(kind, placeOf(object), { signal }));
   if (live !== null) {
-    if (isSecret) memory.secrets.set(key, live);
+    if (isSecret) {
+      memory.secrets.set(key, live);
+      await keepTrusted(keeping, { object, live });
+    }
     return keepOwner(keeping, { object, live });
   }
   const remembered = isSecret ? memory.secrets.get(key) : undefined;
@@ -91,9 +96,20 @@ async function found(keeping: Keeping, object: Manifest): Promise<Outcome> {
   return { made: key };
 }
 
+/** Who vouches for the servers changes; a Secret without logins does not say it. */
+async function keepTrusted(
+  { api, signal }: Keeping,
+  of: { object: Manifest; live: KubernetesObject },
+): Promise<void> {
+  const wanted: unknown = Object(of.object["stringData"])[TRUSTED_KEY];
+  if (typeof wanted !== "string" || textIn(of.live, TRUSTED_KEY) === wanted) return;
+  const patch = { stringData: { [TRUSTED_KEY]: wanted } };
+  await api.patch(kindOfObject(of.object), { place: placeOf(of.object), patch }, { signal });
+}
+
 /** `deletionPolicy` may change: it says whether these go with the cluster's object. */
-async function keepOwner(
-  { api, cluster, signal }: Keeping,
+export async function keepOwner(
+  { api, cluster, signal }: Pick<Keeping, "api" | "cluster" | "signal">,
   of: { object: Manifest; live: KubernetesObject },
 ): Promise<Outcome> {
   const isOwn = ({ uid }: OwnerReference) => uid === cluster.uid;

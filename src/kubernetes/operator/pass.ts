@@ -23,6 +23,7 @@ import { refusedStatus, troubledStatus } from "../status/refused-status.ts";
 import { askMembers, type Agents } from "./agents.ts";
 import { eventObject, eventsBetween, type EventText } from "./events.ts";
 import { memberPlaces, nodesOf, type Facts } from "./facts.ts";
+import { keepCertificates } from "./keep-certificates.ts";
 import { keepObjects, type ObjectMemory } from "./keep-objects.ts";
 import { readObjects, readVolumes, type ClusterObject } from "./reading.ts";
 import { statusPatch } from "./status-patch.ts";
@@ -79,6 +80,13 @@ export async function pass(
   const { volumes, missing } = await readVolumes(api, { ...place, claims }, signal);
   await using store = new KubernetesStore({ api, ...lease(cluster) });
   const record = await withPolicy(store, cluster);
+  const certificates = await keepCertificates({
+    api,
+    cluster,
+    surroundings: options.surroundings,
+    now: new Date(),
+    signal,
+  });
   const { answers, summary } = await askMembers(options.agents, { record, signal });
   const facts: Facts = { cluster, reading, volumes, record, answers, summary };
   const { acceptSharedFate } = cluster.spec;
@@ -86,7 +94,7 @@ export async function pass(
   const kept = await keepObjects({
     api,
     cluster,
-    objects: objectsOf(facts, { fate, surroundings: options.surroundings }),
+    objects: objectsOf(facts, { ...certificates, fate, surroundings: options.surroundings }),
     reading,
     memory,
     hasData: (record?.systemId ?? null) !== null,
@@ -98,7 +106,12 @@ export async function pass(
     {
       cluster,
       summary,
-      objections: [...objections, ...missingClaims(cluster, missing), ...kept.objections],
+      objections: [
+        ...objections,
+        ...missingClaims(cluster, missing),
+        ...certificates.objections,
+        ...kept.objections,
+      ],
       fate,
       troubles,
       rollout: toldAs(step),
@@ -107,7 +120,9 @@ export async function pass(
     { before, at },
   );
   await tell(options, { object, before, after, signal });
-  await tellMade(options, { object, made: kept.made, isFounded, signal });
+  const made = [...certificates.made, ...kept.made];
+  await tellMade(options, { object, made, isFounded, signal });
+  await tellRenewed(options, { object, renewed: certificates.renewed, signal });
   const token = tokenIn(memory, cluster.name);
   const done = await perform({ api, agents: options.agents, store, token, facts, signal }, step);
   if (done === null) return { inMs: LOOK_AGAIN_MS };
@@ -135,10 +150,10 @@ export async function tellTrouble(
 /** Of members that would share what they must not, none is begun; those that run go on. */
 function objectsOf(
   { cluster, reading }: Facts,
-  of: { fate: Verdict; surroundings: Surroundings },
+  of: { fate: Verdict; trusted: string | null; surroundings: Surroundings },
 ): ClusterObjects {
-  const { surroundings, fate } = of;
-  const { founded, applied } = clusterObjects(cluster, { passwords: drawn(), surroundings });
+  const { fate } = of;
+  const { founded, applied } = clusterObjects(cluster, { ...of, passwords: drawn() });
   const mayBegin = (each: Manifest) =>
     fate.kind !== "refused" || each.kind !== "StatefulSet" || reading.present.has(objectKey(each));
   return {
@@ -205,6 +220,20 @@ async function tellMade(
     ? { type: "Normal", reason: "Made", note: `made, as it was not there: ${made.join(", ")}` }
     : { type: "Normal", reason: "Founding", note: `${made.length} objects were made for it` };
   await tellEvent(options, { object, event, signal });
+}
+
+async function tellRenewed(
+  options: PassOptions,
+  of: { object: ClusterObject; renewed: readonly string[]; signal: AbortSignal },
+): Promise<void> {
+  const { object, renewed, signal } = of;
+  if (renewed.length === 0) return;
+  const note = `certificates were issued anew, and are taken up without a restart: ${renewed.join(", ")}`;
+  await tellEvent(options, {
+    object,
+    event: { type: "Normal", reason: "CertificatesRenewed", note },
+    signal,
+  });
 }
 
 /** Whoever reads events sees what happened; that one is lost stops nothing. */

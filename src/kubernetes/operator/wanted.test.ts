@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORDS, SURROUNDINGS, clusterWith } from "../../../test/support/postgres-clusters.ts";
+import {
+  PASSWORDS,
+  SURROUNDINGS,
+  TRUSTED,
+  clusterWith,
+} from "../../../test/support/postgres-clusters.ts";
 import type { KubernetesObject } from "../../kubernetes-api/resource.ts";
 import { clusterObjects } from "../objects/cluster-objects.ts";
 import type { Reading } from "./reading.ts";
@@ -68,7 +73,11 @@ test("what another cluster has in a claim nobody else gets, nor what is within i
     { storage: undefined, standbys: 0, members: [{ claim: "nfs", subPath: "a/data" }] },
     { name: "first" },
   );
-  const { applied } = clusterObjects(has, { passwords: PASSWORDS, surroundings: SURROUNDINGS });
+  const { applied } = clusterObjects(has, {
+    passwords: PASSWORDS,
+    trusted: TRUSTED,
+    surroundings: SURROUNDINGS,
+  });
   const sets = applied.filter(({ kind }) => kind === "StatefulSet");
   const objections = (subPath: string, name = "second") =>
     takenPlaces(

@@ -8,7 +8,7 @@ import type { KubernetesObject, ResourceKind } from "../../../src/kubernetes-api
 import { clusterObjects, objectKey } from "../../../src/kubernetes/objects/cluster-objects.ts";
 import { operatorObjects } from "../../../src/kubernetes/objects/operator-objects.ts";
 import { readPostgresCluster } from "../../../src/kubernetes/resource/postgres-cluster.ts";
-import { PASSWORDS, SURROUNDINGS } from "../../support/postgres-clusters.ts";
+import { PASSWORDS, SURROUNDINGS, TRUSTED } from "../../support/postgres-clusters.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ApiServer } from "../cluster/api-server.ts";
 
@@ -94,7 +94,11 @@ test("the operator with its own rights makes every object of a cluster, and make
     const created = await administrator.create(POSTGRES_CLUSTER, withoutUndefined(wanted));
     assert(created.kind === "changed");
     const cluster = readPostgresCluster(created.object);
-    const { founded, applied } = clusterObjects(cluster, { passwords: PASSWORDS, surroundings });
+    const { founded, applied } = clusterObjects(cluster, {
+      passwords: PASSWORDS,
+      trusted: TRUSTED,
+      surroundings,
+    });
     for (const object of founded) {
       const made = await operator.create(kindOfObject(object), object);
       assert.equal(made.kind, "changed", objectKey(object));
