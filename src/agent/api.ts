@@ -2,13 +2,15 @@
 // those who have the cluster's token.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import * as v from "valibot";
-import { UnderstudyError, messageOf } from "../core/errors.ts";
+import { UnderstudyError, assert, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Claim } from "./confirmation.ts";
 import type { SavedOnRequest } from "./effects/save-on-request.ts";
 import type { Entry } from "./journal.ts";
+import type { Certificate } from "./member-tls.ts";
 import { createServer } from "./node-http.ts";
 import { TOKEN_HEADER } from "./token-header.ts";
 
@@ -54,6 +56,7 @@ export interface AgentRequests {
 const ANSWER_LIMIT_MS = 500;
 /** Far beyond any request of ours. */
 const BODY_LIMIT_BYTES = 64 * 1024;
+const TLS = { minVersion: "TLSv1.2" } as const;
 /** A caller that sends slower than this is cut off (Node's default is five minutes). */
 const REQUEST_LIMIT_MS = 10_000;
 
@@ -87,16 +90,23 @@ interface Answer {
 /** Whoever asks for one of these has the cluster's token. What it resolves to is the answer. */
 type Control = (body: unknown) => Promise<unknown>;
 
+export interface ServedApi extends AsyncDisposable {
+  /** Who connects from now on is shown this one. Only where there was one before. */
+  readonly renew: (certificate: Certificate) => void;
+}
+
 /** Listens until it is closed. @throws UnderstudyError PORT_TAKEN. */
 export async function serveApi(options: {
   host: string;
   port: number;
   token: Secret;
   requests: AgentRequests;
-}): Promise<AsyncDisposable> {
+  /** Null: without TLS. */
+  certificate: Certificate | null;
+}): Promise<ServedApi> {
   const answer = answererOf(options.token, options.requests);
   const held = new Set<ServerResponse>();
-  const server = createServer({ requestTimeout: REQUEST_LIMIT_MS }, (request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     void answer(request)
       .catch((thrown: unknown) => answerOfError(thrown))
       .then(({ status, document, endsWithAgent }) => {
@@ -106,9 +116,11 @@ export async function serveApi(options: {
         response.setHeader("content-type", "application/json");
         return response.end(JSON.stringify(document));
       });
-  });
+  };
+  const { server, renew } = serverOf(options.certificate, listener);
   await listen(server, options);
   return {
+    renew,
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -119,13 +131,25 @@ export async function serveApi(options: {
   };
 }
 
+function serverOf(
+  certificate: Certificate | null,
+  listener: (request: IncomingMessage, response: ServerResponse) => void,
+): { server: Server | SecureServer; renew: ServedApi["renew"] } {
+  const options = { requestTimeout: REQUEST_LIMIT_MS };
+  if (certificate === null)
+    return { server: createServer(options, listener), renew: () => assert(false, "without TLS") };
+  const https = process.getBuiltinModule("node:https");
+  const server = https.createServer({ ...options, ...certificate, ...TLS }, listener);
+  return { server, renew: (renewed) => server.setSecureContext({ ...renewed, ...TLS }) };
+}
+
 function hold(response: ServerResponse, held: Set<ServerResponse>): void {
   held.add(response);
   response.once("close", () => held.delete(response));
   response.flushHeaders();
 }
 
-function listen(server: Server, at: { host: string; port: number }): Promise<void> {
+function listen(server: Server | SecureServer, at: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause) =>
       reject(

@@ -2,6 +2,7 @@
 // is in files that the kubelet keeps, and what it proves of others it has from the Kubernetes API.
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { leaveMember } from "../core/enter-member.ts";
 import { newRecord, type ClusterRecord } from "../core/record.ts";
@@ -15,6 +16,7 @@ import { enterCluster } from "./entry.ts";
 import { KubernetesWitness, proveEnd } from "./kubernetes-witness.ts";
 import type { MemberAddress } from "./own-address.ts";
 import type { LedServices } from "./lead-services.ts";
+import { MemberTls } from "./member-tls.ts";
 import { ServiceSlices } from "./service-slices.ts";
 import { memberPaths } from "./member-paths.ts";
 import type { OwnHost } from "./own-host.ts";
@@ -33,6 +35,8 @@ export interface KubernetesAgentOptions {
   readonly clusterRoot: string;
   /** What the kubelet keeps for it: told-files.ts. */
   readonly told: string;
+  /** A private directory for its keys; null: members reach each other without TLS. */
+  readonly keys: string | null;
   /** Where it listens. */
   readonly address: MemberAddress;
   readonly podOf: (member: string) => string;
@@ -65,6 +69,8 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
     installation: first.file.installation,
     uid: process.getuid?.() ?? 0,
   });
+  const { keys } = options;
+  const tls = keys === null ? null : await MemberTls.open({ told: join(told, "tls"), own: keys });
   const store = () => new KubernetesStore({ api, namespace, cluster });
   const stop = new AbortController();
   const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));
@@ -76,7 +82,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
         store: own,
         member,
         session,
-        address: options.address,
+        address: tls === null ? options.address : { ...options.address, tlsName: member },
         found: () => foundedBy(first, cluster),
         whyNotNew: () => whyNotNew(options, files),
         isOver: (earlier) => proveEnd(options, { member, session: earlier }),
@@ -107,7 +113,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
     clusterRoot: options.clusterRoot,
     member,
     openStore: store,
-    host: { ...hostOf(options, { session, files }), services },
+    host: { ...hostOf(options, { session, files }), services, tls },
     deadman: { program: options.deadmanProgram, policy: "confirmed-renewals" },
   });
   await using own = store();
@@ -130,7 +136,7 @@ function toldOnce(tell: (why: string) => void): (thrown: unknown) => void {
 function hostOf(
   options: KubernetesAgentOptions,
   of: { session: string; files: ToldFiles },
-): Omit<OwnHost, "services"> {
+): Omit<OwnHost, "services" | "tls"> {
   const { session, files } = of;
   return {
     session,

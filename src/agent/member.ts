@@ -1,15 +1,20 @@
 // One member as its agent's effects see it: where its files are, its server, its session, and what
 // it knows.
 import type { Entry, Journal } from "./journal.ts";
+import type { SecureContext } from "node:tls";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
+import { REPLICATION_ROLE } from "../core/role.ts";
+import type { Secret } from "../core/secret.ts";
 import type { Progress } from "../core/member-status.ts";
 import type { PostgresServer } from "../postgres/server.ts";
+import type { TlsClient } from "../postgres/tls.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 import type { Clock } from "./clock.ts";
 import type { Drained } from "./drained.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { LeaderWatch } from "./leader-watch.ts";
 import type { MemberMemory } from "./memory.ts";
+import type { MemberTls } from "./member-tls.ts";
 import type { MemberPaths } from "./member-paths.ts";
 import type { PositionProbe } from "./probe.ts";
 import type { ShutOut } from "./shut-out.ts";
@@ -30,6 +35,8 @@ export interface Member {
   readonly clusterRoot: string;
   readonly paths: MemberPaths;
   readonly secrets: ClusterSecrets;
+  /** Null: there is none; members are on one machine. */
+  readonly tls: MemberTls | null;
   readonly server: PostgresServer;
   readonly session: Session;
   /** For statements that take long, so that nothing waits behind them. */
@@ -54,6 +61,21 @@ export interface Member {
   progress(progress: Progress | null): void;
   /** Something has changed that its loop is to see now, and not when the effect has ended. */
   wake(): void;
+}
+
+/** Who vouches for other members' agents. */
+export function trustOf({ tls }: Pick<Member, "tls">): SecureContext | null {
+  return tls?.context ?? null;
+}
+
+/** How this member logs in at another's server. */
+export function loginOf(
+  { secrets, tls }: Pick<Member, "secrets" | "tls">,
+  address: RecordMember,
+): { host: string; port: number; user: string; password: Secret; tls: TlsClient | null } {
+  const { host, port } = address;
+  const password = secrets.replication;
+  return { host, port, user: REPLICATION_ROLE, password, tls: tls?.towards(address) ?? null };
 }
 
 /** The record's leader with its address, once it is writable (its timeline is known). */

@@ -5,9 +5,14 @@ import { UnderstudyError } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import type { Store } from "../store/store.ts";
 
-export type MemberAddress = Pick<RecordMember, "host" | "port" | "apiPort">;
+export type MemberAddress = Pick<RecordMember, "host" | "port" | "apiPort" | "tlsName">;
 
-const addressSchema = v.object({ host: v.string(), port: v.number(), apiPort: v.number() });
+const addressSchema = v.object({
+  host: v.string(),
+  port: v.number(),
+  apiPort: v.number(),
+  tlsName: v.optional(v.string()),
+});
 
 /** As an agent of it has written it down; null where none has. */
 export async function readLastAddress(path: string): Promise<MemberAddress | null> {

@@ -4,6 +4,7 @@ import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 import type { SyncPolicy } from "../core/record.ts";
 import type { Clock } from "./clock.ts";
 import type { LedServices } from "./lead-services.ts";
+import type { MemberTls } from "./member-tls.ts";
 import type { Witness } from "./witness.ts";
 
 /** What is otherwise where members live on hosts of their own. */
@@ -20,6 +21,8 @@ export interface OwnHost {
   /** What is to be in the record of synchronous replication; null: others see to that. */
   readonly syncWish: () => SyncPolicy | null;
   readonly readSecrets: () => Promise<ClusterSecrets>;
+  /** Null: members reach each other without. */
+  readonly tls: MemberTls | null;
   /** Of this run of the agent, as it has entered the cluster (entry.ts). */
   readonly session: string;
   /** Moves the services of the cluster; called by whoever leads. */

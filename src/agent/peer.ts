@@ -3,14 +3,20 @@
 import { UnderstudyError, ERRORS, messageOf, type ErrorCode } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import type { SecureContext } from "node:tls";
 import { request } from "./node-http.ts";
 
 export interface AgentAddress {
   readonly host: string;
   readonly apiPort: number;
+  /** In its certificate; left out: it speaks no TLS. */
+  readonly tlsName?: string | undefined;
 }
 
 export interface AskOptions {
+  /** With whoever vouches for agents that speak TLS; null: nobody is known. */
+  readonly trust: SecureContext | null;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -71,14 +77,11 @@ function exchange(
 ): Promise<{ status: number; text: string }> {
   const body = options.body === undefined ? null : JSON.stringify(options.body);
   return new Promise((resolve, reject) => {
-    const call = request(
+    const call = requestTo(agent, options.trust)(
       {
-        host: agent.host,
-        port: agent.apiPort,
         method: options.method,
         path: options.path,
         signal: options.signal,
-        agent: false,
         headers: {
           ...(body === null ? {} : { "content-type": "application/json" }),
           ...(options.token === undefined
@@ -101,6 +104,23 @@ function exchange(
     call.on("error", reject);
     call.end(body ?? undefined);
   });
+}
+
+/**
+ * The beginning of a request, by TLS where the agent has a certificate: what it answers under
+ * another name, or without one, is nobody's word.
+ */
+export function requestTo(
+  { host, apiPort: port, tlsName }: AgentAddress,
+  trust: SecureContext | null,
+): (options: RequestOptions, onResponse?: (response: IncomingMessage) => void) => ClientRequest {
+  const at = { host, port, agent: false } as const;
+  if (tlsName === undefined)
+    return (options, onResponse) => request({ ...at, ...options }, onResponse);
+  // Where nobody is known who vouches for it, no certificate is believed.
+  const tls = { servername: tlsName, ...(trust === null ? {} : { secureContext: trust }) };
+  const { request: secureRequest } = process.getBuiltinModule("node:https");
+  return (options, onResponse) => secureRequest({ ...at, ...tls, ...options }, onResponse);
 }
 
 /** The agent's own error, as it was thrown there. */

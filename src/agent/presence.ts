@@ -4,8 +4,7 @@
 import type { ClientRequest } from "node:http";
 import type { Secret } from "../core/secret.ts";
 import type { Clock } from "./clock.ts";
-import { request } from "./node-http.ts";
-import type { AgentAddress } from "./peer.ts";
+import { requestTo, type AgentAddress, type AskOptions } from "./peer.ts";
 
 export interface Presence extends Disposable {
   /** Watches this member from now on, and nobody else. */
@@ -16,18 +15,25 @@ export interface Presence extends Disposable {
   readonly lostSinceMs: number | null;
 }
 
+export interface PresenceOptions {
+  readonly clock: Clock;
+  readonly token: Secret;
+  readonly trust: () => AskOptions["trust"];
+  readonly onLost: () => void;
+}
+
 /** An agent that does not listen is not asked more often. */
 const TRY_AGAIN_MS = 100;
 
 export class AgentPresence implements Presence {
-  readonly #options: { clock: Clock; token: Secret; onLost: () => void };
+  readonly #options: PresenceOptions;
   #member: string | null = null;
   #call: ClientRequest | null = null;
   #wasMet = false;
   #lostSinceMs: number | null = null;
   #triedMs = -Infinity;
 
-  constructor(options: { clock: Clock; token: Secret; onLost: () => void }) {
+  constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
@@ -61,9 +67,9 @@ export class AgentPresence implements Presence {
     call?.destroy();
   }
 
-  #connect({ host, apiPort: port }: AgentAddress): ClientRequest {
+  #connect(address: AgentAddress): ClientRequest {
     const headers = { authorization: `Bearer ${this.#options.token.reveal()}` };
-    const call = request({ host, port, path: "/presence", agent: false, headers });
+    const call = requestTo(address, this.#options.trust())({ path: "/presence", headers });
     call.once("response", (response) => {
       if (call !== this.#call) return;
       if (response.statusCode === 200) {

@@ -12,7 +12,6 @@ import { moveApi } from "../core/record-changes.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
-import { serveApi } from "./api.ts";
 import { systemClock } from "./clock.ts";
 import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
 import { FIRST_NEED_LIMIT_MS, mayWaitForDeadman, needsDeadman } from "./deadman/first-need.ts";
@@ -43,8 +42,10 @@ import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { Pulse } from "./pulse.ts";
+import { takeUpRenewals } from "./renewals.ts";
 import { RequestDesk } from "./requests.ts";
 import { SwitchoverSchedule } from "./schedule.ts";
+import { serveWhereFree } from "./serve-where-free.ts";
 import { Session } from "./session.ts";
 import { ShutOut } from "./shut-out.ts";
 import { StoreOutage } from "./store-outage.ts";
@@ -55,7 +56,6 @@ import { SyncWish } from "./sync/sync-wish.ts";
 import { troubleWithFile } from "./told-watch.ts";
 import { LocalWitness } from "./witness.ts";
 
-const PORT_TRIES = 50;
 const LOCK_TRIES = 20;
 const LOCK_PAUSE_MS = 50;
 /**
@@ -90,6 +90,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const cluster = clusterPaths(options.clusterRoot);
   const paths = memberPaths(options.clusterRoot, options.member);
   const { host } = options;
+  const tls = host?.tls ?? null;
   const readFile = host?.readFile ?? (() => readClusterFile(cluster.cluster));
   let file = await readFile();
   rememberUsualPriority();
@@ -157,7 +158,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     onChange: wake,
     sending: () => guard?.sending() ?? (() => {}),
     isConfirmedByAll: async (record) => {
-      const asking = { self: options.member, token: secrets.apiToken };
+      const trust = tls?.context ?? null;
+      const asking = { self: options.member, token: secrets.apiToken, trust };
       const doubters = await doubtersOf(record, asking);
       const doubts = doubters.map(({ why }) => why);
       outage.noteDoubts(record, doubts);
@@ -172,7 +174,12 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       onProof: wake,
       onTrouble: (why) => log.write({ event: "no-proof", level: "warning", message: why }),
     }) ?? new LocalWitness(options.clusterRoot);
-  const presence = new AgentPresence({ clock: systemClock, token: secrets.apiToken, onLost: wake });
+  const presence = new AgentPresence({
+    clock: systemClock,
+    token: secrets.apiToken,
+    trust: () => tls?.context ?? null,
+    onLost: wake,
+  });
   using leaderWatch = new LeaderWatch({
     self: options.member,
     clock: systemClock,
@@ -191,6 +198,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     clusterRoot: options.clusterRoot,
     paths,
     secrets,
+    tls,
     server,
     session,
     longSession,
@@ -273,13 +281,16 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     port: address.apiPort,
     token: secrets.apiToken,
     requests,
+    certificate: tls?.server ?? null,
   });
   if (api.port !== address.apiPort)
     await changeRecord(store, (record) =>
       moveApi(record, { name: options.member, apiPort: api.port }),
     );
-  const reached = { host: address.host, port: address.port, apiPort: api.port };
+  const { host: at, port, tlsName } = address;
+  const reached = { host: at, port, apiPort: api.port, tlsName };
   await writeWhole(paths.address, `${JSON.stringify(reached)}\n`);
+  using _renewals = tls === null ? null : takeUpRenewals(tls, { member, api });
   process.once("SIGTERM", () => {
     const ending = host === undefined ? requests.shutDown() : requests.leave();
     void ending.catch((thrown: unknown) => {
@@ -329,23 +340,6 @@ async function lockMember(path: string): Promise<ProcessLock | null> {
     if (lock !== null || attempt === LOCK_TRIES) return lock;
     await delay(LOCK_PAUSE_MS);
   }
-}
-
-/**
- * Another program may have taken the port since the agent last had it; the next ones will do, as
- * the record says which.
- */
-async function serveWhereFree(
-  options: Parameters<typeof serveApi>[0],
-): Promise<AsyncDisposable & { readonly port: number }> {
-  for (let port = options.port; ; port += 1)
-    try {
-      const served = await serveApi({ ...options, port });
-      return { port, [Symbol.asyncDispose]: () => served[Symbol.asyncDispose]() };
-    } catch (thrown) {
-      const taken = thrown instanceof UnderstudyError && thrown.code === "PORT_TAKEN";
-      if (!taken || port >= options.port + PORT_TRIES) throw thrown;
-    }
 }
 
 /** What is written with each renewal: nothing as long as this member is not writable. */

@@ -287,6 +287,8 @@ function warningsOf(input: Reading, facts: Facts): string[] {
   if (doubt !== null && input.member.keeper.record?.electing === true)
     warnings.push(`it does not take the free lease: ${doubt}`);
   if (input.noRoom !== null) warnings.push(input.noRoom);
+  const ending = input.member.tls?.warning(new Date()) ?? null;
+  if (ending !== null) warnings.push(ending);
   if (facts.overridden.length > 0)
     warnings.push(
       `ALTER SYSTEM overrides what Understudy renders for ${facts.overridden.join(", ")}; undo it with ALTER SYSTEM RESET`,

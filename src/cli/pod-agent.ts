@@ -30,6 +30,7 @@ export function readPod(env: NodeJS.ProcessEnv): Pod {
     member: checkMemberName(needed(env, "UNDERSTUDY_MEMBER")),
     clusterRoot: env["UNDERSTUDY_DIR"] ?? PLACES.cluster,
     told: env["UNDERSTUDY_TOLD"] ?? PLACES.told,
+    keys: env["UNDERSTUDY_KEYS"] ?? null,
     address: {
       host: needed(env, "UNDERSTUDY_POD_ADDRESS"),
       port: Number(env["UNDERSTUDY_PORT"] ?? DATABASE_PORT.number),

@@ -11,7 +11,7 @@ export function enterMember(
   record: ClusterRecord,
   entering: {
     name: string;
-    address: Pick<RecordMember, "host" | "port" | "apiPort">;
+    address: Pick<RecordMember, "host" | "port" | "apiPort" | "tlsName">;
     session: string;
     /** Of its earlier run; null: there was none. */
     over: { session: string | null; renewals: number | null };

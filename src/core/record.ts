@@ -16,6 +16,8 @@ const memberSchema = v.object({
   port: v.number(),
   /** Where the agent's HTTP API listens, on the same host. */
   apiPort: v.number(),
+  /** The name in its certificate, where both speak TLS; left out: they do not. */
+  tlsName: v.optional(v.string()),
   /**
    * Of its agent's present run, where members live on hosts of their own; made anew by each run.
    */

@@ -296,7 +296,13 @@ export class KubernetesApi implements Disposable {
    * @param to.port that it listens on
    */
   async askPod(
-    to: { readonly namespace: string; readonly pod: string; readonly port: number },
+    to: {
+      readonly namespace: string;
+      readonly pod: string;
+      readonly port: number;
+      /** Whether it speaks TLS there; the API server does not look at its certificate. */
+      readonly isTls: boolean;
+    },
     call: {
       readonly method: "GET" | "POST";
       readonly path: string;
@@ -305,9 +311,9 @@ export class KubernetesApi implements Disposable {
     },
     options: CallOptions = {},
   ): Promise<{ status: number; text: string }> {
-    const { namespace, pod, port } = to;
+    const { namespace, pod, port, isTls } = to;
     const purpose = `ask Pod ${namespace}/${pod}`;
-    const place = resourcePath(POD, { namespace, name: `${pod}:${port}` });
+    const place = resourcePath(POD, { namespace, name: `${isTls ? "https:" : ""}${pod}:${port}` });
     const { path, ...rest } = call;
     const asked = { ...rest, path: `${place}/proxy${path}`, purpose, contentType: JSON_TYPE };
     return this.#send(asked, options);

@@ -16,9 +16,9 @@ import type { ClusterPlace } from "./place.ts";
 export interface Reach {
   openStore(): Store;
   /** @throws UnderstudyError MEMBER_UNREACHABLE. */
-  askStatus(member: RecordMember, options: AskOptions): Promise<MemberStatus>;
+  askStatus(member: RecordMember, options: Omit<AskOptions, "trust">): Promise<MemberStatus>;
   /** @throws UnderstudyError MEMBER_UNREACHABLE, TIMED_OUT, or whatever the agent answered. */
-  post(member: RecordMember, options: Omit<PostOptions, "token">): Promise<unknown>;
+  post(member: RecordMember, options: Omit<PostOptions, "token" | "trust">): Promise<unknown>;
   /** With its own endpoints, and remedies that can be done there. */
   describe(status: ClusterStatus): Promise<ClusterStatus>;
   /** Keeps among the events what a person has decided. @returns whether it could be. */
@@ -144,5 +144,9 @@ export async function askAgent(
   const { timeoutMs, signal } = operation;
   const options = { path, body: body ?? {}, timeoutMs, signal };
   if (cluster.reach !== undefined) return await cluster.reach.post(member, options);
-  return await postToAgent(member, { ...options, token: cluster.secrets.apiToken });
+  return await postToAgent(member, {
+    ...options,
+    token: cluster.secrets.apiToken,
+    trust: null,
+  });
 }

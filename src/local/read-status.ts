@@ -58,7 +58,7 @@ export async function askMembers(
 ): Promise<Map<string, MemberAnswer>> {
   const answers = await Promise.all(
     Object.entries(of.record.members).map(async ([name, address]) => {
-      const limits = { timeoutMs: ANSWER_LIMIT_MS };
+      const limits = { trust: null, timeoutMs: ANSWER_LIMIT_MS };
       const ask = cluster.reach?.askStatus ?? askStatus;
       const answer = await ask(
         address,

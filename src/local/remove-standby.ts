@@ -103,7 +103,9 @@ export async function lastAddressOf(
 ): Promise<RecordMember | null> {
   const last = (await lastAddresses(cluster))[name] ?? null;
   if (last === null) return null;
-  const answer = await askStatus(last, { timeoutMs: ANSWER_LIMIT_MS }).catch(() => null);
+  const answer = await askStatus(last, { trust: null, timeoutMs: ANSWER_LIMIT_MS }).catch(
+    () => null,
+  );
   const isOther =
     answer !== null && (answer.name !== name || answer.cluster !== cluster.place.name);
   return isOther ? null : last;

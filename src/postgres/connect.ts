@@ -2,9 +2,10 @@
 // search_path pinned (lesson 50), never waiting for a synchronous standby (postgres-facts: a
 // timeout does not end that wait).
 import type { Socket } from "node:net";
-import { Client } from "pg";
+import { Client, type ClientConfig } from "pg";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
+import type { TlsClient } from "./tls.ts";
 
 export interface ConnectOptions {
   readonly host: string;
@@ -23,6 +24,8 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** Makes the socket, for callers that take it over after the login (base backups). */
   readonly stream?: () => Socket;
+  /** Left out, or null: without. Of a socket that is made above that is its maker's. */
+  readonly tls?: TlsClient | null;
 }
 
 /** Nothing that a user sets for everybody may end or hold up what we ask (lesson 11). */
@@ -51,7 +54,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2_000,
     query_timeout: options.queryTimeoutMs ?? 5_000,
     keepAlive: true,
-    ssl: false,
+    ssl: sslOf(options),
     options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(" "),
     ...(options.replication ? { replication: "true" } : {}),
     ...(options.stream ? { stream: options.stream } : {}),
@@ -74,4 +77,10 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   } finally {
     options.signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/** Refuses a server that has no certificate of that name from somebody who is trusted. */
+function sslOf({ tls = null, stream }: ConnectOptions): ClientConfig["ssl"] {
+  if (tls === null || stream !== undefined) return false;
+  return { secureContext: tls.context, servername: tls.name };
 }

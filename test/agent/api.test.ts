@@ -49,7 +49,13 @@ const requests: AgentRequests = {
 before(async () => {
   ports = await takePortBlock();
   const { first: port } = ports;
-  api = await serveApi({ host: "127.0.0.1", port, token: new Secret(TOKEN), requests });
+  api = await serveApi({
+    host: "127.0.0.1",
+    port,
+    token: new Secret(TOKEN),
+    requests,
+    certificate: null,
+  });
 });
 
 after(async () => {
@@ -128,7 +134,13 @@ test("an error arrives with its code, its sentence and its hint", async () => {
 
 test("a port that is taken is named", async () => {
   const { first: port } = ports;
-  const again = serveApi({ host: "127.0.0.1", port, token: new Secret(TOKEN), requests });
+  const again = serveApi({
+    host: "127.0.0.1",
+    port,
+    token: new Secret(TOKEN),
+    requests,
+    certificate: null,
+  });
   await assert.rejects(again, { code: "PORT_TAKEN", message: new RegExp(`127.0.0.1:${port}`) });
 });
 

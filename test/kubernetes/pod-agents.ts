@@ -9,18 +9,22 @@ import { join } from "node:path";
 import { Client } from "pg";
 import type { MemberStatus } from "../../src/core/member-status.ts";
 import { memberPaths } from "../../src/agent/member-paths.ts";
+import { askStatus } from "../../src/agent/peer.ts";
 import type { ClusterRecord } from "../../src/core/record.ts";
 import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
 import { kindOfObject, POD } from "../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../src/kubernetes-api/resource.ts";
+import { authoritySecret } from "../../src/kubernetes/certificates/certificate-secrets.ts";
 import { clusterObjects } from "../../src/kubernetes/objects/cluster-objects.ts";
 import { memberNames, podName, specificationName } from "../../src/kubernetes/objects/names.ts";
 import type { PostgresCluster } from "../../src/kubernetes/resource/postgres-cluster.ts";
 import { KubernetesStore } from "../../src/store/kubernetes-store.ts";
 import { eventually } from "../support/eventually.ts";
 import { testUser } from "../support/test-user.ts";
+import { TlsAuthority } from "../support/tls-authority.ts";
 import { clusterWith, PASSWORDS, SURROUNDINGS, TRUSTED } from "../support/postgres-clusters.ts";
 import type { ApiServer } from "./cluster/api-server.ts";
+import { shownCertificates } from "./shown-certificates.ts";
 
 const LAUNCHER = join(import.meta.dirname, "../../bin/understudy.js");
 const OLD_API = { ...SURROUNDINGS, has: { policyV1: false, discoveryV1: false } };
@@ -56,6 +60,7 @@ export class PodAgents implements AsyncDisposable {
   readonly #server: ApiServer;
   readonly #firstPort: number;
   readonly #host: string;
+  readonly #authority = new TlsAuthority();
   readonly #running = new Map<string, ChildProcess>();
 
   readonly #spec: Readonly<Record<string, unknown>>;
@@ -87,6 +92,9 @@ export class PodAgents implements AsyncDisposable {
     });
     for (const object of [...all.founded, ...all.applied])
       if (NEEDED_KINDS.has(object.kind)) await agents.api.create(kindOfObject(object), object);
+    // An operator that comes goes on with it.
+    const authority = authoritySecret(agents.cluster, agents.#authority.authority);
+    await agents.api.create(kindOfObject(authority), authority);
     await agents.tell({});
     for (const member of agents.members) await agents.startAgent(member);
     return agents;
@@ -100,6 +108,7 @@ export class PodAgents implements AsyncDisposable {
     this.cluster = clusterWith({ ...this.#spec, ...change }, { uid: undefined });
     const { applied } = clusterObjects(this.cluster, {
       passwords: PASSWORDS,
+      trusted: TRUSTED,
       surroundings: OLD_API,
     });
     for (const object of applied) if (object.kind === "ConfigMap") await this.#writeTold(object);
@@ -146,6 +155,7 @@ export class PodAgents implements AsyncDisposable {
       UNDERSTUDY_MEMBER: member,
       UNDERSTUDY_DIR: clusterRoot,
       UNDERSTUDY_TOLD: join(this.#server.directory, "told"),
+      UNDERSTUDY_KEYS: join(root, "keys"),
       UNDERSTUDY_POD_ADDRESS: this.#host,
       UNDERSTUDY_PORT: String(port),
       UNDERSTUDY_AGENT_PORT: String(apiPort),
@@ -190,8 +200,20 @@ export class PodAgents implements AsyncDisposable {
   }
 
   async status(member: string): Promise<MemberStatus> {
-    const answer = await fetch(`http://${this.#host}:${this.#portsOf(member).apiPort}/status`);
-    return (await answer.json()) as MemberStatus;
+    const { apiPort } = this.#portsOf(member);
+    const agent = { host: this.#host, apiPort, tlsName: member };
+    return askStatus(agent, { trust: this.#authority.context(), timeoutMs: 5_000 });
+  }
+
+  /** As the operator and a kubelet do, in their time: other certificates of the same members. */
+  async renewCertificates(): Promise<void> {
+    await this.#writeCertificates(join(this.#server.directory, "told"));
+  }
+
+  /** The serial numbers of the certificates that agent and server of a member show now. */
+  shownCertificates(member: string): Promise<{ agent: string; server: string }> {
+    const at = { host: this.#host, member, ...this.#portsOf(member) };
+    return shownCertificates(at, this.#authority.context());
   }
 
   /** As the superuser. */
@@ -326,6 +348,12 @@ export class PodAgents implements AsyncDisposable {
     return directory;
   }
 
+  /** One is enough here: it names them all. */
+  async #writeCertificates(directory: string): Promise<void> {
+    const certificate = this.#authority.server(...this.members);
+    await this.#authority.writeTold(join(directory, "tls"), certificate);
+  }
+
   async #writeTold(configMap: KubernetesObject): Promise<void> {
     this.#told += 1;
     const directory = join(this.#server.directory, `told.${this.#told}`);
@@ -334,6 +362,7 @@ export class PodAgents implements AsyncDisposable {
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     for (const [name, secret] of Object.entries(PASSWORDS))
       await writeFile(join(directory, "secrets", name), secret.reveal());
+    await this.#writeCertificates(directory);
     // At once, as the kubelet replaces a whole volume.
     await symlink(directory, `${directory}.link`);
     await rename(`${directory}.link`, join(this.#server.directory, "told"));

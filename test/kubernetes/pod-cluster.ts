@@ -78,9 +78,7 @@ export class PodCluster implements AsyncDisposable {
   async login(to: ServiceRole): Promise<ServiceLogin> {
     const { api } = this.kubernetes;
     const { namespace, name } = this.at;
-    const of = { namespace, name: secretName(name, "app") };
-    const texts = Object(Object(await api.get(SECRET, of)).data);
-    const text = (key: string) => Buffer.from(String(texts[key] ?? ""), "base64").toString("utf8");
+    const text = await this.#told();
     const service = { namespace, name: serviceName(name, to) };
     const { clusterIP } = Object(Object(await api.get(SERVICE, service)).spec);
     return {
@@ -90,6 +88,19 @@ export class PodCluster implements AsyncDisposable {
       password: text("password"),
       database: text("dbname"),
     };
+  }
+
+  /** Who vouches for the members, as applications are told. */
+  async trusted(): Promise<string | null> {
+    return (await this.#told())("ca.crt") || null;
+  }
+
+  /** What its Secret for applications says by each key. */
+  async #told(): Promise<(key: string) => string> {
+    const { namespace, name } = this.at;
+    const of = { namespace, name: secretName(name, "app") };
+    const texts = Object(Object(await this.kubernetes.api.get(SECRET, of)).data);
+    return (key) => Buffer.from(String(texts[key] ?? ""), "base64").toString("utf8");
   }
 
   /** @returns the primary, when it takes writes and so many standbys stream from it. */
@@ -123,9 +134,10 @@ export class PodCluster implements AsyncDisposable {
   async #standbyStates(record: ClusterRecord | null, leader: string): Promise<string[]> {
     const standbys = Object.entries(record?.members ?? {}).filter(([name]) => name !== leader);
     const { signal } = new AbortController();
+    const trusted = await this.trusted();
     return Promise.all(
       standbys.map(([, place]) =>
-        AGENTS.status(place, { timeoutMs: STATUS_LIMIT_MS, signal }).then(
+        AGENTS.status(place, { trusted, timeoutMs: STATUS_LIMIT_MS, signal }).then(
           ({ role, state }) => (role === "standby" ? state : role),
           (thrown: unknown) => String(thrown),
         ),

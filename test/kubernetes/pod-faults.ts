@@ -196,6 +196,7 @@ async function switchOver({ cluster, primary }: Struck): Promise<void> {
     path: "/switchover",
     body: { to },
     token: new Secret(token),
+    trusted: await cluster.trusted(),
     timeoutMs: SWITCHOVER_LIMIT_MS,
     signal: new AbortController().signal,
   });

@@ -239,7 +239,7 @@ function filesOf(
         adminUser: ADMIN,
       }),
     ],
-    [identFileOf(context), renderIdent()],
+    [identFileOf(context), renderIdent(null)],
     [
       passfileOf(context),
       renderPassfile({

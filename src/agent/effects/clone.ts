@@ -4,12 +4,11 @@ import { rm } from "node:fs/promises";
 import { codeOf } from "../../core/errors.ts";
 import { slotNameOf } from "../../core/name.ts";
 import { beginCopy } from "../../core/record-changes.ts";
-import { REPLICATION_ROLE } from "../../core/role.ts";
 import { cloneDataDirectory } from "../../postgres/base-backup/clone.ts";
 import { firstStartArguments } from "../../postgres/base-backup/first-start.ts";
 import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
-import { writableLeader, type Leader, type Member } from "../member.ts";
+import { loginOf, writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { keepData, removeCopiesAside } from "./data-aside.ts";
 import { prepareSettings, startAsStandby } from "./start.ts";
@@ -26,12 +25,7 @@ export async function clone(context: EffectContext): Promise<void> {
   const source = await sourceOfCopy(context, leader);
   const settings = prepareSettings(context, { upstream: source.address, asPrimary: false });
   const copied = await cloneDataDirectory({
-    source: {
-      host: source.address.host,
-      port: source.address.port,
-      user: REPLICATION_ROLE,
-      password: member.secrets.replication,
-    },
+    source: loginOf(member, source.address),
     dataDir: member.paths.data,
     stagingDir: member.paths.staging,
     tablespaceRoot: member.paths.tablespaces,

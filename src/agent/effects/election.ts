@@ -17,7 +17,7 @@ import { isFenced, openElection, takeElectedLease } from "../../core/record-chan
 import { describeSharing, findSharedTablespaces } from "../../postgres/shared-tablespaces.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { promisedLeader } from "../confirmation.ts";
-import type { Member } from "../member.ts";
+import { trustOf, type Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
 import { ownReach } from "../own-reach.ts";
@@ -304,7 +304,11 @@ export async function ballotOf(
   const isOver = isRunOver(record, name) || provenRun(member, { record, name }) !== undefined;
   if (isOver) return absent(member, { kind: "gone", name });
   try {
-    const status = await askStatus(address, { timeoutMs, ...(signal && { signal }) });
+    const status = await askStatus(address, {
+      trust: trustOf(member),
+      timeoutMs,
+      ...(signal && { signal }),
+    });
     if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
     // It may come up with more than everybody else, or leads by what it knows: whether it cannot,
     // or is about to be the primary.

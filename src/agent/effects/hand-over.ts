@@ -15,7 +15,7 @@ import {
   withdrawSwitchover,
 } from "../../core/record-changes.ts";
 import { readControlData } from "../../postgres/control-data.ts";
-import type { Member } from "../member.ts";
+import { trustOf, type Member } from "../member.ts";
 import { askStatus, postToAgent } from "../peer.ts";
 import { readReplication } from "../probe.ts";
 import type { EffectContext } from "./effect.ts";
@@ -43,9 +43,8 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
     return `a switchover from ${record.switchover.from} to ${record.switchover.to} is under way`;
   if (isFenced(record, to)) return `${to} is fenced`;
   if (isDelayed(address)) return `${to} is set to hold back what it receives`;
-  const status = await askStatus(address, { timeoutMs: 2_000, signal }).catch((thrown: unknown) =>
-    messageOf(thrown),
-  );
+  const asking = { trust: trustOf(member), timeoutMs: 2_000, signal };
+  const status = await askStatus(address, asking).catch((thrown: unknown) => messageOf(thrown));
   if (typeof status === "string") return `the agent of ${to} does not answer (${status})`;
   if (status.cluster !== member.cluster || status.name !== to)
     return `the agent at the address of ${to} is that of ${status.name} of ${status.cluster}`;
@@ -195,6 +194,7 @@ async function successorHasAll(
     path: "/await-replay",
     body: { member: to, beyond: formatLsn(end), timeoutMs: REPLAY_LIMIT_MS },
     token: member.secrets.apiToken,
+    trust: trustOf(member),
     timeoutMs: REPLAY_LIMIT_MS + 1_000,
     signal,
   });

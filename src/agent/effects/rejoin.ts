@@ -7,7 +7,6 @@ import { isKnownToDiffer, isSameFork } from "../../core/fork.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { formatLsn, formatLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import { relationTo, type Relation } from "../../core/timeline.ts";
-import { REPLICATION_ROLE } from "../../core/role.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { inspectDataDirectory } from "../../postgres/data-directory.ts";
 import { haveSameWal } from "../../postgres/shared-wal.ts";
@@ -18,7 +17,7 @@ import {
   type UpstreamHistory,
 } from "../../postgres/upstream-history.ts";
 import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
-import { writableLeader, type Leader, type Member } from "../member.ts";
+import { loginOf, writableLeader, type Leader, type Member } from "../member.ts";
 import { keepData, keepReport } from "./data-aside.ts";
 import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
@@ -214,14 +213,8 @@ export async function historyOf(member: Member, leader: Leader): Promise<Upstrea
   );
 }
 
-function loginAt(member: Member, leader: Leader): Parameters<typeof fetchUpstreamHistory>[0] {
-  return {
-    host: leader.address.host,
-    port: leader.address.port,
-    user: REPLICATION_ROLE,
-    password: member.secrets.replication,
-    applicationName: `${member.name} history`,
-  };
+function loginAt(member: Member, { address }: Leader): Parameters<typeof fetchUpstreamHistory>[0] {
+  return { ...loginOf(member, address), applicationName: `${member.name} history` };
 }
 
 /** From now on its WAL leads into the primary's timeline, wherever it left the one it was on. */

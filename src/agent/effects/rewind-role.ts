@@ -43,7 +43,8 @@ export function rewindLogins(
 ): { source: RewindSource; checkpointBy: readonly RewindSource[] } {
   const { major } = member.file().installation;
   const { host, port } = leader.address;
-  const at = { host, port, applicationName: `${member.name} rewind` };
+  const tls = member.tls?.towards(leader.address) ?? null;
+  const at = { host, port, tls, applicationName: `${member.name} rewind` };
   // Let in from its own machine only; members of one machine share it.
   const superuser = { ...at, user: SUPERUSER, password: member.secrets.superuser };
   if (factsOf(major).rewind.needsSuperuser) return { source: superuser, checkpointBy: [superuser] };

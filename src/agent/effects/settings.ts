@@ -38,6 +38,8 @@ import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-
 import { REWIND_ROLE, SUPERUSER, type Member } from "../member.ts";
 
 const RELOAD_LIMIT_MS = 5_000;
+/** As it is issued: whom it lets log in as whom. */
+const CERTIFICATE = { name: REPLICATION_ROLE, roles: [REPLICATION_ROLE, REWIND_ROLE] } as const;
 const RELOAD_POLL_MS = 5;
 
 export interface SettingsRequest {
@@ -83,6 +85,8 @@ export async function writeMemberSettings(
     copiesLogicalSlots: carriesLogicalSlots(member),
   });
   const { applicationNetworks } = member.file();
+  // One that has none is let in as before, until its pod has been made anew.
+  const certified = members.filter(({ tlsName }) => tlsName !== undefined);
   const hba = renderHba({
     ...(applicationNetworks === undefined ? {} : { applicationNetworks }),
     memberHosts: members.map(({ host }) => host),
@@ -91,13 +95,14 @@ export async function writeMemberSettings(
     copiesLogicalSlots: carriesLogicalSlots(member),
     rewindUser: REWIND_ROLE,
     adminUser: SUPERUSER,
+    ...(member.tls === null ? {} : { tls: { memberHosts: certified.map(({ host }) => host) } }),
     isClosed: !service.isOpen,
   });
   const changed = await writeSettings(
     new Map([
       [passfileOf(context), passfile],
       [hbaFileOf(context), hba],
-      [identFileOf(context), renderIdent()],
+      [identFileOf(context), renderIdent(member.tls === null ? null : CERTIFICATE)],
       [configFileOf(context), renderPostgresqlConf(context, parameters)],
     ]),
   );
@@ -229,6 +234,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
     preload: specification.spec.postgres.preload,
     upstream: request.upstream,
     replicationUser: REPLICATION_ROLE,
+    tls: member.tls?.files ?? null,
     applyDelayMs,
     // Only of a primary, and not where what is still seen there is not reported to it.
     copiesLogicalSlots:

@@ -8,12 +8,11 @@ import type { MemberStatus } from "../../core/member-status.ts";
 import { slotNameOf } from "../../core/name.ts";
 import { canServe, chooseUpstream, type Neighbour } from "../../core/protocol/upstream.ts";
 import type { RecordMember } from "../../core/record.ts";
-import { REPLICATION_ROLE } from "../../core/role.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { requestSlot } from "../../postgres/slots.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
 import { probeWalSupply, type WalSupply } from "../../postgres/wal-supply.ts";
-import type { Leader, Member } from "../member.ts";
+import { loginOf, type Leader, type Member } from "../member.ts";
 import { askNeighbours, type Neighbours } from "../neighbours.ts";
 import { setCopyAside } from "./data-aside.ts";
 import type { EffectContext } from "./effect.ts";
@@ -110,14 +109,8 @@ function probe(member: Member, of: { source: Source; need: Need }): Promise<WalS
   return probeWalSupply(loginAt(member, of.source), of.need);
 }
 
-function loginAt({ name, secrets }: Member, { address }: Source) {
-  return {
-    host: address.host,
-    port: address.port,
-    user: REPLICATION_ROLE,
-    password: secrets.replication,
-    applicationName: `${name} supply`,
-  };
+function loginAt(member: Member, { address }: Source) {
+  return { ...loginOf(member, address), applicationName: `${member.name} supply` };
 }
 
 /** The leader before the standbys that stream. */

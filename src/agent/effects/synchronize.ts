@@ -13,7 +13,7 @@ import { nextServiceStep, type Service, type ServiceStep } from "../../core/prot
 import { isSyncOff, mayConfirm, wantedQuorum } from "../../core/protocol/sync-set.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { setGuarantee } from "../../core/record-changes.ts";
-import type { Member } from "../member.ts";
+import { trustOf, type Member } from "../member.ts";
 import { askStatus } from "../peer.ts";
 import { readStreams, type StandbyStream } from "../sync/standbys.ts";
 import { describeWriteGap } from "../write-gap.ts";
@@ -149,7 +149,8 @@ async function vouchFor(
 ): Promise<void> {
   const address = record.members[name];
   if (address === undefined) return;
-  const status = await askStatus(address, { timeoutMs: ANSWER_LIMIT_MS }).catch(() => null);
+  const asking = { trust: trustOf(member), timeoutMs: ANSWER_LIMIT_MS };
+  const status = await askStatus(address, asking).catch(() => null);
   if (status?.cluster !== member.cluster || status.name !== name) return;
   if (status.timelineTerm === record.term) member.sync.standbys.vouch(name, member.clock.nowMs());
 }

@@ -1,6 +1,7 @@
 // Puts the operator together: its access to the API, the agents' HTTP API, its log and its probes.
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { askStatus, postToAgent } from "../../agent/peer.ts";
 import { createServer } from "../../agent/node-http.ts";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
@@ -14,9 +15,15 @@ import { parameterObjections } from "./parameter-objections.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 
 export const AGENTS: Agents = {
-  status: (place, options) => askStatus(place, options),
-  ask: (place, options) => postToAgent(place, options),
+  status: (place, { trusted, ...options }) =>
+    askStatus(place, { ...options, trust: trustIn(trusted) }),
+  ask: (place, { trusted, ...options }) =>
+    postToAgent(place, { ...options, trust: trustIn(trusted) }),
 };
+
+function trustIn(trusted: string | null): SecureContext | null {
+  return trusted === null ? null : createSecureContext({ ca: trusted, minVersion: "TLSv1.2" });
+}
 
 /** @throws UnderstudyError USAGE, KUBECONFIG_*, PORT_TAKEN. */
 export async function operate(

@@ -2,6 +2,7 @@
 // server: what Understudy sets itself, and what is no name.
 import { UnderstudyError } from "../../core/errors.ts";
 import { checkManaged, checkName } from "../../postgres/settings/managed.ts";
+import { refuseTlsSetting } from "../../postgres/settings/tls-settings.ts";
 
 /** @returns one sentence with its remedy for each. */
 export function parameterObjections(parameters: Readonly<Record<string, string>>): string[] {
@@ -9,6 +10,7 @@ export function parameterObjections(parameters: Readonly<Record<string, string>>
     try {
       checkName(name);
       checkManaged(name, value);
+      refuseTlsSetting(name);
       return [];
     } catch (thrown) {
       if (!(thrown instanceof UnderstudyError)) throw thrown;

@@ -25,6 +25,8 @@ import type { Reach } from "../../local/cluster.ts";
 import { KubernetesStore } from "../../store/kubernetes-store.ts";
 import { readObject, type KubernetesPlace } from "./read-object.ts";
 
+/** Whether it is the pod vouches the API server. */
+type Asking = Omit<AskOptions, "trust">;
 type PodCall = Parameters<KubernetesApi["askPod"]>[1];
 
 const SECRET = kindOfObject({ apiVersion: "v1", kind: "Secret", metadata: { name: "" } });
@@ -43,7 +45,7 @@ export class KubernetesReach implements Reach {
     return new KubernetesStore(this.#place);
   }
 
-  readonly askStatus = async (place: RecordMember, options: AskOptions): Promise<MemberStatus> => {
+  readonly askStatus = async (place: RecordMember, options: Asking): Promise<MemberStatus> => {
     const answer = await this.#ask(place, { method: "GET", path: "/status" }, options);
     return answer as MemberStatus;
   };
@@ -51,7 +53,7 @@ export class KubernetesReach implements Reach {
   /** Whatever token is given: it is read from the cluster's Secret when it is first needed. */
   readonly post = async (
     place: RecordMember,
-    options: Omit<PostOptions, "token">,
+    options: Omit<PostOptions, "token" | "trust">,
   ): Promise<unknown> => {
     const { path, body } = options;
     const headers = { [TOKEN_HEADER]: await this.#readToken(options) };
@@ -95,10 +97,11 @@ export class KubernetesReach implements Reach {
     throw last;
   };
 
-  async #ask(place: RecordMember, call: PodCall, options: AskOptions): Promise<unknown> {
+  async #ask(place: RecordMember, call: PodCall, options: Asking): Promise<unknown> {
     const { namespace } = this.#place;
     const name = await this.#nameOf(place);
-    const to = { namespace, pod: podName(name), port: place.apiPort };
+    const isTls = place.tlsName !== undefined;
+    const to = { namespace, pod: podName(name), port: place.apiPort, isTls };
     const answer = await this.#send(to, call, options);
     const document = parsed(answer.text);
     if (answer.status < 300) return document;
@@ -113,7 +116,7 @@ export class KubernetesReach implements Reach {
   async #send(
     to: Parameters<KubernetesApi["askPod"]>[0],
     call: PodCall,
-    options: AskOptions,
+    options: Asking,
   ): Promise<{ status: number; text: string }> {
     const begun = performance.now();
     try {
@@ -148,7 +151,7 @@ export class KubernetesReach implements Reach {
     throw new UnderstudyError("RECORD_CORRUPT", `${this.#place.cluster} has no record`);
   }
 
-  async #readToken({ timeoutMs, signal }: AskOptions): Promise<string> {
+  async #readToken({ timeoutMs, signal }: Asking): Promise<string> {
     if (this.#token !== null) return this.#token;
     const { api, namespace, cluster } = this.#place;
     const place = { namespace, name: secretName(cluster, "agents") };

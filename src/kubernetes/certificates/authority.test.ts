@@ -28,6 +28,10 @@ function later(days: number, from = NOW): Date {
   return new Date(from.getTime() + days * DAY_MS);
 }
 
+function at(now: Date): { cluster: string; now: Date } {
+  return { cluster: "izdb", now };
+}
+
 function authority(now = NOW): Authority {
   return { current: newSigner("izdb", now), next: null, former: [] };
 }
@@ -73,20 +77,19 @@ test("a certificate is good until two thirds of its life, of these names, with i
 
 test("the next authority is known to everybody for a day before it signs, and the former until it is over", () => {
   const first = authority();
-  const of = (now: Date) => ({ cluster: "izdb", now });
-  assert.equal(advance(first, of(later(2_000))), first);
-  const both = advance(first, of(later(2_434)));
+  assert.equal(advance(first, at(later(2_000))), first);
+  const both = advance(first, at(later(2_434)));
   assert.equal(both.current, first.current);
   assert.equal(certificatesIn(trusted(both)).length, 2);
-  assert.equal(advance(both, of(later(2_434.9))), both);
-  const changed = advance(both, of(later(2_435.1)));
+  assert.equal(advance(both, at(later(2_434.9))), both);
+  const changed = advance(both, at(later(2_435.1)));
   assert.equal(changed.current, both.next);
   assert.deepEqual(changed.former, [first.current.certificate]);
   // What the former one has signed is not made anew for that.
   const old = issued(first, later(2_430));
   assert(isGood(old, { authority: changed, wanted: SERVER, now: later(2_436) }));
-  assert.equal(advance(changed, of(later(2_436))), changed);
-  assert.deepEqual(advance(changed, of(later(3_651))), { ...changed, former: [] });
+  assert.equal(advance(changed, at(later(2_436))), changed);
+  assert.deepEqual(advance(changed, at(later(3_651))), { ...changed, former: [] });
 });
 
 test("nothing that was issued by the rules is ever untrusted, whenever somebody looks", () => {
@@ -96,11 +99,11 @@ test("nothing that was issued by the rules is ever untrusted, whenever somebody 
       fc.integer({ min: 0, max: 3_500 }),
       (waits, beginning) => {
         let [now, own] = [later(beginning), authority()];
-        own = advance(own, { cluster: "izdb", now });
+        own = advance(own, at(now));
         let server = issued(own, now);
         for (const days of waits) {
           now = later(days, now);
-          own = advance(own, { cluster: "izdb", now });
+          own = advance(own, at(now));
           const is = { authority: own, wanted: SERVER, now };
           // Whoever looks more often than each thirty days finds it good or due, never over.
           assert(new X509Certificate(server.certificate).validToDate > now);
@@ -116,7 +119,7 @@ test("nothing that was issued by the rules is ever untrusted, whenever somebody 
 test("an authority that has run out while nobody looked is succeeded at once", () => {
   const first = authority();
   const now = later(3_651);
-  const second = advance(first, { cluster: "izdb", now });
+  const second = advance(first, at(now));
   assert.notEqual(second.current.certificate, first.current.certificate);
   const is = { authority: second, wanted: SERVER, now };
   assert(isGood(issued(second, now), is));

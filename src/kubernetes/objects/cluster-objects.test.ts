@@ -9,6 +9,7 @@ import {
   SURROUNDINGS,
   TRUSTED,
 } from "../../../test/support/postgres-clusters.ts";
+import { unattendedCertificates } from "../certificates/certificate-secrets.ts";
 import { kindOfObject } from "../../kubernetes-api/kinds.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import { clusterObjects, objectKey } from "./cluster-objects.ts";
@@ -16,6 +17,7 @@ import type { Manifest, Surroundings } from "./manifest.ts";
 
 /** Each makes some dozens of objects. */
 const RUNS = { numRuns: 40 };
+const NOW = new Date("2026-11-23T05:00:00Z");
 
 /** As what the API is sent: nothing undefined, nothing shared. */
 function objectsOf(
@@ -194,6 +196,8 @@ test("what one object says of another is so", () => {
   fc.assert(
     fc.property(anyCluster, (cluster) => {
       const objects = objectsOf(cluster);
+      const issued = unattendedCertificates(cluster, { surroundings: SURROUNDINGS, now: NOW });
+      const certificates = new Map(issued.secrets.map((each) => [each.metadata.name, each]));
       for (const set of ofKind(objects, "StatefulSet")) {
         const template = at(set, "spec", "template");
         const labels = Object(at(template, "metadata", "labels"));
@@ -213,7 +217,8 @@ test("what one object says of another is so", () => {
         )) {
           const config = at(source, "configMap", "name");
           if (config !== undefined) assert.ok(objects.has(`ConfigMap ${String(config)}`));
-          const secret = objects.get(`Secret ${String(at(source, "secret", "name"))}`);
+          const name = String(at(source, "secret", "name"));
+          const secret = objects.get(`Secret ${name}`) ?? certificates.get(name);
           for (const item of listAt(source, "secret", "items"))
             assert.equal(typeof at(secret, "stringData", String(at(item, "key"))), "string");
         }
@@ -313,11 +318,13 @@ test("an application finds all that it needs in one Secret, whatever the passwor
     host: "izdb-rw",
     port: "5432",
     dbname: "postgres",
-    uri: "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw:5432/postgres",
+    uri: "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw:5432/postgres?sslmode=require",
     "fqdn-uri":
-      "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/postgres",
+      "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/postgres?sslmode=require",
+    "verified-uri":
+      "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/postgres?sslmode=verify-full&sslrootcert=/etc/izdb-superuser/ca.crt",
     "jdbc-uri":
-      "jdbc:postgresql://izdb-rw:5432/postgres?user=postgres&password=pw-superuser%3A%5C1",
+      "jdbc:postgresql://izdb-rw:5432/postgres?user=postgres&password=pw-superuser%3A%5C1&sslmode=require",
     pgpass: "izdb-rw:5432:postgres:postgres:pw-superuser\\:\\\\1",
     "ca.crt": TRUSTED,
   });

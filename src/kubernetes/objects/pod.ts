@@ -5,6 +5,7 @@ import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import type { Surroundings } from "./manifest.ts";
 import {
   agentsName,
+  certificateName,
   clusterLabels,
   clusterSelector,
   memberSelector,
@@ -24,6 +25,7 @@ export const PLACES = {
   cluster: "/var/lib/understudy",
   wal: "/var/lib/understudy/wal",
   told: "/etc/understudy",
+  keys: "/run/understudy",
 } as const;
 
 export function podTemplate(
@@ -120,6 +122,7 @@ function environment({ name }: PostgresCluster, { member, wal }: MemberVolumes) 
     UNDERSTUDY_CLUSTER: name,
     UNDERSTUDY_MEMBER: member,
     UNDERSTUDY_DIR: PLACES.cluster,
+    UNDERSTUDY_KEYS: PLACES.keys,
     ...(wal === null ? {} : { UNDERSTUDY_WAL_DIR: PLACES.wal }),
   };
   const asked = {
@@ -164,7 +167,7 @@ function probes(): Record<string, unknown> {
 }
 
 function asking(path: string) {
-  return { httpGet: { path, port: AGENT_PORT.name, scheme: "HTTP" } };
+  return { httpGet: { path, port: AGENT_PORT.name, scheme: "HTTPS" } };
 }
 
 function mounts({ member, data, wal }: MemberVolumes) {
@@ -173,6 +176,7 @@ function mounts({ member, data, wal }: MemberVolumes) {
     ...(wal === null ? [] : [{ name: "wal", mountPath: PLACES.wal, ...within(wal) }]),
     { name: "agent", mountPath: PLACES.agent, readOnly: true },
     { name: "told", mountPath: PLACES.told, readOnly: true },
+    { name: "keys", mountPath: PLACES.keys },
     { name: "tmp", mountPath: "/tmp" },
     { name: "sockets", mountPath: "/var/run/postgresql" },
     // A container has 64 MB there, too little for parallel queries.
@@ -184,7 +188,7 @@ function within({ subPath }: { subPath: string }): { subPath?: string } {
   return subPath === "" ? {} : { subPath };
 }
 
-function podVolumes({ name }: PostgresCluster, { data, wal }: MemberVolumes) {
+function podVolumes({ name }: PostgresCluster, { member, data, wal }: MemberVolumes) {
   return [
     { name: "data", ...existing(data.claim) },
     ...(wal === null ? [] : [{ name: "wal", ...existing(wal.claim) }]),
@@ -192,7 +196,10 @@ function podVolumes({ name }: PostgresCluster, { data, wal }: MemberVolumes) {
     { name: "tmp", emptyDir: {} },
     { name: "sockets", emptyDir: {} },
     { name: "shared-memory", emptyDir: { medium: "Memory" } },
-    { name: "told", projected: { defaultMode: 0o440, sources: told(name) } },
+    // PostgreSQL, and libpq more than it, want keys that nobody else may read: the agent copies
+    // them.
+    { name: "keys", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+    { name: "told", projected: { defaultMode: 0o440, sources: told(name, { member }) } },
   ];
 }
 
@@ -201,19 +208,24 @@ function existing(claim: string) {
 }
 
 /** Each in a file of its own, replaced by the kubelet when it changes. */
-function told(cluster: string) {
-  const secret = (of: "superuser" | "app" | "agents", items: Record<string, string>) => ({
-    secret: {
-      name: secretName(cluster, of),
-      items: Object.entries(items).map(([key, path]) => ({ key, path })),
-    },
-  });
+function told(cluster: string, { member }: { member: string }) {
+  const named = (of: "superuser" | "app" | "agents" | "replication") => secretName(cluster, of);
   return [
     { configMap: { name: specificationName(cluster) } },
-    secret("superuser", { password: "secrets/superuser" }),
-    secret("app", { password: "secrets/application" }),
-    secret("agents", { replication: "secrets/replication", token: "secrets/apiToken" }),
+    fromSecret(named("superuser"), { password: "secrets/superuser" }),
+    fromSecret(named("app"), { password: "secrets/application" }),
+    fromSecret(named("agents"), { replication: "secrets/replication", token: "secrets/apiToken" }),
+    fromSecret(certificateName(member), {
+      "tls.crt": "tls/server.crt",
+      "tls.key": "tls/server.key",
+      "ca.crt": "tls/ca.crt",
+    }),
+    fromSecret(named("replication"), { "tls.crt": "tls/client.crt", "tls.key": "tls/client.key" }),
   ];
+}
+
+function fromSecret(name: string, items: Readonly<Record<string, string>>) {
+  return { secret: { name, items: Object.entries(items).map(([key, path]) => ({ key, path })) } };
 }
 
 /** Two members on one node are one failure; who accepts that has them apart where there is room. */

@@ -4,6 +4,7 @@ import {
   APPLICATION_DATABASE,
   APPLICATION_ROLE,
   connectionUrl,
+  type ConnectionTarget,
 } from "../../core/connection-url.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
@@ -35,6 +36,7 @@ export function secrets(
       name: name("superuser"),
       type: "kubernetes.io/basic-auth",
       texts: access({
+        secret: name("superuser"),
         user: SUPERUSER,
         database: "postgres",
         password: superuser,
@@ -44,6 +46,7 @@ export function secrets(
       name: name("app"),
       type: "kubernetes.io/basic-auth",
       texts: access({
+        secret: name("app"),
         user: APPLICATION_ROLE,
         database: APPLICATION_DATABASE,
         password: application,
@@ -58,6 +61,8 @@ export function secrets(
 }
 
 interface Login {
+  /** The Secret in which it is told. */
+  readonly secret: string;
   readonly user: string;
   readonly database: string;
   readonly password: Secret;
@@ -69,13 +74,17 @@ function accessTexts(
   of: { login: Login; trusted: string | null; surroundings: Surroundings },
 ): Record<string, string> {
   const { trusted, surroundings } = of;
-  const { user, database, password } = of.login;
+  const { secret: told, user, database, password } = of.login;
   const host = serviceName(name, "write");
   const fullHost = `${host}.${namespace}.svc.${surroundings.clusterDomain}`;
   const { port } = spec.services.write;
-  const url = (at: string) =>
-    connectionUrl({ hosts: [{ host: at, port }], wants: "any", user, database, password });
-  const parameters = new URLSearchParams({ user, password: password.reveal() });
+  const url = (at: string, tls: ConnectionTarget["tls"] = { mode: "require" }) =>
+    connectionUrl({ hosts: [{ host: at, port }], wants: "any", user, database, password, tls });
+  const parameters = new URLSearchParams({
+    user,
+    password: password.reveal(),
+    sslmode: "require",
+  });
   return {
     username: user,
     password: password.reveal(),
@@ -84,10 +93,16 @@ function accessTexts(
     dbname: database,
     uri: url(host),
     "fqdn-uri": url(fullHost),
+    "verified-uri": url(fullHost, { mode: "verify-full", rootCertificate: rootCertificate(told) }),
     "jdbc-uri": `jdbc:postgresql://${host}:${port}/${database}?${parameters}`,
     pgpass: [host, String(port), database, user, password.reveal()].map(inPgpass).join(":"),
     ...(trusted === null ? {} : { [TRUSTED_KEY]: trusted }),
   };
+}
+
+/** Where a pod is to mount the Secret, for whoever takes the address that verifies the server. */
+function rootCertificate(secretsName: string): string {
+  return `/etc/${secretsName}/${TRUSTED_KEY}`;
 }
 
 /** Manual, 34.16 "The Password File". */

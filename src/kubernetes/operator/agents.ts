@@ -5,21 +5,23 @@ import type { MemberStatus } from "../../core/member-status.ts";
 import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import type { Secret } from "../../core/secret.ts";
 
+interface Asking {
+  /** Who vouches for the members of this cluster, as a PEM file; null: nobody is known. */
+  readonly trusted: string | null;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 export interface Agents {
   /** @throws UnderstudyError MEMBER_UNREACHABLE. */
-  status(
-    of: RecordMember,
-    options: { timeoutMs: number; signal: AbortSignal },
-  ): Promise<MemberStatus>;
+  status(of: RecordMember, options: Asking): Promise<MemberStatus>;
   /** @throws UnderstudyError MEMBER_UNREACHABLE, TIMED_OUT, or whatever the agent answered. */
   ask(
     of: RecordMember,
-    options: {
+    options: Asking & {
       path: "/switchover" | "/restart";
       body: Readonly<Record<string, unknown>>;
       token: Secret;
-      timeoutMs: number;
-      signal: AbortSignal;
     },
   ): Promise<unknown>;
 }
@@ -29,12 +31,12 @@ const ANSWER_LIMIT_MS = 2_000;
 /** All are asked at once; who does not answer is told as that. */
 export async function askMembers(
   agents: Agents,
-  of: { record: ClusterRecord | null; signal: AbortSignal },
+  of: { record: ClusterRecord | null; trusted: string | null; signal: AbortSignal },
 ): Promise<{ answers: Map<string, MemberAnswer>; summary: ClusterStatus | null }> {
-  const { record, signal } = of;
+  const { record, trusted, signal } = of;
   const members = Object.entries(record?.members ?? {});
   const asked = members.map(async ([name, place]) => {
-    const options = { timeoutMs: ANSWER_LIMIT_MS, signal };
+    const options = { trusted, timeoutMs: ANSWER_LIMIT_MS, signal };
     const answer: MemberAnswer = await agents.status(place, options).then(
       (status) => belongsHere(status, { record, name }),
       (thrown: unknown) => ({ unreachable: messageOf(thrown) }),

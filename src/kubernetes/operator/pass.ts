@@ -87,7 +87,8 @@ export async function pass(
     now: new Date(),
     signal,
   });
-  const { answers, summary } = await askMembers(options.agents, { record, signal });
+  const { trusted } = certificates;
+  const { answers, summary } = await askMembers(options.agents, { record, trusted, signal });
   const facts: Facts = { cluster, reading, volumes, record, answers, summary };
   const { acceptSharedFate } = cluster.spec;
   const fate = judge(memberPlaces(facts), { acceptSharedFate });
@@ -124,7 +125,10 @@ export async function pass(
   await tellMade(options, { object, made, isFounded, signal });
   await tellRenewed(options, { object, renewed: certificates.renewed, signal });
   const token = tokenIn(memory, cluster.name);
-  const done = await perform({ api, agents: options.agents, store, token, facts, signal }, step);
+  const done = await perform(
+    { api, agents: options.agents, store, token, trusted, facts, signal },
+    step,
+  );
   if (done === null) return { inMs: LOOK_AGAIN_MS };
   await tellEvent(options, { object, event: done, signal });
   return { inMs: STEP_AGAIN_MS };

@@ -56,6 +56,8 @@ export interface Doing {
   readonly store: Store;
   /** Null: the Secret is not there. */
   readonly token: Secret | null;
+  /** Who vouches for the agents; null: nobody is known. */
+  readonly trusted: string | null;
   readonly facts: Facts;
   readonly signal: AbortSignal;
 }
@@ -115,13 +117,13 @@ async function replacePod(
 }
 
 async function ask(
-  { agents, facts, token, signal }: Doing,
+  { agents, facts, token, trusted, signal }: Doing,
   of: { member: string; path: "/switchover" | "/restart"; body: Readonly<Record<string, unknown>> },
 ): Promise<void> {
   const place = facts.record?.members[of.member];
   if (place === undefined || token === null) return;
   const timeoutMs = of.path === "/restart" ? RESTART_LIMIT_MS : HANDOVER_LIMIT_MS;
-  await agents.ask(place, { path: of.path, body: of.body, token, timeoutMs, signal });
+  await agents.ask(place, { path: of.path, body: of.body, token, trusted, timeoutMs, signal });
 }
 
 function normal(reason: string, note: string): EventText {

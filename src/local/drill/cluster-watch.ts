@@ -113,7 +113,9 @@ export class ClusterWatch implements AsyncDisposable {
   async #ask(member: string): Promise<MemberLook> {
     const address = this.#record.members[member];
     if (address === undefined) return "away";
-    const answer = await askStatus(address, { timeoutMs: ANSWER_LIMIT_MS }).catch(() => null);
+    const answer = await askStatus(address, { trust: null, timeoutMs: ANSWER_LIMIT_MS }).catch(
+      () => null,
+    );
     return answer?.name === member ? lookOf(answer) : "away";
   }
 

@@ -10,6 +10,7 @@ import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 import type { Progress } from "../../core/member-status.ts";
 import type { Secret } from "../../core/secret.ts";
 import { connect } from "../connect.ts";
+import type { TlsClient } from "../tls.ts";
 import { BackupReceiver } from "./backup-receiver.ts";
 import { backupCommand } from "./command.ts";
 import { Crc32cEngine } from "./crc32c-engine.ts";
@@ -18,6 +19,7 @@ import { readMarker, removeMarker, writeMarker } from "./marker.ts";
 import { syncDirectory } from "../sync-directory.ts";
 import { type RawSocket, rawSocket } from "./raw-socket.ts";
 import { type Reception, receive } from "./receive.ts";
+import { secureSocket } from "./secure-socket.ts";
 import { dropSlot, ensureSlot } from "./slot.ts";
 import { syncPaths } from "./sync-paths.ts";
 import { clearTablespace, entriesOf } from "./tablespace-place.ts";
@@ -29,6 +31,7 @@ export interface CloneOptions {
     readonly port: number;
     readonly user: string;
     readonly password: Secret;
+    readonly tls?: TlsClient | null;
   };
   /** Final place: must be absent or empty. */
   readonly dataDir: string;
@@ -125,7 +128,7 @@ async function backUp(
   attempt: Attempt,
 ): Promise<Omit<CloneResult, "seconds">> {
   const checksums = new Crc32cEngine(READ_BYTES);
-  const raw = rawSocket(checksums.buffer);
+  const raw = await socketTo(options, checksums.buffer);
   const client = await open(options, () => raw.socket);
   const onAbort = (): void => void raw.socket.destroy();
   options.signal.addEventListener("abort", onAbort, { once: true });
@@ -148,6 +151,15 @@ async function backUp(
     options.signal.removeEventListener("abort", onAbort);
     raw.socket.destroy();
   }
+}
+
+/** Where there is TLS each byte is copied once more. */
+async function socketTo(
+  { source, signal }: CloneOptions,
+  readInto: Uint8Array,
+): Promise<RawSocket> {
+  const { tls = null } = source;
+  return tls === null ? rawSocket(readInto) : secureSocket({ ...source, tls, signal }, readInto);
 }
 
 async function open(options: CloneOptions, makeSocket?: () => Socket): Promise<Client> {

@@ -7,6 +7,8 @@ import type { Secret } from "../../core/secret.ts";
 import type { Major } from "../../core/spec.ts";
 import { connect } from "../connect.ts";
 import { factsOf } from "../majors.ts";
+import type { TlsClient } from "../tls.ts";
+import { conninfoTo } from "../settings/conninfo-tls.ts";
 import { quoteConninfo } from "../settings/quote.ts";
 
 export interface RewindSource {
@@ -16,6 +18,7 @@ export interface RewindSource {
   readonly user: string;
   readonly password: Secret;
   readonly applicationName: string;
+  readonly tls?: TlsClient | null;
 }
 
 export interface SourceFacts {
@@ -69,14 +72,15 @@ export function sourceConninfo(
   source: RewindSource,
   with_: { passfile: string; major: Major },
 ): string {
-  const pairs: [string, string][] = [
-    ["host", source.host],
-    ["port", `${source.port}`],
+  const { tls = null } = source;
+  const { where, how } = conninfoTo({ ...source, tlsName: tls?.name }, tls?.files ?? null);
+  const pairs: (readonly [string, string])[] = [
+    ...where,
     ["dbname", DATABASE],
     ["user", source.user],
     ["passfile", with_.passfile],
     ["application_name", source.applicationName],
-    ["sslmode", "prefer"],
+    ...how,
     ["connect_timeout", "5"],
     ["keepalives_idle", "10"],
     ["keepalives_interval", "5"],

@@ -1,6 +1,7 @@
 // What the settings of one member are computed from: plain data, gathered by the agent.
 import type { Major } from "../../core/spec.ts";
 import type { ControlData } from "../control-data.ts";
+import type { TlsFiles } from "../tls.ts";
 
 /**
  * Settings that a standby needs at least as high as its primary's; pg_control and WAL carry the
@@ -28,6 +29,8 @@ export const STANDBY_SENSITIVE_DEFAULTS: Readonly<Record<StandbySensitive, numbe
 export interface Upstream {
   readonly host: string;
   readonly port: number;
+  /** By which its certificate knows it; left out where it has none. */
+  readonly tlsName?: string | undefined;
 }
 
 export interface SettingsContext {
@@ -68,6 +71,8 @@ export interface SettingsContext {
   readonly copiesLogicalSlots?: boolean;
   /** 17 and newer, on a primary: physical slots behind which no logical subscriber gets ahead. */
   readonly synchronizedSlots?: readonly string[];
+  /** Null, as where nothing is said: there is no TLS of ours. */
+  readonly tls?: TlsFiles | null;
   /** Default "": commits wait for no standby. */
   readonly synchronousStandbyNames?: string;
 }

@@ -9,6 +9,7 @@ import type { ManagedSetting } from "./managed-setting.ts";
 import { STANDBY_SENSITIVE, STANDBY_SENSITIVE_DEFAULTS } from "./context.ts";
 import { REPLICATION_SETTINGS } from "./managed-replication.ts";
 import { SERVER_SETTINGS } from "./managed-server.ts";
+import { refuseTlsSetting, tlsSettings } from "./tls-settings.ts";
 
 const MANAGED: readonly ManagedSetting[] = [...REPLICATION_SETTINGS, ...SERVER_SETTINGS];
 
@@ -60,9 +61,11 @@ export function effectiveSettings(
     const value = setting.value(context);
     if (value !== null) settings.set(setting.name, value);
   }
+  for (const [name, value] of tlsSettings(context)) settings.set(name, value);
   for (const [given, value] of Object.entries(userParameters)) {
     checkName(given);
     checkManaged(given, value);
+    if ((context.tls ?? null) !== null) refuseTlsSetting(given);
     const managed = findManaged(given);
     const name = managed?.name ?? given;
     const floor = managed?.user === "at-least" ? settings.get(name) : undefined;

@@ -1,6 +1,7 @@
 // The connection string by which a standby follows its upstream. The password is not in it: it
 // names a passfile.
 import { factsOf } from "../majors.ts";
+import { conninfoTo } from "./conninfo-tls.ts";
 import { MAINTENANCE_DATABASE, type SettingsContext, type Upstream } from "./context.ts";
 import { quoteConninfo } from "./quote.ts";
 import { passfileOf } from "./settings-files.ts";
@@ -11,13 +12,13 @@ import { passfileOf } from "./settings-files.ts";
  * an error before.
  */
 export function renderPrimaryConninfo(context: SettingsContext, upstream: Upstream): string {
-  const pairs: [string, string][] = [
-    ["host", upstream.host],
-    ["port", `${upstream.port}`],
+  const { where, how } = conninfoTo(upstream, context.tls ?? null);
+  const pairs: (readonly [string, string])[] = [
+    ...where,
     ["user", context.replicationUser],
     ["passfile", passfileOf(context)],
     ["application_name", context.member.name],
-    ["sslmode", "prefer"],
+    ...how,
     ["connect_timeout", "5"],
     ["keepalives_idle", "10"],
     ["keepalives_interval", "5"],

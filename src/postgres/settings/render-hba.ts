@@ -22,11 +22,20 @@ export interface HbaOptions {
   readonly adminUser: string;
   /** From where applications come, as "192.0.2.0/24"; loopback where left out. */
   readonly applicationNetworks?: readonly string[];
+  /** Left out: nobody comes by TLS of ours. */
+  readonly tls?: {
+    /** Of `memberHosts` those whose members log in by certificate, and by nothing else. */
+    readonly memberHosts: readonly string[];
+  };
   /** Whether applications are kept out for now; the cluster's own roles always come in. */
   readonly isClosed?: boolean;
 }
 
 const CLOSED_LINE = "# Closed: applications are kept out until standbys have confirmed.";
+
+const SCRAM = "scram-sha-256";
+/** Of pg_ident.conf: whom the members' certificate may log in as. */
+export const CERTIFICATE_MAP = "understudy";
 
 const LOOPBACK = ["127.0.0.1/32", "::1/128"];
 
@@ -42,31 +51,42 @@ export function renderHba(options: HbaOptions): string {
   const { copiesLogicalSlots = false } = options;
   const own = unique([...LOOPBACK, hbaAddress(options.ownHost)]);
   const applications = (options.applicationNetworks ?? LOOPBACK).map(checkNetwork);
+  const certified = new Set(options.tls?.memberHosts.map(hbaAddress));
+  const byMembers = (database: string, user: string) =>
+    memberHosts.map((address) =>
+      certified.has(address)
+        ? `hostssl ${database} ${user} ${address} cert map=${CERTIFICATE_MAP}`
+        : line(database, user, address),
+    );
   const lines = [
     "# Written by Understudy; changes made here are lost.",
     ...(copiesLogicalSlots
       ? [
           "# The replication role streams, from the members' addresses, and reads of slots in one database.",
-          ...memberHosts.map((address) => line(MAINTENANCE_DATABASE, replication, address)),
+          ...byMembers(MAINTENANCE_DATABASE, replication),
         ]
       : ["# The replication role streams, from the members' addresses, and opens no database."]),
-    ...memberHosts.map((address) => line("replication", replication, address)),
+    ...byMembers("replication", replication),
     ...reject(replication),
     ...(rewind === null
       ? []
       : [
           "# The rewind role reads files by function, in one database, from the members' addresses.",
-          ...memberHosts.map((address) => line(MAINTENANCE_DATABASE, rewind, address)),
+          ...byMembers(MAINTENANCE_DATABASE, rewind),
           ...reject(rewind),
         ]),
-    "# The administrator comes from this machine only.",
+    "# The administrator comes from this machine only, where nothing is between the two.",
     ...own.map((address) => line("all", admin, address)),
     ...reject(admin),
     ...(options.isClosed === true
       ? [CLOSED_LINE, "host all all all reject"]
       : [
           '# Applications; "all" does not include replication.',
-          ...applications.map((address) => line("all", "all", address)),
+          ...applications.map((address) =>
+            options.tls === undefined
+              ? line("all", "all", address)
+              : `hostssl all all ${address} ${SCRAM}`,
+          ),
         ]),
   ];
   return `${lines.join("\n")}\n`;
@@ -78,7 +98,7 @@ export function isClosedHba(text: string): boolean {
 }
 
 function line(database: string, user: string, address: string): string {
-  return `host ${database} ${user} ${address} scram-sha-256`;
+  return `host ${database} ${user} ${address} ${SCRAM}`;
 }
 
 /** "all" as address is any, of both families. */

@@ -41,7 +41,8 @@ test("up to 11 the recovery file says whom to follow, from 12 it is empty", () =
 test("no settings file holds a password", () => {
   for (const major of SUPPORTED_MAJORS) {
     const context = { ...SAMPLE, major };
-    const text = renderPostgresqlConf(context, {}) + renderRecoveryFile(context) + renderIdent();
+    const text =
+      renderPostgresqlConf(context, {}) + renderRecoveryFile(context) + renderIdent(null);
     assert.doesNotMatch(text, /password=/);
     assert.match(text, /passfile=''\/srv\/demo\/demo-2\/settings\/passfile''/);
   }

@@ -5,6 +5,7 @@ import { slotNameOf } from "../../core/name.ts";
 import { factsOf } from "../majors.ts";
 import { MAINTENANCE_DATABASE, type SettingsContext, type Upstream } from "./context.ts";
 import { effectiveSettings } from "./managed.ts";
+import { CERTIFICATE_MAP } from "./render-hba.ts";
 import { renderPrimaryConninfo } from "./primary-conninfo.ts";
 import { escapePassfileField, quoteSetting, unquoteSetting } from "./quote.ts";
 import { renderRestoreCommand } from "./restore-command.ts";
@@ -60,9 +61,16 @@ export function renderRecoveryFile(context: SettingsContext): string {
   return HEADER + renderSettings(settings);
 }
 
-/** pg_ident.conf: no mapping of system users, so that no method that uses one lets anybody in. */
-export function renderIdent(): string {
-  return HEADER;
+/**
+ * pg_ident.conf: no mapping of system users, so that no method that uses one lets anybody in, but
+ * for the certificate by which members log in as these roles of ours (manual, 21.2 and 21.12).
+ */
+export function renderIdent(
+  certificate: { name: string; roles: readonly string[] } | null,
+): string {
+  if (certificate === null) return HEADER;
+  const { name, roles } = certificate;
+  return HEADER + roles.map((role) => `${CERTIFICATE_MAP} ${name} ${role}\n`).join("");
 }
 
 /**

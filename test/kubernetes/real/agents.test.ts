@@ -33,6 +33,7 @@ test("a cluster is made, and a primary whose container has ended is succeeded wh
     ]);
     return writers && readers;
   });
+  await everythingIsEncrypted(cluster, first);
   const before = await cluster.record();
   // So that it is seen who says where writers go from then on.
   await cluster.empty("rw");
@@ -57,15 +58,54 @@ test("a cluster is made, and a primary whose container has ended is succeeded wh
   assert.equal(await cluster.primary({ standbys: 2 }), second);
 });
 
+/** Streams by certificate, each member known by its name. */
+async function everythingIsEncrypted(cluster: PodAgents, primary: string): Promise<void> {
+  const streams = await cluster.query(
+    primary,
+    "SELECT ssl, usename::text AS role FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)",
+  );
+  assert.equal(streams.length, 2);
+  for (const stream of streams)
+    assert.deepEqual(stream, { ssl: true, role: "understudy_replication" });
+  const members = Object.entries((await cluster.record())?.members ?? {});
+  for (const [name, { tlsName }] of members) assert.equal(tlsName, name);
+}
+
+test("a certificate that is renewed is shown by agent and server, and nothing is started again for it", async () => {
+  await using subject = await agents({ standbys: 1 });
+  const { cluster } = subject;
+  const primary = await cluster.primary({ standbys: 1 });
+  const begun = "SELECT pid, pg_postmaster_start_time()::text AS since FROM pg_stat_replication";
+  const [before, shown] = [
+    await cluster.query(primary, begun),
+    await cluster.shownCertificates(primary),
+  ];
+  await cluster.renewCertificates();
+  await eventually("a renewed certificate of agent and server", async () => {
+    const now = await cluster.shownCertificates(primary);
+    return now.agent !== shown.agent && now.server !== shown.server;
+  });
+  assert.deepEqual(await cluster.query(primary, begun), before);
+  assert.equal((await cluster.status(primary)).role, "primary");
+});
+
 test("a primary that is told to end hands over first, and comes back as a standby", async () => {
   await using subject = await agents({ standbys: 1 });
   const { cluster } = subject;
   const first = await cluster.primary({ standbys: 1 });
   await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
+  await eventually("a standby that is known to have all", async () => {
+    const [row] = await cluster.query(
+      first,
+      "SELECT replay_lsn = pg_current_wal_lsn() AS whole FROM pg_stat_replication",
+    );
+    return row?.["whole"] === true && (await cluster.status("izdb-2")).state === "streaming";
+  });
   await cluster.signalAgent(first, "SIGTERM");
   const record = await cluster.record();
   assert.equal(record?.ended?.member, first);
-  assert.equal(record?.history.at(-1)?.reason, "take-named-lease");
+  assert.equal(record.ended.rule, "switchover-on-leave", await cluster.logs());
+  assert.equal(record.history.at(-1)?.reason, "take-named-lease");
   // It has left by itself, so nobody need prove that.
   assert.equal(record?.members[first]?.session, undefined);
   const second = await cluster.primary({ standbys: 0, not: first });

@@ -179,7 +179,7 @@ async function anotherPass(name: string, note: string): Promise<void> {
 }
 
 /** Objects of a cluster with one standby: 20 without its own volumes and set, and the resource. */
-const OBJECTS_OF_TWO = 21;
+const OBJECTS_OF_TWO = 25;
 
 test("a cluster is made with the operator's own rights, and a pass more writes nothing", async () => {
   await create("izdb", { storage: { size: "1Gi" } });
@@ -213,6 +213,8 @@ test("whatever is deleted by hand is made again, with the same passwords", async
     [LEASE, "torn"],
     [SECRET, "torn-superuser"],
     [CONFIG_MAP, "torn-specification"],
+    [SECRET, "torn-1-tls"],
+    [SECRET, "torn-ca"],
   ] as const) {
     assert.equal(await administrator.delete(of, inShop(name)), "deleted", name);
     await eventually(`${name} again`, () => administrator.get(of, inShop(name)), { stepMs: 200 });

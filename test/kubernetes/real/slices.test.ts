@@ -7,7 +7,7 @@ import { kindOfObject } from "../../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../../src/kubernetes-api/resource.ts";
 import { clusterObjects } from "../../../src/kubernetes/objects/cluster-objects.ts";
 import { eventually } from "../../support/eventually.ts";
-import { clusterWith, PASSWORDS, SURROUNDINGS } from "../../support/postgres-clusters.ts";
+import { clusterWith, PASSWORDS, SURROUNDINGS, TRUSTED } from "../../support/postgres-clusters.ts";
 import { ApiServer } from "../cluster/api-server.ts";
 
 const HAS = { policyV1: false, discoveryV1: false };
@@ -19,7 +19,11 @@ test("a leader of before, which stood still, does not take the services from its
   await server.makeNamespace("shop");
   const surroundings = { ...SURROUNDINGS, has: HAS };
   const cluster = clusterWith({}, { uid: undefined });
-  const { founded } = clusterObjects(cluster, { passwords: PASSWORDS, surroundings });
+  const { founded } = clusterObjects(cluster, {
+    passwords: PASSWORDS,
+    trusted: TRUSTED,
+    surroundings,
+  });
   const slices = founded.filter(({ kind }) => kind === "EndpointSlice");
   for (const slice of slices) await api.create(kindOfObject(slice), slice);
   const [slice] = slices;

@@ -1,0 +1,3 @@
+import { tlsTests } from "./tls.ts";
+
+tlsTests(18);
