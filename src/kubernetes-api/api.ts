@@ -16,9 +16,19 @@ import {
 import { exchange, openStream, type Answer, type Call, type Line } from "./exchange.ts";
 import { POD } from "./kinds.ts";
 import { http, https } from "./node-https.ts";
-import { errorOf, isAbsent, isExpired, parseRefusal, type Refusal } from "./refusal.ts";
+import {
+  errorOf,
+  isAbsent,
+  isConflict,
+  isExpired,
+  isTaken,
+  parseRefusal,
+  refusalIn,
+  type Refusal,
+} from "./refusal.ts";
 import {
   describePlace,
+  placeOf,
   resourcePath,
   versionPath,
   type KubernetesObject,
@@ -291,6 +301,30 @@ export class KubernetesApi implements Disposable {
   }
 
   /**
+   * What a container has written, newest lines last, and with `follow` what it writes from then on.
+   * The caller reads it and destroys it.
+   */
+  async podLog(
+    of: { readonly namespace: string; readonly pod: string; readonly container: string },
+    how: { readonly lines: number; readonly follow: boolean },
+    options: CallOptions = {},
+  ): Promise<IncomingMessage> {
+    const { namespace, pod, container } = of;
+    const purpose = `read the log of Pod ${namespace}/${pod}`;
+    const call: Call = {
+      method: "GET",
+      path: `${resourcePath(POD, { namespace, name: pod })}/log`,
+      query: { container, tailLines: String(how.lines), follow: String(how.follow) },
+      purpose,
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    };
+    const { status, body } = await openStream(await this.#line({ renew: false }), call);
+    if (status < 300) return body;
+    throw errorOf(await refusalIn(body, status), purpose);
+  }
+
+  /**
    * Asks a pod, through the API server. What it answers is its own; where it could not be reached
    * the API server answers in its place, with a Status object.
    * @param to.port that it listens on
@@ -367,29 +401,4 @@ function queryOf({ labelSelector, fieldSelector }: Selection): Record<string, st
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
   };
-}
-
-function placeOf({ metadata }: KubernetesObject, subresource: "status" | undefined): ObjectPlace {
-  const { name, namespace } = metadata;
-  return {
-    name,
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(subresource === undefined ? {} : { subresource }),
-  };
-}
-
-function isTaken({ reason }: Refusal): boolean {
-  return reason === "AlreadyExists";
-}
-
-/** Of managers that want the same fields. */
-function isConflict({ code }: Refusal): boolean {
-  return code === 409;
-}
-
-async function refusalIn(body: IncomingMessage, status: number): Promise<Refusal> {
-  let text = "";
-  // It is short; what comes beyond is not needed to know what it is about.
-  for await (const chunk of body) if (text.length < 65_536) text += String(chunk);
-  return parseRefusal({ status, text });
 }

@@ -69,3 +69,16 @@ export function describePlace(kind: ResourceKind, { namespace, name }: ResourceP
     return namespace === undefined ? `every ${kind.kind}` : `each ${kind.kind} in ${namespace}`;
   return `${kind.kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
 }
+
+/** Of an object, or of a part of it that is written apart. */
+export function placeOf(
+  { metadata }: KubernetesObject,
+  subresource: "status" | undefined,
+): ResourcePlace & { readonly name: string } {
+  const { name, namespace } = metadata;
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(subresource === undefined ? {} : { subresource }),
+  };
+}

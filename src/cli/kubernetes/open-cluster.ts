@@ -13,6 +13,7 @@ import type { LocalCommands } from "../session.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 import { KubernetesReach } from "./reach.ts";
 import { readObject, type KubernetesPlace } from "./read-object.ts";
+import { readLogs } from "./remote-logs.ts";
 import { parametersOf } from "./remote-parameters.ts";
 
 export interface KubernetesChoice {
@@ -132,6 +133,7 @@ function commandsFor(
     cancelSchedule,
     ...parametersOf(place, { reach: of.reach }),
     readEvents: (cluster) => readEvents(cluster, of.reach),
+    readLogs: (cluster, request) => readLogs({ place, cluster }, request),
   };
 }
 
@@ -140,8 +142,6 @@ const INSTEAD: Readonly<Record<string, (place: KubernetesPlace) => string>> = {
     `The Secret ${cluster}-app has all that an application needs: kubectl -n ${namespace} get secret ${cluster}-app -o yaml`,
   superuserLogin: connectBy,
   binDirOf: connectBy,
-  readLogs: ({ namespace, cluster }) =>
-    `See: kubectl -n ${namespace} logs -l understudy.dev/cluster=${cluster} -c postgres --prefix`,
   restart: ({ namespace, cluster }) =>
     `Each pod is made anew, one after the other, by: kubectl -n ${namespace} annotate --overwrite postgrescluster ${cluster} understudy.dev/restart="$(date)"`,
   addStandby: scale,
@@ -162,7 +162,7 @@ function refuse(place: KubernetesPlace, command: string): never {
   throw new UnderstudyError(
     "REFUSED",
     `that cannot be done from here with a cluster on Kubernetes (${namespace}/${cluster}) yet`,
-    { hint: instead ?? "status, switchover, pause, resume, events and param can." },
+    { hint: instead ?? "status, switchover, pause, resume, events, logs and param can." },
   );
 }
 

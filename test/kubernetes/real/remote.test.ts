@@ -2,22 +2,16 @@
 // them and no others. The API server reaches the agents by the addresses of their pods, which it
 // takes for none of its own machine: so they listen at one of the network's.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
-import { networkInterfaces, tmpdir } from "node:os";
-import { join } from "node:path";
+import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
 import { kindOfObject, POD, POSTGRES_CLUSTER } from "../../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../../src/kubernetes-api/resource.ts";
 import { podName } from "../../../src/kubernetes/objects/names.ts";
 import { eventually } from "../../support/eventually.ts";
-import type { ApiServer } from "../cluster/api-server.ts";
 import { operated } from "../operated-cluster.ts";
+import { kubeconfigFor, programWith } from "../outside.ts";
 
 const PERSON = "person";
 /** Between two passes of the operator. */
@@ -70,52 +64,11 @@ async function tellAddress(api: KubernetesApi, of: { member: string; host: strin
   await api.replace(POD, Object.assign({}, pod, { status }), { subresource: "status" });
 }
 
-async function kubeconfigFor(server: ApiServer) {
-  const directory = await mkdtemp(join(await realpath(tmpdir()), "understudy-kubectl-"));
-  const { authority, token } = await server.access(PERSON).credentials({ renew: false });
-  const ca = Buffer.from(authority ?? "").toString("base64");
-  const context = { cluster: "test", user: PERSON, namespace: "shop" };
-  const path = join(directory, "config");
-  await writeFile(
-    path,
-    JSON.stringify({
-      "current-context": "test",
-      clusters: [
-        {
-          name: "test",
-          cluster: { server: server.server.href, "certificate-authority-data": ca },
-        },
-      ],
-      users: [{ name: PERSON, user: { token: token?.reveal() } }],
-      contexts: [{ name: "test", context }],
-    }),
-    { mode: 0o600 },
-  );
-  const remove = () => rm(directory, { recursive: true, force: true });
-  return { path, [Symbol.asyncDispose]: remove };
-}
-
-function programWith(kubeconfig: string) {
-  return async (program: "understudy" | "kubectl-understudy", ...args: string[]) => {
-    const path = fileURLToPath(new URL(`../../../bin/${program}.js`, import.meta.url));
-    const child = spawn(process.execPath, [path, ...args], {
-      env: { ...process.env, KUBECONFIG: kubeconfig, NO_COLOR: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const [out, err, [status]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, "exit"),
-    ]);
-    return { out, err, status: Number(status) };
-  };
-}
-
 test("status, switchover, pause, events and parameters work from outside, with a person's rights", async () => {
   const host = addressOfNetwork();
   await using subject = await operated({ users: [PERSON], host });
   const { cluster, administrator, server, onePass } = subject;
-  await using kubeconfig = await kubeconfigFor(server);
+  await using kubeconfig = await kubeconfigFor(server, PERSON);
   const run = programWith(kubeconfig.path);
   const first = await cluster.primary({ standbys: 1 });
   await giveRights(administrator);
@@ -183,7 +136,7 @@ test("what cannot be reached, is not there, or is not done from outside is said 
   const host = addressOfNetwork();
   await using subject = await operated({ users: [PERSON], host });
   const { cluster, administrator, server } = subject;
-  await using kubeconfig = await kubeconfigFor(server);
+  await using kubeconfig = await kubeconfigFor(server, PERSON);
   const run = programWith(kubeconfig.path);
   const first = await cluster.primary({ standbys: 1 });
   // Known by its account, and without any right.
