@@ -46,7 +46,7 @@ export async function readTroubles(
     const about = reading.pods.get(podName(member)) ?? set;
     const warnings =
       needsWarnings(seen) && about !== undefined ? await readWarnings(api, about, signal) : [];
-    return troubleOf({ ...seen, warnings });
+    return troubleOf({ ...seen, warnings, nowMs: Date.now() });
   });
   return (await Promise.all(found)).filter((each) => each !== null);
 }

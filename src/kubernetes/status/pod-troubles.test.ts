@@ -5,9 +5,11 @@ import { needsWarnings, troubleOf, type MemberPod, type PodState } from "./pod-t
 
 type Containers = NonNullable<NonNullable<PodState["status"]>["containerStatuses"]>;
 
+const NOW = Date.parse("2026-11-23T05:00:20Z");
+
 function seen(change: Partial<MemberPod>): MemberPod {
   const usual = { member: "izdb-2", namespace: "shop", hasSet: true, answers: false };
-  return { ...usual, pod: null, warnings: [], ...change };
+  return { ...usual, pod: null, warnings: [], nowMs: NOW, ...change };
 }
 
 function pod(status: PodState["status"]): PodState {
@@ -58,6 +60,14 @@ test("no node is told with what to do about it", () => {
     assert.ok(found.startsWith(`FailedScheduling: no node can run it (${message}): `), found);
     assert.match(found, remedy);
   }
+});
+
+test("that no node fits at the beginning, before its volume is there, is nothing yet", () => {
+  const about = { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "no" };
+  const since = (lastTransitionTime: string) =>
+    told(seen({ pod: pod({ conditions: [{ ...about, lastTransitionTime }] }) }));
+  assert.equal(since("2026-11-23T05:00:15Z"), "nothing");
+  assert.match(since("2026-11-23T05:00:05Z"), /^FailedScheduling/);
 });
 
 test("what a volume or a quota refuses is only in warnings, and is looked for there", () => {

@@ -20,6 +20,7 @@ export interface PodState {
       readonly status: string;
       readonly reason?: string;
       readonly message?: string;
+      readonly lastTransitionTime?: string;
     }[];
     readonly initContainerStatuses?: readonly ContainerSeen[];
     readonly containerStatuses?: readonly ContainerSeen[];
@@ -60,6 +61,8 @@ export interface MemberPod {
   readonly answers: boolean;
   /** Of its pod, and of its StatefulSet where there is no pod. */
   readonly warnings: readonly WarningSeen[];
+  /** Wall clock, as that of the API: to let pass what each pod says at its beginning. */
+  readonly nowMs: number;
 }
 
 const PULL = new Set([
@@ -79,9 +82,11 @@ const CANNOT_BEGIN = new Set([
 const ON_ITS_WAY = new Set(["ContainerCreating", "PodInitializing"]);
 const MOUNT = new Set(["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"]);
 const TEXT_LIMIT = 500;
+const SCHEDULING_GRACE_MS = 10_000;
 
 /** Whether warnings are to be read: they are only told where the pod itself does not. */
-export function needsWarnings({ pod, hasSet, answers }: Omit<MemberPod, "warnings">): boolean {
+export function needsWarnings(seen: Pick<MemberPod, "pod" | "hasSet" | "answers">): boolean {
+  const { pod, hasSet, answers } = seen;
   if (answers) return false;
   if (pod === null) return hasSet;
   return isOnItsWay(pod);
@@ -97,7 +102,8 @@ export function troubleOf(seen: MemberPod): Trouble | null {
   if (seen.answers) return null;
   if (pod === null) return seen.hasSet ? notMade(seen) : null;
   if (pod.metadata.deletionTimestamp !== undefined) return null;
-  const found = notScheduled(pod) ?? notBegun(pod) ?? notMounted(seen) ?? endsAgain(pod, seen);
+  const found =
+    notScheduled(pod, seen) ?? notBegun(pod) ?? notMounted(seen) ?? endsAgain(pod, seen);
   return found === null ? null : { member, reason: found.reason, message: cut(found.message) };
 }
 
@@ -117,9 +123,11 @@ function notMade({ member, namespace, warnings }: MemberPod): Trouble | null {
   };
 }
 
-function notScheduled({ status }: PodState): Found | null {
+function notScheduled({ status }: PodState, { nowMs }: MemberPod): Found | null {
   const found = status?.conditions?.find(({ type }) => type === "PodScheduled");
   if (found?.status !== "False" || found.reason !== "Unschedulable") return null;
+  // A volume is bound, or made, a moment after its pod: before that no node fits.
+  if (nowMs - Date.parse(found.lastTransitionTime ?? "") < SCHEDULING_GRACE_MS) return null;
   const { message = "no node fits" } = found;
   return {
     reason: "FailedScheduling",

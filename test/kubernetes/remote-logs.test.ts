@@ -1,0 +1,81 @@
+// What containers have written, read through a scripted API server: the calls, and the order of
+// what several members have.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readLogs } from "../../src/cli/kubernetes/remote-logs.ts";
+import { newRecord } from "../../src/core/record.ts";
+import { UnderstudyError } from "../../src/core/errors.ts";
+import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
+import type { LocalCluster } from "../../src/local/cluster.ts";
+import { MemoryStore } from "../../src/store/memory-store.ts";
+import { refusal, ScriptedServer, type Script } from "./scripted-server.ts";
+
+const ADDRESS = { host: "10.0.0.1", port: 5432, apiPort: 8008, tags: {} };
+
+function line(at: string, member: string): string {
+  return `{"at":"2026-11-23T06:00:0${at}.000Z","member":"${member}"}\n`;
+}
+
+/** In two pieces, as a stream comes. */
+function log(text: string): Script {
+  return (response) => {
+    response.writeHead(200, { "content-type": "text/plain" });
+    response.write(text.slice(0, 5));
+    setImmediate(() => response.end(text.slice(5)));
+  };
+}
+
+async function read(
+  server: ScriptedServer,
+  how: { member: string | null; follow: boolean },
+): Promise<string[]> {
+  using api = new KubernetesApi({ access: server.access() });
+  const members = { "izdb-1": ADDRESS, "izdb-2": { ...ADDRESS, host: "10.0.0.2" } };
+  const store = new MemoryStore();
+  const record = newRecord({ cluster: "izdb", founder: "izdb-1", ttlMs: 10_000, members });
+  await store.write({ record, expected: null, durable: true });
+  const reach = { openStore: () => store };
+  const cluster = { reach, place: { name: "izdb", dir: "" } } as unknown as LocalCluster;
+  const place = { api, namespace: "shop", cluster: "izdb" };
+  const { signal } = new AbortController();
+  const texts: string[] = [];
+  for await (const each of readLogs({ place, cluster }, { ...how, lines: 7, signal }))
+    texts.push(`${each.member} ${each.text.slice(7, 26)}`);
+  return texts;
+}
+
+test("the newest lines of all members come in the order of their time", async () => {
+  await using server = await ScriptedServer.start(
+    log(line("1", "a") + line("3", "a")),
+    log(line("2", "b")),
+  );
+  const times = (await read(server, { member: null, follow: false })).map((each) => each.slice(-2));
+  assert.deepEqual(times, ["01", "02", "03"]);
+  const paths = server.received.map(({ path }) => path).toSorted();
+  const of = (member: string) => `/api/v1/namespaces/shop/pods/${member}-0/log`;
+  assert.deepEqual(paths, [of("izdb-1"), of("izdb-2")]);
+  const query = { container: "postgres", tailLines: "7", follow: "false" };
+  assert.deepEqual(server.received[0]?.query, query);
+});
+
+test("followed they come as they are written, until all have ended", async () => {
+  await using server = await ScriptedServer.start(
+    log(line("1", "a") + line("3", "a")),
+    log(line("2", "b")),
+  );
+  const texts = await read(server, { member: null, follow: true });
+  assert.equal(texts.length, 3);
+  assert.equal(server.received[0]?.query["follow"], "true");
+});
+
+test("a pod that is not there, and a member, are said so", async () => {
+  const absent = { reason: "NotFound", details: { name: "izdb-1-0", kind: "pods" } };
+  await using server = await ScriptedServer.start(refusal(404, absent));
+  const codeOf = (member: string) =>
+    read(server, { member, follow: false }).then(
+      () => "none",
+      (thrown: unknown) => (thrown instanceof UnderstudyError ? thrown.code : String(thrown)),
+    );
+  assert.equal(await codeOf("izdb-1"), "KUBERNETES_REFUSED");
+  assert.equal(await codeOf("izdb-9"), "MEMBER_NOT_FOUND");
+});
