@@ -16,6 +16,10 @@ function line(at: string, member: string): string {
   return `{"at":"2026-11-23T06:00:0${at}.000Z","member":"${member}"}\n`;
 }
 
+function pathOf(member: string): string {
+  return `/api/v1/namespaces/shop/pods/${member}-0/log`;
+}
+
 /** In two pieces, as a stream comes. */
 function log(text: string): Script {
   return (response) => {
@@ -52,8 +56,7 @@ test("the newest lines of all members come in the order of their time", async ()
   const times = (await read(server, { member: null, follow: false })).map((each) => each.slice(-2));
   assert.deepEqual(times, ["01", "02", "03"]);
   const paths = server.received.map(({ path }) => path).toSorted();
-  const of = (member: string) => `/api/v1/namespaces/shop/pods/${member}-0/log`;
-  assert.deepEqual(paths, [of("izdb-1"), of("izdb-2")]);
+  assert.deepEqual(paths, [pathOf("izdb-1"), pathOf("izdb-2")]);
   const query = { container: "postgres", tailLines: "7", follow: "false" };
   assert.deepEqual(server.received[0]?.query, query);
 });
