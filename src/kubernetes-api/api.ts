@@ -29,6 +29,7 @@ import {
 import {
   describePlace,
   placeOf,
+  queryOf,
   resourcePath,
   versionPath,
   type KubernetesObject,
@@ -394,11 +395,4 @@ export class KubernetesApi implements Disposable {
     const credentials = await this.#access.credentials(options);
     return { server: this.#access.server, agent: this.#agent, credentials };
   }
-}
-
-function queryOf({ labelSelector, fieldSelector }: Selection): Record<string, string> {
-  return {
-    ...(labelSelector === undefined ? {} : { labelSelector }),
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
-  };
 }

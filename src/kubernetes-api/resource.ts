@@ -82,3 +82,15 @@ export function placeOf(
     ...(subresource === undefined ? {} : { subresource }),
   };
 }
+
+/** Of a list or a watch. */
+export function queryOf(of: {
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}): Record<string, string> {
+  const { labelSelector, fieldSelector } = of;
+  return {
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+}
