@@ -1,5 +1,6 @@
 // How far a member has come that cannot be asked, from its disk, with nothing started.
 import { termOfTimeline, type Reach } from "../core/protocol/election.ts";
+import type { Lsn } from "../core/lsn.ts";
 import { readMarker } from "../postgres/base-backup/marker.ts";
 import { inspectDataDirectory } from "../postgres/data-directory.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
@@ -7,19 +8,23 @@ import { MemberMemory } from "./memory.ts";
 import type { MemberPaths } from "./member-paths.ts";
 
 /**
- * Null where nothing proves what it has: no data, half-made data, a copy that never became
+ * @param of.near how far the one who asks has come: most likely not far from its end
+ * @returns null where nothing proves what it has: no data, half-made data, a copy that never became
  * consistent, another system's, or WAL that cannot be read.
  */
 export async function reachOnDisk(
   disk: Pick<MemberPaths, "data" | "memory">,
-  of: { name: string; systemId: string | null },
+  of: { name: string; systemId: string | null; near: Lsn | null },
 ): Promise<Reach | null> {
   try {
     if ((await readMarker(disk.data)) !== null) return null;
     const data = await inspectDataDirectory(disk.data);
     if (data.kind !== "data" || data.control === null || data.hasBackupLabel) return null;
     if (data.control.systemId !== of.systemId || data.control.backupStartLsn > 0n) return null;
-    const { timeline, endLsn: lsn } = await findWalEnd(disk.data);
+    const { timeline, endLsn: lsn } = await findWalEnd(
+      disk.data,
+      of.near === null ? {} : { near: of.near },
+    );
     const { forks } = await MemberMemory.load(disk.memory);
     return { name: of.name, timeline, lsn, timelineTerm: termOfTimeline(timeline, forks) };
   } catch {

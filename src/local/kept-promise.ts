@@ -40,6 +40,6 @@ async function ballotOf(
   const disk = memberPaths(cluster.paths.root, name);
   // What changes while it is read proves nothing.
   const isStill = findServerProcesses(disk.data).length === 0;
-  const onDisk = isStill ? await reachOnDisk(disk, { name, systemId }) : null;
+  const onDisk = isStill ? await reachOnDisk(disk, { name, systemId, near: null }) : null;
   return onDisk === null ? { kind: "silent", name } : { kind: "gone", name, onDisk };
 }

@@ -1,7 +1,7 @@
 // The processes of one server: finding all of them, orphans included, and killing the server whole
 // (postgres-facts, 5). A process is never signalled by its number alone: numbers are used again.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, codeOf, messageOf } from "../core/errors.ts";
 import { parsePostmasterPid } from "./postmaster-pid.ts";
@@ -232,7 +232,8 @@ function sendSignal(to: ProcessStat, signal: NodeJS.Signals): boolean {
 function insideOf(dataDir: string): (pid: number) => "yes" | "no" | "denied" {
   const path = realPathOf(dataDir);
   const id = directoryId(dataDir);
-  const owner = ownerOf(dataDir);
+  // One that is gone was its parent's owner's: the agent made both.
+  const owner = ownerOf(dataDir) ?? ownerOf(dirname(dataDir));
   return (pid) => {
     const directory = readWorkingDirectory(pid);
     if (directory === null) return "no";

@@ -1,7 +1,7 @@
 // From a primary that is gone to the next one: its lease is freed, the standbys compare themselves,
 // and the best of them saves what the old primary's disk still has before it takes the lease.
 import { UnderstudyError } from "../../core/errors.ts";
-import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
+import { greatestLsn, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import {
   electLeader,
   formerLeaders,
@@ -161,7 +161,10 @@ async function furtherStandbys(
     gone.map(async ({ name }): Promise<Ballot> => {
       const disk = member.witness.diskOf(name);
       const { systemId } = record;
-      const onDisk = disk === null ? null : await reachOnDisk(disk, { name, systemId });
+      const onDisk =
+        disk === null
+          ? null
+          : await reachOnDisk(disk, { name, systemId, near: lastFlushed(member) });
       return onDisk === null ? { kind: "gone", name } : { kind: "gone", name, onDisk };
     }),
   );
@@ -353,8 +356,16 @@ async function absent(
   const { record } = member.keeper;
   const disk = member.witness.diskOf(name);
   if (disk === null || record?.sync.guarantee?.members.includes(name) !== true) return of;
-  const onDisk = await reachOnDisk(disk, { name, systemId: record.systemId });
+  const onDisk = await reachOnDisk(disk, {
+    name,
+    systemId: record.systemId,
+    near: lastFlushed(member),
+  });
   return onDisk === null ? of : { ...of, onDisk };
+}
+
+function lastFlushed({ positions }: Member): Lsn | null {
+  return parseLsnOrNull(positions.latest?.flushLsn ?? null);
 }
 
 export function tagsOf(record: ClusterRecord, name: string) {
