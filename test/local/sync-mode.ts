@@ -8,6 +8,7 @@ import type { Client, QueryConfig } from "pg";
 import type { ClusterStatus } from "../../src/core/cluster-status.ts";
 import type { Major } from "../../src/core/spec.ts";
 import { AppWriter, compareRows, connectAsLibpq, withClient } from "../support/app-writer.ts";
+import { signal } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
@@ -99,8 +100,11 @@ async function waitsForTheUnseen(cluster: TestCluster): Promise<void> {
   await cluster.killAgentForGood(primary);
   await cluster.killMember(hidden);
   const bringBack = await loseData(cluster, hidden);
+  // Or it reads from the primary's disk that it has everything, before that is gone.
+  signal(cluster.agentPid(left), "SIGSTOP");
   await cluster.kill(...cluster.serverPids(primary));
   await loseData(cluster, primary);
+  signal(cluster.agentPid(left), "SIGCONT");
   const acknowledged = await writer.stop();
   const waiting = await cluster.until("the standby that is left says why it waits", (status) =>
     memberOf(status, left).warnings.some((text) => text.includes("does not take the free lease")),
