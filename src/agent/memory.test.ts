@@ -51,6 +51,13 @@ test("asked again within a term it is one timeline, and after a restart another"
   ]);
 });
 
+test("what two ask for at one time is written once", async () => {
+  let writes = 0;
+  const memory = memoryThat(async () => void (writes += 1));
+  await Promise.all([memory.rememberTerm(9), memory.rememberTerm(9)]);
+  assert.deepEqual([writes, memory.term], [1, 9]);
+});
+
 test("who cannot write it down is told so, and knows no more than before", async () => {
   const memory = memoryThat(() => Promise.reject(new Error("no space left on device")));
   const asked = memory.rememberBeginning({ leader: "duo", term: 5, timeline: 3, lsn: at(0x900) });

@@ -112,6 +112,8 @@ export class MemberMemory {
   #change(change: Partial<Remembered>): Promise<void> {
     const saved = this.#saving.then(async () => {
       const remembered = { ...this.#remembered, ...change };
+      // Two may have asked for the same before the first was done, and each write is synced.
+      if (JSON.stringify(remembered) === JSON.stringify(this.#remembered)) return;
       await this.#save(remembered);
       this.#remembered = remembered;
     });
