@@ -42,7 +42,7 @@ export async function follow(context: EffectContext): Promise<void> {
     await stopServer(context);
     return;
   }
-  const { isStreaming, stalledForMs } = await lookAtFlow(member, leader);
+  const { isStreaming, stalledForMs } = lookAtFlow(member, { leader, seen });
   const source = await chooseSource(context, { leader, isStreaming });
   const request = { record, upstream: source.address, asPrimary: false };
   const changed = await writeMemberSettings(member, request);
@@ -62,11 +62,10 @@ export async function follow(context: EffectContext): Promise<void> {
   await keepSupplied(context, { leader, source, stalledForMs });
 }
 
-async function lookAtFlow(
+function lookAtFlow(
   member: Member,
-  leader: Leader,
-): Promise<{ isStreaming: boolean; stalledForMs: number }> {
-  const seen = await member.positions.read().catch(() => null);
+  { leader, seen }: { leader: Leader; seen: Position | null },
+): { isStreaming: boolean; stalledForMs: number } {
   const isStreaming = seen?.receiver === "streaming" && seen.timeline === leader.timeline;
   const replayLsn = seen?.replayLsn ?? null;
   return { isStreaming, stalledForMs: member.supply.noteFlow({ isStreaming, replayLsn }) };
