@@ -1,11 +1,12 @@
 // A lock file whose number somebody else has: PostgreSQL refuses to start, and we remove it where
 // no process of the server lives, and nowhere else.
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { Readable, Writable } from "node:stream";
+import { test, type TestContext } from "node:test";
 import { removeStalePidFile } from "../../src/postgres/stale-pid-file.ts";
 import { BareServer } from "../support/bare-server.ts";
 import { eventually } from "../support/eventually.ts";
@@ -15,9 +16,8 @@ import { testUser, type TestUser } from "../support/test-user.ts";
 for (const major of testMajors())
   test(`PostgreSQL ${major}: a zombie's number does not keep it from starting`, async (t) => {
     await using server = await BareServer.make({ installation: await installationFor(major) });
-    const zombie = await makeZombie(await testUser());
-    t.after(() => zombie.end());
-    await server.write("postmaster.pid", pidFile(server, zombie.pid));
+    const zombie = await makeZombie(t, await testUser());
+    await server.write("postmaster.pid", pidFile(server, zombie));
     await assert.rejects(server.start(), /lock file "postmaster.pid" already exists/);
     assert.equal(await removeStalePidFile(server.dataDir), true);
     await server.start();
@@ -58,17 +58,26 @@ function pidFile(server: BareServer, pid: number): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Of the user that PostgreSQL runs as: what the shell becomes never asks for its child's end. */
-async function makeZombie(user: TestUser | undefined): Promise<{ pid: number; end: () => void }> {
-  const shell: ChildProcess = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 300"], {
-    stdio: ["ignore", "pipe", "ignore"],
+/**
+ * Of the user that PostgreSQL runs as. The shell would ask for its child's end, what it becomes
+ * never does: so the child ends only when the shell is `sleep`.
+ */
+async function makeZombie(t: TestContext, user: TestUser | undefined): Promise<number> {
+  const shell = spawn("sh", ["-c", "read -r word <&3 & echo $!; exec sleep 300"], {
+    stdio: ["ignore", "pipe", "ignore", "pipe"],
     ...user,
   });
-  assert.ok(shell.stdout !== null);
-  const [text] = await once(shell.stdout, "data");
+  t.after(() => void shell.kill("SIGKILL"));
+  const [, said, , childWaits] = shell.stdio;
+  assert.ok(said instanceof Readable && childWaits instanceof Writable);
+  const [text] = await once(said, "data");
   const pid = Number(String(text).trim());
+  await eventually("the shell is another program", () => {
+    return readFileSync(`/proc/${shell.pid}/comm`, "utf8").trim() === "sleep";
+  });
+  childWaits.end("end\n");
   await eventually("it is a zombie", () => {
     return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   });
-  return { pid, end: () => void shell.kill("SIGKILL") };
+  return pid;
 }
