@@ -66,10 +66,13 @@ export class Session {
   readonly options: GlobalOptions;
   readonly format: OutputFormat;
   readonly yes: boolean;
+  /** Else `options.name` is the environment's. */
+  readonly #isNameTyped: boolean;
 
   constructor(context: CliContext, command: Command) {
     this.context = context;
     this.options = command.optsWithGlobals<GlobalOptions>();
+    this.#isNameTyped = command.getOptionValueSourceWithGlobals("name") === "cli";
     this.format = formatOf(this.options);
     this.yes = this.options.yes === true || isTrue(context.env["UNDERSTUDY_YES"]);
   }
@@ -137,9 +140,10 @@ export class Session {
     return await this.context.loadLocal();
   }
 
-  /** @throws UnderstudyError NAME_INVALID. */
+  /** @throws UnderstudyError NAME_INVALID, USAGE. */
   async place(named?: string): Promise<ClusterPlace> {
-    const { name = named, dir } = this.options;
+    const { dir } = this.options;
+    const name = this.#clusterName(named);
     if (this.isOnKubernetes)
       throw new UnderstudyError("USAGE", "that is for clusters on this machine", {
         hint: "On Kubernetes a cluster is a PostgresCluster object; see: understudy help kubernetes",
@@ -153,7 +157,7 @@ export class Session {
 
   /**
    * @param named as an argument, in place of --name
-   * @throws UnderstudyError CLUSTER_NOT_FOUND, and for one on Kubernetes KUBECONFIG_*,
+   * @throws UnderstudyError USAGE, CLUSTER_NOT_FOUND, and for one on Kubernetes KUBECONFIG_*,
    * KUBERNETES_*.
    */
   async cluster(named?: string): Promise<{ local: LocalCommands; cluster: LocalCluster }> {
@@ -165,10 +169,23 @@ export class Session {
 
   async #onKubernetes(named?: string): Promise<{ local: LocalCommands; cluster: LocalCluster }> {
     const { openOnKubernetes } = await import("./kubernetes/open-cluster.ts");
-    const { name = named, context, namespace } = this.options;
+    const { context, namespace } = this.options;
+    const name = this.#clusterName(named);
     if (name !== undefined) checkClusterName(name);
     const local = await this.local();
     return openOnKubernetes({ env: this.context.env, context, namespace, name, local });
+  }
+
+  /** What was typed counts before a variable that was set some time ago, maybe for another one. */
+  #clusterName(named: string | undefined): string | undefined {
+    const { name } = this.options;
+    if (named !== undefined && this.#isNameTyped && name !== named)
+      throw new UnderstudyError(
+        "USAGE",
+        `two clusters are named, ${named} and, behind --name, ${name}`,
+        { hint: "Name the one that is meant; nothing was done." },
+      );
+    return named ?? name;
   }
 
   async status(named?: string): Promise<{

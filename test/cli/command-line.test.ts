@@ -70,6 +70,28 @@ describe("the program", () => {
     assert.equal(JSON.parse(output.stderr).code, "CLUSTER_NOT_FOUND");
   });
 
+  it("takes the cluster that is named behind the command before that of a variable", async () => {
+    const env = { UNDERSTUDY_NAME: "prod" };
+    for (const command of ["switchover", "status", "pause", "resume", "events"]) {
+      const { status, stderr } = await run(["-y", command, "staging"], { env });
+      assert.equal(status, 3, command);
+      assert.match(stderr, /no cluster staging /, command);
+    }
+  });
+
+  it("does nothing where two different clusters are typed", async () => {
+    for (const args of [
+      ["--name", "prod", "switchover", "staging"],
+      ["switchover", "staging", "--name", "prod"],
+    ]) {
+      const { status, stderr } = await run(args);
+      assert.equal(status, 2);
+      assert.match(stderr, /two clusters are named, staging and, behind --name, prod/);
+    }
+    const same = await run(["switchover", "staging", "--name", "staging"]);
+    assert.match(same.stderr, /no cluster staging /);
+  });
+
   it("exits with 2 for a wrong command line, with colours only where they are wanted", async () => {
     assert.equal((await run(["stauts"])).status, 2);
     const forced = await run(["stauts"], { env: { FORCE_COLOR: "1", LANG: "C.UTF-8" } });
