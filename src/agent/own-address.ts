@@ -1,9 +1,10 @@
 // Where a member listens: as the record says, and where that cannot be read, as it last was.
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { UnderstudyError } from "../core/errors.ts";
+import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import type { Store } from "../store/store.ts";
+import { writeWhole } from "./cluster-file.ts";
 
 export type MemberAddress = Pick<RecordMember, "host" | "port" | "apiPort" | "tlsName">;
 
@@ -19,6 +20,23 @@ export async function readLastAddress(path: string): Promise<MemberAddress | nul
   const text = await readFile(path, "utf8").catch(() => "");
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), addressSchema), text);
   return parsed.success ? parsed.output : null;
+}
+
+/**
+ * Written down where it is another one than before. An agent that cannot (its disk is full) runs
+ * all the same: it needs this only when it begins while the store is away.
+ * @returns why it could not be; null where it stands there.
+ */
+export async function keepAddress(path: string, address: MemberAddress): Promise<string | null> {
+  const { host, port, apiPort, tlsName } = address;
+  const text = `${JSON.stringify({ host, port, apiPort, tlsName })}\n`;
+  try {
+    const before = await readFile(path, "utf8").catch(() => null);
+    if (before !== text) await writeWhole(path, text);
+    return null;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
 }
 
 /**

@@ -34,14 +34,18 @@ const ownerSchema = v.object({
 });
 type VolumeOwner = v.InferOutput<typeof ownerSchema>;
 
-/** @throws UnderstudyError DIRECTORY_NOT_WRITABLE, DIRECTORY_OTHER_CLUSTER, BINARIES_DIFFER. */
+/**
+ * Writes but where nobody has been: a member whose volume is full is to come up all the same.
+ * @throws UnderstudyError DIRECTORY_NOT_WRITABLE, DIRECTORY_OTHER_CLUSTER, BINARIES_DIFFER,
+ * DISK_FULL.
+ */
 export async function requireOwnVolume(use: VolumeUse): Promise<void> {
   await requireWritable(use);
   await requireOwnUser(use);
   const wanted = ownerOf(use);
   const path = join(use.paths.root, VOLUME_OWNER);
-  if (await writeFirst(path, wanted)) return;
-  const found = await readOwner(path);
+  const text = (await readOwner(path)) ?? (await writeFirst(path, wanted));
+  const found = parseOwner(path, text);
   if (found.cluster !== wanted.cluster || found.member !== wanted.member)
     throw new UnderstudyError(
       "DIRECTORY_OTHER_CLUSTER",
@@ -69,6 +73,7 @@ async function requireWritable({ member, paths, uid }: VolumeUse): Promise<void>
     await mkdir(paths.root, { recursive: true, mode: 0o700 });
     await access(paths.root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
+    if (isFull(cause)) throw diskFull(paths.root, cause);
     const owner = await stat(paths.root).catch(() => null);
     const whose = owner === null ? "" : `; it belongs to user ${owner.uid}`;
     throw new UnderstudyError(
@@ -104,28 +109,35 @@ function ownerOf({ cluster, member, installation }: VolumeUse): VolumeOwner {
   return { cluster, member, major: installation.major, libc };
 }
 
-/** @returns whether there was none: of two that come at once one is the first. */
-async function writeFirst(path: string, owner: VolumeOwner): Promise<boolean> {
+/** @returns what stands there then: of two that come at once one is the first. */
+async function writeFirst(path: string, owner: VolumeOwner): Promise<string> {
   const written = `${path}.${randomBytes(4).toString("hex")}`;
+  const text = `${JSON.stringify(owner)}\n`;
   try {
-    await writeWhole(written, `${JSON.stringify(owner)}\n`);
+    await writeWhole(written, text);
     await link(written, path);
-  } catch (thrown) {
-    if (codeOf(thrown) === "EEXIST") return false;
-    throw new UnderstudyError(
-      "DIRECTORY_NOT_WRITABLE",
-      `cannot write ${path}: ${messageOf(thrown)}`,
-      { cause: thrown },
-    );
+  } catch (cause) {
+    if (codeOf(cause) === "EEXIST") return (await readOwner(path)) ?? "";
+    if (isFull(cause)) throw diskFull(path, cause);
+    throw notWritable("write", { path, cause });
   } finally {
     await rm(written, { force: true });
   }
   await syncDirectory(dirname(path));
-  return true;
+  return text;
 }
 
-async function readOwner(path: string): Promise<VolumeOwner> {
-  const text = await readFile(path, "utf8").catch(() => "");
+/** Null where there is none. */
+async function readOwner(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return null;
+    throw notWritable("read", { path, cause });
+  }
+}
+
+function parseOwner(path: string, text: string): VolumeOwner {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), ownerSchema), text);
   if (parsed.success) return parsed.output;
   throw new UnderstudyError(
@@ -133,4 +145,21 @@ async function readOwner(path: string): Promise<VolumeOwner> {
     `${path} does not tell whose volume this is: ${JSON.stringify(text.slice(0, 100))}`,
     { hint: `Where it is meant for this member, delete ${VOLUME_OWNER} from the volume.` },
   );
+}
+
+function notWritable(act: "read" | "write", of: { path: string; cause: unknown }): UnderstudyError {
+  const { path, cause } = of;
+  const message = `cannot ${act} ${path}: ${messageOf(cause)}`;
+  return new UnderstudyError("DIRECTORY_NOT_WRITABLE", message, { cause });
+}
+
+function isFull(thrown: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(codeOf(thrown) ?? "");
+}
+
+function diskFull(path: string, cause: unknown): UnderstudyError {
+  return new UnderstudyError("DISK_FULL", `cannot write ${path}: the volume is full`, {
+    cause,
+    hint: "Give the member a larger claim, or free space on its volume; it then begins by itself.",
+  });
 }

@@ -13,7 +13,7 @@ import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import { changeRecord, type Store } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import { systemClock } from "./clock.ts";
-import { readClusterFile, readSecrets, writeWhole } from "./cluster-file.ts";
+import { readClusterFile, readSecrets } from "./cluster-file.ts";
 import { FIRST_NEED_LIMIT_MS, mayWaitForDeadman, needsDeadman } from "./deadman/first-need.ts";
 import { DeadmanGuard, type Program, type Standing } from "./deadman/guard.ts";
 import { doubtersOf } from "./confirmation.ts";
@@ -37,7 +37,7 @@ import { SUPERUSER, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
 import { NewsTeller } from "./news-teller.ts";
 import type { OwnHost } from "./own-host.ts";
-import { ownAddress } from "./own-address.ts";
+import { keepAddress, ownAddress } from "./own-address.ts";
 import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
@@ -287,9 +287,9 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     await changeRecord(store, (record) =>
       moveApi(record, { name: options.member, apiPort: api.port }),
     );
-  const { host: at, port, tlsName } = address;
-  const reached = { host: at, port, apiPort: api.port, tlsName };
-  await writeWhole(paths.address, `${JSON.stringify(reached)}\n`);
+  const notKept = await keepAddress(paths.address, { ...address, apiPort: api.port });
+  if (notKept !== null)
+    log.write({ event: "address-not-kept", level: "warning", message: notKept });
   using _renewals = tls === null ? null : takeUpRenewals(tls, { member, api });
   process.once("SIGTERM", () => {
     const ending = host === undefined ? requests.shutDown() : requests.leave();

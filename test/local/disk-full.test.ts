@@ -39,6 +39,13 @@ describe("a disk that is full", () => {
     await writer.hasWritten(50);
     const waiting = memberOf(await cluster.status(), "t-3");
     assert.match(waiting.warnings.join(), /its disk is full/);
+    const agent = cluster.agentPid("t-3");
+    await cluster.kill(agent);
+    await cluster.until("another agent of it runs, though nothing can be written", (status) => {
+      const { state, warnings } = memberOf(status, "t-3");
+      return state !== "unreachable" && warnings.some((text) => /its disk is full/.test(text));
+    });
+    assert.notEqual(cluster.agentPid("t-3"), agent);
     await rm(ballast);
     const status = await cluster.untilHealthy();
     assert.equal(memberOf(status, "t-3").state, "streaming");

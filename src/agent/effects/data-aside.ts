@@ -70,7 +70,6 @@ export async function keepWal(
 /** Beside what was kept, for people. */
 export async function keepReport(place: string, report: DivergenceReport): Promise<void> {
   await writeWhole(join(place, REPORT), `${JSON.stringify(report, null, 2)}\n`);
-  await syncDirectory(place);
 }
 
 /** Where just this WAL was kept before. */
