@@ -7,7 +7,7 @@ import type { ClusterRecord } from "../core/record.ts";
 import { holdsLease } from "../core/record-changes.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Member } from "./member.ts";
-import { postToAgent, type AskOptions } from "./peer.ts";
+import { postToAgent, type Trust } from "./peer.ts";
 
 export interface Claim {
   readonly leader: string;
@@ -36,7 +36,7 @@ const CHANGES_THE_LEAD: ReadonlySet<string> = new Set<EffectKind>([
 /** @returns who does not confirm the record's leader, and why; nobody where all others do. */
 export async function doubtersOf(
   record: ClusterRecord,
-  of: { self: string; token: Secret; trust: AskOptions["trust"] },
+  of: { self: string; token: Secret; trust: (member: string) => Trust | null },
 ): Promise<readonly { readonly member: string; readonly why: string }[]> {
   const { self, token, trust } = of;
   const { term, ttlMs } = record;
@@ -46,7 +46,11 @@ export async function doubtersOf(
     others.map(async ([member, address]) => {
       const request = { path: "/confirm", body: { ...claim, member }, token };
       try {
-        await postToAgent(address, { ...request, trust, timeoutMs: ANSWER_LIMIT_MS });
+        await postToAgent(address, {
+          ...request,
+          trust: trust(member),
+          timeoutMs: ANSWER_LIMIT_MS,
+        });
         return [];
       } catch (thrown) {
         // No answer is a doubt: it may be about to take the lease.

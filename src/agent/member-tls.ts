@@ -6,7 +6,6 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { RecordMember } from "../core/record.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { writeSettings } from "../postgres/settings/write-settings.ts";
 import type { TlsClient, TlsFiles } from "../postgres/tls.ts";
@@ -80,10 +79,12 @@ export class MemberTls {
     return `its certificates run out on ${day} and were not renewed: who connects after that is refused, so see whether the operator runs`;
   }
 
-  /** Null for one that has no certificate. */
-  towards({ tlsName }: Pick<RecordMember, "tlsName">): TlsClient | null {
-    if (tlsName === undefined) return null;
-    return { name: tlsName, context: this.#context, files: this.files };
+  /**
+   * Whatever the record says of it: who may write the record must not choose who is believed.
+   * @param member by its name, which its certificate has too
+   */
+  towards(member: string): TlsClient {
+    return { name: member, context: this.#context, files: this.files };
   }
 
   /**

@@ -1,12 +1,12 @@
 // One member as its agent's effects see it: where its files are, its server, its session, and what
 // it knows.
 import type { Entry, Journal } from "./journal.ts";
-import type { SecureContext } from "node:tls";
 import type { ClusterRecord, RecordMember } from "../core/record.ts";
 import { REPLICATION_ROLE } from "../core/role.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Progress } from "../core/member-status.ts";
 import type { PostgresServer } from "../postgres/server.ts";
+import type { Upstream } from "../postgres/settings/context.ts";
 import type { TlsClient } from "../postgres/tls.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
 import type { Clock } from "./clock.ts";
@@ -16,6 +16,7 @@ import type { LeaderWatch } from "./leader-watch.ts";
 import type { MemberMemory } from "./memory.ts";
 import type { MemberTls } from "./member-tls.ts";
 import type { MemberPaths } from "./member-paths.ts";
+import type { Trust } from "./peer.ts";
 import type { PositionProbe } from "./probe.ts";
 import type { ShutOut } from "./shut-out.ts";
 import type { Session } from "./session.ts";
@@ -63,19 +64,28 @@ export interface Member {
   wake(): void;
 }
 
-/** Who vouches for other members' agents. */
-export function trustOf({ tls }: Pick<Member, "tls">): SecureContext | null {
-  return tls?.context ?? null;
+/** Who vouches for that other member's agent. */
+export function trustOf({ tls }: Pick<Member, "tls">, member: string): Trust | null {
+  return tls === null ? null : { by: tls.context, member };
 }
 
 /** How this member logs in at another's server. */
 export function loginOf(
   { secrets, tls }: Pick<Member, "secrets" | "tls">,
-  address: RecordMember,
+  at: { readonly name: string; readonly address: Pick<RecordMember, "host" | "port"> },
 ): { host: string; port: number; user: string; password: Secret; tls: TlsClient | null } {
-  const { host, port } = address;
+  const { host, port } = at.address;
   const password = secrets.replication;
-  return { host, port, user: REPLICATION_ROLE, password, tls: tls?.towards(address) ?? null };
+  return { host, port, user: REPLICATION_ROLE, password, tls: tls?.towards(at.name) ?? null };
+}
+
+/** Whom a standby's settings are to name. */
+export function upstreamAt(of: {
+  readonly name: string;
+  readonly address: Pick<RecordMember, "host" | "port">;
+}): Upstream {
+  const { host, port } = of.address;
+  return { name: of.name, host, port };
 }
 
 /** The record's leader with its address, once it is writable (its timeline is known). */

@@ -19,7 +19,7 @@ export async function askNeighbours(
   await Promise.all(
     Object.entries(record.members).map(async ([name, address]) => {
       if (name === member.name || only?.includes(name) === false) return;
-      const options = { timeoutMs: ANSWER_LIMIT_MS, trust: trustOf(member) };
+      const options = { timeoutMs: ANSWER_LIMIT_MS, trust: trustOf(member, name) };
       const status = await askStatus(address, options).catch(() => null);
       // A port may have changed hands.
       if (status?.name === name && status.cluster === member.cluster) answers.set(name, status);

@@ -10,13 +10,19 @@ import { request } from "./node-http.ts";
 export interface AgentAddress {
   readonly host: string;
   readonly apiPort: number;
-  /** In its certificate; left out: it speaks no TLS. */
-  readonly tlsName?: string | undefined;
+}
+
+/** How an agent is known for that member's. */
+export interface Trust {
+  /** Whoever vouches for members, and the own certificate. */
+  readonly by: SecureContext;
+  /** Its name is in its certificate. The record could name another: it is not asked. */
+  readonly member: string;
 }
 
 export interface AskOptions {
-  /** With whoever vouches for agents that speak TLS; null: nobody is known. */
-  readonly trust: SecureContext | null;
+  /** Null: where agents speak no TLS. Else nothing is said to one that does not. */
+  readonly trust: Trust | null;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -107,18 +113,16 @@ function exchange(
 }
 
 /**
- * The beginning of a request, by TLS where the agent has a certificate: what it answers under
- * another name, or without one, is nobody's word.
+ * The beginning of a request, by TLS wherever somebody is trusted: what an agent answers under
+ * another name, or without one, is nobody's word, and it learns no token.
  */
 export function requestTo(
-  { host, apiPort: port, tlsName }: AgentAddress,
-  trust: SecureContext | null,
+  { host, apiPort: port }: AgentAddress,
+  trust: Trust | null,
 ): (options: RequestOptions, onResponse?: (response: IncomingMessage) => void) => ClientRequest {
   const at = { host, port, agent: false } as const;
-  if (tlsName === undefined)
-    return (options, onResponse) => request({ ...at, ...options }, onResponse);
-  // Where nobody is known who vouches for it, no certificate is believed.
-  const tls = { servername: tlsName, ...(trust === null ? {} : { secureContext: trust }) };
+  if (trust === null) return (options, onResponse) => request({ ...at, ...options }, onResponse);
+  const tls = { servername: trust.member, secureContext: trust.by };
   const { request: secureRequest } = process.getBuiltinModule("node:https");
   return (options, onResponse) => secureRequest({ ...at, ...tls, ...options }, onResponse);
 }

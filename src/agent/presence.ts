@@ -4,7 +4,7 @@
 import type { ClientRequest } from "node:http";
 import type { Secret } from "../core/secret.ts";
 import type { Clock } from "./clock.ts";
-import { requestTo, type AgentAddress, type AskOptions } from "./peer.ts";
+import { requestTo, type AgentAddress, type Trust } from "./peer.ts";
 
 export interface Presence extends Disposable {
   /** Watches this member from now on, and nobody else. */
@@ -18,7 +18,7 @@ export interface Presence extends Disposable {
 export interface PresenceOptions {
   readonly clock: Clock;
   readonly token: Secret;
-  readonly trust: () => AskOptions["trust"];
+  readonly trust: (member: string) => Trust | null;
   readonly onLost: () => void;
 }
 
@@ -58,7 +58,7 @@ export class AgentPresence implements Presence {
     const { nowMs } = this.#options.clock;
     if (nowMs() - this.#triedMs < TRY_AGAIN_MS) return;
     this.#triedMs = nowMs();
-    this.#call = this.#connect(member.address);
+    this.#call = this.#connect(member);
   }
 
   [Symbol.dispose](): void {
@@ -67,9 +67,9 @@ export class AgentPresence implements Presence {
     call?.destroy();
   }
 
-  #connect(address: AgentAddress): ClientRequest {
+  #connect({ name, address }: { name: string; address: AgentAddress }): ClientRequest {
     const headers = { authorization: `Bearer ${this.#options.token.reveal()}` };
-    const call = requestTo(address, this.#options.trust())({ path: "/presence", headers });
+    const call = requestTo(address, this.#options.trust(name))({ path: "/presence", headers });
     call.once("response", (response) => {
       if (call !== this.#call) return;
       if (response.statusCode === 200) {

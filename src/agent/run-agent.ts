@@ -33,7 +33,7 @@ import { ServiceLeader } from "./lead-services.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
-import { SUPERUSER, type Member } from "./member.ts";
+import { SUPERUSER, trustOf, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
 import { NewsTeller } from "./news-teller.ts";
 import type { OwnHost } from "./own-host.ts";
@@ -91,6 +91,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const paths = memberPaths(options.clusterRoot, options.member);
   const { host } = options;
   const tls = host?.tls ?? null;
+  const trust = (member: string) => trustOf({ tls }, member);
   const readFile = host?.readFile ?? (() => readClusterFile(cluster.cluster));
   let file = await readFile();
   rememberUsualPriority();
@@ -158,7 +159,6 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     onChange: wake,
     sending: () => guard?.sending() ?? (() => {}),
     isConfirmedByAll: async (record) => {
-      const trust = tls?.context ?? null;
       const asking = { self: options.member, token: secrets.apiToken, trust };
       const doubters = await doubtersOf(record, asking);
       const doubts = doubters.map(({ why }) => why);
@@ -177,7 +177,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const presence = new AgentPresence({
     clock: systemClock,
     token: secrets.apiToken,
-    trust: () => tls?.context ?? null,
+    trust,
     onLost: wake,
   });
   using leaderWatch = new LeaderWatch({

@@ -326,8 +326,9 @@ export class KubernetesApi implements Disposable {
   }
 
   /**
-   * Asks a pod, through the API server. What it answers is its own; where it could not be reached
-   * the API server answers in its place, with a Status object.
+   * Asks a pod by TLS, through the API server, which does not look at its certificate. What it
+   * answers is its own; where it could not be reached the API server answers in its place, with a
+   * Status object.
    * @param to.port that it listens on
    */
   async askPod(
@@ -335,8 +336,6 @@ export class KubernetesApi implements Disposable {
       readonly namespace: string;
       readonly pod: string;
       readonly port: number;
-      /** Whether it speaks TLS there; the API server does not look at its certificate. */
-      readonly isTls: boolean;
     },
     call: {
       readonly method: "GET" | "POST";
@@ -346,9 +345,9 @@ export class KubernetesApi implements Disposable {
     },
     options: CallOptions = {},
   ): Promise<{ status: number; text: string }> {
-    const { namespace, pod, port, isTls } = to;
+    const { namespace, pod, port } = to;
     const purpose = `ask Pod ${namespace}/${pod}`;
-    const place = resourcePath(POD, { namespace, name: `${isTls ? "https:" : ""}${pod}:${port}` });
+    const place = resourcePath(POD, { namespace, name: `https:${pod}:${port}` });
     const { path, ...rest } = call;
     const asked = { ...rest, path: `${place}/proxy${path}`, purpose, contentType: JSON_TYPE };
     return this.#send(asked, options);

@@ -16,6 +16,7 @@ test("what a major has brought no later one takes away", () => {
     "scramDefault",
     "builtinLocaleProvider",
     "backupManifest",
+    "requiresAuth",
   ] as const;
   for (const name of growing) {
     const row = SUPPORTED_MAJORS.map((major) => factsOf(major)[name]);

@@ -58,6 +58,8 @@ export interface MajorFacts {
   readonly walSendersWithinConnections: boolean;
   /** libpq, and so primary_conninfo, knows tcp_user_timeout and gssencmode (34.1.2). */
   readonly conninfoBoundsData: boolean;
+  /** libpq knows require_auth (34.1.2). */
+  readonly requiresAuth: boolean;
   /**
    * pg_rewind: recovers a crashed target by itself (13), and works from a standby as its source
    * (14).
@@ -90,6 +92,7 @@ const TEN: MajorFacts = {
   promotesWhenReplayIsPaused: false,
   walSendersWithinConnections: true,
   conninfoBoundsData: false,
+  requiresAuth: false,
   rewind: { recoversTarget: false, fromStandby: false, needsSuperuser: true },
 };
 
@@ -133,8 +136,10 @@ const FIFTEEN: MajorFacts = {
   hasReadReplicationSlot: true,
 };
 
+const SIXTEEN: MajorFacts = { ...FIFTEEN, requiresAuth: true };
+
 const SEVENTEEN: MajorFacts = {
-  ...FIFTEEN,
+  ...SIXTEEN,
   logicalFailoverSlots: true,
   builtinLocaleProvider: true,
 };
@@ -146,7 +151,7 @@ const MAJORS: Readonly<Record<Major, MajorFacts>> = {
   13: THIRTEEN,
   14: FOURTEEN,
   15: FIFTEEN,
-  16: FIFTEEN,
+  16: SIXTEEN,
   17: SEVENTEEN,
   18: { ...SEVENTEEN, checksumsDefault: true },
 };

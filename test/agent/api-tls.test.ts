@@ -1,12 +1,14 @@
 // The agents' HTTP API where members live on hosts of their own: by TLS, known by name.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { connect, type SecureContext } from "node:tls";
 import { serveApi, type AgentRequests } from "../../src/agent/api.ts";
 import { systemClock } from "../../src/agent/clock.ts";
-import { askStatus, postToAgent } from "../../src/agent/peer.ts";
+import { askStatus, postToAgent, type Trust } from "../../src/agent/peer.ts";
 import { AgentPresence } from "../../src/agent/presence.ts";
+import { AGENTS } from "../../src/cli/kubernetes/operate.ts";
 import type { MemberStatus } from "../../src/core/member-status.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { Signer } from "../../src/kubernetes/certificates/authority.ts";
@@ -54,41 +56,97 @@ async function agent(certificate: Signer) {
   return { api, apiPort, asked, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
-function reload(apiPort: number, of: { tlsName?: string; trust: SecureContext | null }) {
-  const { tlsName, trust } = of;
+function reload(apiPort: number, trust: Trust | null) {
   const options = { path: "/reload", body: {}, token: TOKEN, trust, timeoutMs: 5_000 };
-  return postToAgent({ host: HOST, apiPort, tlsName }, options);
+  return postToAgent({ host: HOST, apiPort }, options);
+}
+
+/** Takes whatever comes, without TLS, and answers as an agent would. */
+async function impostor() {
+  const opened = new AsyncDisposableStack();
+  const ports = opened.use(await takePortBlock());
+  const apiPort = ports.first + 1;
+  let heard = "";
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      heard += chunk.toString("latin1");
+      socket.end("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}");
+    });
+  });
+  server.listen(apiPort, HOST);
+  await once(server, "listening");
+  opened.defer(() => void server.close());
+  return {
+    apiPort,
+    heard: () => heard,
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
 }
 
 test("an agent is asked over TLS, under the name of its member, with the cluster's token", async () => {
   const authority = new TlsAuthority();
   await using served = await agent(authority.server(MEMBER));
   const { apiPort, asked } = served;
-  const trust = authority.context();
-  await reload(apiPort, { tlsName: MEMBER, trust });
-  await askStatus({ host: HOST, apiPort, tlsName: MEMBER }, { trust, timeoutMs: 5_000 });
+  const trust = { by: authority.context(), member: MEMBER };
+  await reload(apiPort, trust);
+  await askStatus({ host: HOST, apiPort }, { trust, timeoutMs: 5_000 });
   assert.deepEqual(asked, ["reload", "status"]);
 });
 
-test("another member, another authority, one that has run out, and one without TLS get no token, and give no answer", async () => {
+test("another member, another authority, one that has run out, and whoever asks without TLS get no answer", async () => {
   const authority = new TlsAuthority();
-  const trust = authority.context();
-  const others: [Signer, string][] = [
-    [authority.server("izdb-2"), MEMBER],
-    [new TlsAuthority().server(MEMBER), MEMBER],
-    [authority.expired(MEMBER), MEMBER],
+  const trust = { by: authority.context(), member: MEMBER };
+  const others: Signer[] = [
+    authority.server("izdb-2"),
+    new TlsAuthority().server(MEMBER),
+    authority.expired(MEMBER),
   ];
-  for (const [certificate, tlsName] of others) {
+  for (const certificate of others) {
     await using served = await agent(certificate);
-    await assert.rejects(reload(served.apiPort, { tlsName, trust }), {
+    await assert.rejects(reload(served.apiPort, trust), {
       code: "MEMBER_UNREACHABLE",
     });
     assert.deepEqual(served.asked, []);
   }
   await using served = await agent(authority.server(MEMBER));
-  for (const asking of [{ trust }, { tlsName: MEMBER, trust: null }])
-    await assert.rejects(reload(served.apiPort, asking), { code: "MEMBER_UNREACHABLE" });
+  await assert.rejects(reload(served.apiPort, null), { code: "MEMBER_UNREACHABLE" });
   assert.deepEqual(served.asked, []);
+});
+
+test("who answers without TLS where the record says that a member is hears no token", async () => {
+  const authority = new TlsAuthority();
+  await using other = await impostor();
+  const { apiPort } = other;
+  const trust = { by: authority.context(), member: MEMBER };
+  // As a thief of an agent's right to the record would write it.
+  const place = { host: HOST, port: 5432, apiPort, tags: {} };
+  const { signal } = new AbortController();
+  const asking = { member: MEMBER, timeoutMs: 5_000, signal };
+  const order = { ...asking, path: "/restart", body: {}, token: TOKEN } as const;
+  const attempts = [
+    () => reload(apiPort, trust),
+    () => askStatus(place, { trust, timeoutMs: 5_000 }),
+    () => AGENTS.status(place, { ...asking, trusted: authority.certificate }),
+    () => AGENTS.ask(place, { ...order, trusted: authority.certificate }),
+    // Nobody is known who vouches for it.
+    () => AGENTS.ask(place, { ...order, trusted: null }),
+  ];
+  for (const attempt of attempts)
+    await assert.rejects(attempt(), { code: "MEMBER_UNREACHABLE" }, String(attempt));
+  let losses = 0;
+  const onLost = () => (losses += 1);
+  using presence = new AgentPresence({
+    clock: systemClock,
+    token: TOKEN,
+    trust: (member) => ({ ...trust, member }),
+    onLost,
+  });
+  presence.follow({ name: MEMBER, address: place });
+  await eventually("a presence that is lost", async () => losses > 0);
+  assert.equal(presence.wasMet, false);
+  assert.notEqual(other.heard(), "");
+  assert.doesNotMatch(other.heard(), /the token|HTTP/);
 });
 
 test("a renewed certificate is shown to who comes next, and a connection that is open goes on", async () => {
@@ -100,10 +158,10 @@ test("a renewed certificate is shown to who comes next, and a connection that is
   using presence = new AgentPresence({
     clock: systemClock,
     token: TOKEN,
-    trust: () => trust,
+    trust: (member) => ({ by: trust, member }),
     onLost: () => (losses += 1),
   });
-  presence.follow({ name: MEMBER, address: { host: HOST, apiPort, tlsName: MEMBER } });
+  presence.follow({ name: MEMBER, address: { host: HOST, apiPort } });
   await eventually("a presence that is met", async () => presence.wasMet);
   const first = await shown(apiPort, trust);
   const renewed = authority.server(MEMBER);

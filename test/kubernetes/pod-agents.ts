@@ -201,8 +201,8 @@ export class PodAgents implements AsyncDisposable {
 
   async status(member: string): Promise<MemberStatus> {
     const { apiPort } = this.#portsOf(member);
-    const agent = { host: this.#host, apiPort, tlsName: member };
-    return askStatus(agent, { trust: this.#authority.context(), timeoutMs: 5_000 });
+    const trust = { by: this.#authority.context(), member };
+    return askStatus({ host: this.#host, apiPort }, { trust, timeoutMs: 5_000 });
   }
 
   /** As the operator and a kubelet do, in their time: other certificates of the same members. */

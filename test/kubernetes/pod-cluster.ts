@@ -136,8 +136,8 @@ export class PodCluster implements AsyncDisposable {
     const { signal } = new AbortController();
     const trusted = await this.trusted();
     return Promise.all(
-      standbys.map(([, place]) =>
-        AGENTS.status(place, { trusted, timeoutMs: STATUS_LIMIT_MS, signal }).then(
+      standbys.map(([member, place]) =>
+        AGENTS.status(place, { member, trusted, timeoutMs: STATUS_LIMIT_MS, signal }).then(
           ({ role, state }) => (role === "standby" ? state : role),
           (thrown: unknown) => String(thrown),
         ),

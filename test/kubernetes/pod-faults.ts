@@ -193,6 +193,7 @@ async function switchOver({ cluster, primary }: Struck): Promise<void> {
   const secret = await api.get(SECRET, { namespace, name: secretName(name, "agents") });
   const token = Buffer.from(String(Object(Object(secret).data).token), "base64").toString("utf8");
   await AGENTS.ask(place, {
+    member: primary,
     path: "/switchover",
     body: { to },
     token: new Secret(token),

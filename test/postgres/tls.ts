@@ -123,7 +123,7 @@ class Server implements AsyncDisposable {
   /** By which others reach it. */
   get address(): Upstream {
     const { name, host, port } = this.context.member;
-    return { host, port, tlsName: name };
+    return { name, host, port };
   }
 
   /** Writes what it shows, whole. */
@@ -156,7 +156,7 @@ class Server implements AsyncDisposable {
       replicationUser: REPLICATION_ROLE,
       rewindUser: REWIND_ROLE,
       adminUser: ADMIN,
-      tls: { memberHosts: [HOST] },
+      isByTls: true,
     });
     const certificate = { name: REPLICATION_ROLE, roles: [REPLICATION_ROLE, REWIND_ROLE] };
     const files = new Map([

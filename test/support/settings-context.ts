@@ -12,7 +12,7 @@ export const SAMPLE: SettingsContext = {
   spoolDir: "/srv/demo/demo-2/spool",
   diskBytes: 100 * 1024 ** 3,
   preload: [],
-  upstream: { host: "127.0.0.1", port: 6431 },
+  upstream: { name: "demo-1", host: "127.0.0.1", port: 6431 },
   replicationUser: "understudy_replication",
   controlMinimums: null,
 };

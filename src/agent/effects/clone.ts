@@ -8,7 +8,7 @@ import { cloneDataDirectory } from "../../postgres/base-backup/clone.ts";
 import { firstStartArguments } from "../../postgres/base-backup/first-start.ts";
 import { readMarker, removeMarker } from "../../postgres/base-backup/marker.ts";
 import { isHalfMade } from "../ground.ts";
-import { loginOf, writableLeader, type Leader, type Member } from "../member.ts";
+import { loginOf, upstreamAt, writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { keepData, removeCopiesAside } from "./data-aside.ts";
 import { prepareSettings, startAsStandby } from "./start.ts";
@@ -23,9 +23,9 @@ export async function clone(context: EffectContext): Promise<void> {
   await member.keeper.change((current) => beginCopy(current, member.name));
   if (await isHalfMade(member)) await clearHalfMade(member, signal);
   const source = await sourceOfCopy(context, leader);
-  const settings = prepareSettings(context, { upstream: source.address, asPrimary: false });
+  const settings = prepareSettings(context, { upstream: upstreamAt(source), asPrimary: false });
   const copied = await cloneDataDirectory({
-    source: loginOf(member, source.address),
+    source: loginOf(member, source),
     dataDir: member.paths.data,
     stagingDir: member.paths.staging,
     tablespaceRoot: member.paths.tablespaces,
@@ -50,7 +50,7 @@ export async function clone(context: EffectContext): Promise<void> {
     forks: record.forks,
   });
   await settings;
-  await startAsStandby(context, source.address, {
+  await startAsStandby(context, upstreamAt(source), {
     arguments: await firstStartArguments(member.file().installation.major),
   });
   await removeCopiesAside(member, record.term);

@@ -308,7 +308,7 @@ export async function ballotOf(
   if (isOver) return absent(member, { kind: "gone", name });
   try {
     const status = await askStatus(address, {
-      trust: trustOf(member),
+      trust: trustOf(member, name),
       timeoutMs,
       ...(signal && { signal }),
     });

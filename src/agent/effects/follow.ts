@@ -9,7 +9,7 @@ import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
 import type { Position } from "../probe.ts";
 import { askNeighbours } from "../neighbours.ts";
 import { hasStrayed } from "../own-reach.ts";
-import { writableLeader, type Leader, type Member } from "../member.ts";
+import { upstreamAt, writableLeader, type Leader, type Member } from "../member.ts";
 import type { EffectContext } from "./effect.ts";
 import { dropSuperseded } from "./logical-slots.ts";
 import { pruneHistories } from "./prune-histories.ts";
@@ -44,12 +44,12 @@ export async function follow(context: EffectContext): Promise<void> {
   }
   const { isStreaming, stalledForMs } = lookAtFlow(member, { leader, seen });
   const source = await chooseSource(context, { leader, isStreaming });
-  const request = { record, upstream: source.address, asPrimary: false };
+  const request = { record, upstream: upstreamAt(source), asPrimary: false };
   const changed = await writeMemberSettings(member, request);
   const another = await followsAnother(member, request);
   if (another && needsRestartToFollow(member)) {
     await stopServer(context);
-    await startAsStandby(context, source.address);
+    await startAsStandby(context, upstreamAt(source));
   } else {
     await writeStandbyMode(member, request);
     if (changed || another) await reloadSettings(member, context.signal);

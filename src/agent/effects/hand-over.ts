@@ -43,7 +43,7 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
     return `a switchover from ${record.switchover.from} to ${record.switchover.to} is under way`;
   if (isFenced(record, to)) return `${to} is fenced`;
   if (isDelayed(address)) return `${to} is set to hold back what it receives`;
-  const asking = { trust: trustOf(member), timeoutMs: 2_000, signal };
+  const asking = { trust: trustOf(member, to), timeoutMs: 2_000, signal };
   const status = await askStatus(address, asking).catch((thrown: unknown) => messageOf(thrown));
   if (typeof status === "string") return `the agent of ${to} does not answer (${status})`;
   if (status.cluster !== member.cluster || status.name !== to)
@@ -194,7 +194,7 @@ async function successorHasAll(
     path: "/await-replay",
     body: { member: to, beyond: formatLsn(end), timeoutMs: REPLAY_LIMIT_MS },
     token: member.secrets.apiToken,
-    trust: trustOf(member),
+    trust: trustOf(member, to),
     timeoutMs: REPLAY_LIMIT_MS + 1_000,
     signal,
   });

@@ -17,7 +17,7 @@ import {
   type UpstreamHistory,
 } from "../../postgres/upstream-history.ts";
 import { findWalEnd, readTimelineHistory } from "../../postgres/wal-end.ts";
-import { loginOf, writableLeader, type Leader, type Member } from "../member.ts";
+import { loginOf, upstreamAt, writableLeader, type Leader, type Member } from "../member.ts";
 import { keepData, keepReport } from "./data-aside.ts";
 import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
@@ -43,8 +43,8 @@ export async function rejoin(context: EffectContext): Promise<void> {
   const { standing, end, upstream } = compared;
   if (standing.kind === "behind" && end !== null) {
     await rememberFollowing(member, { upstream, end, leader, record });
-    const { address } = await chooseSource(context, { leader, isStreaming: false });
-    await startAsStandby(context, address);
+    const source = await chooseSource(context, { leader, isStreaming: false });
+    await startAsStandby(context, upstreamAt(source));
     return;
   }
   // What a copy has that never became consistent cannot be rewound, nor is any of it its own.
@@ -213,8 +213,8 @@ export async function historyOf(member: Member, leader: Leader): Promise<Upstrea
   );
 }
 
-function loginAt(member: Member, { address }: Leader): Parameters<typeof fetchUpstreamHistory>[0] {
-  return { ...loginOf(member, address), applicationName: `${member.name} history` };
+function loginAt(member: Member, leader: Leader): Parameters<typeof fetchUpstreamHistory>[0] {
+  return { ...loginOf(member, leader), applicationName: `${member.name} history` };
 }
 
 /** From now on its WAL leads into the primary's timeline, wherever it left the one it was on. */

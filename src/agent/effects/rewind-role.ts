@@ -43,7 +43,7 @@ export function rewindLogins(
 ): { source: RewindSource; checkpointBy: readonly RewindSource[] } {
   const { major } = member.file().installation;
   const { host, port } = leader.address;
-  const tls = member.tls?.towards(leader.address) ?? null;
+  const tls = member.tls?.towards(leader.name) ?? null;
   const at = { host, port, tls, applicationName: `${member.name} rewind` };
   // Let in from its own machine only; members of one machine share it.
   const superuser = { ...at, user: SUPERUSER, password: member.secrets.superuser };

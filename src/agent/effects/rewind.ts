@@ -11,7 +11,7 @@ import { prepareSource } from "../../postgres/rewind/source.ts";
 import { measureTarget } from "../../postgres/rewind/target.ts";
 import { missingSegment, walBytesOf, type WalPart } from "../../postgres/rewind/wal-copy.ts";
 import type { UpstreamHistory } from "../../postgres/upstream-history.ts";
-import type { Leader, Member } from "../member.ts";
+import { upstreamAt, type Leader, type Member } from "../member.ts";
 import { keepWal } from "./data-aside.ts";
 import {
   describeTransactions,
@@ -125,7 +125,7 @@ export async function rewind(
     details: { kept: place, switchPoint: report.switchPoint, seconds: result.seconds },
   });
   try {
-    await startAsStandby({ member, record, signal }, leader.address);
+    await startAsStandby({ member, record, signal }, upstreamAt(leader));
   } catch (thrown) {
     if (!(thrown instanceof UnderstudyError) || thrown.code !== "START_FAILED") throw thrown;
     await writeMarker(member.paths.data, {

@@ -85,8 +85,6 @@ export async function writeMemberSettings(
     copiesLogicalSlots: carriesLogicalSlots(member),
   });
   const { applicationNetworks } = member.file();
-  // One that has none is let in as before, until its pod has been made anew.
-  const certified = members.filter(({ tlsName }) => tlsName !== undefined);
   const hba = renderHba({
     ...(applicationNetworks === undefined ? {} : { applicationNetworks }),
     memberHosts: members.map(({ host }) => host),
@@ -95,7 +93,7 @@ export async function writeMemberSettings(
     copiesLogicalSlots: carriesLogicalSlots(member),
     rewindUser: REWIND_ROLE,
     adminUser: SUPERUSER,
-    ...(member.tls === null ? {} : { tls: { memberHosts: certified.map(({ host }) => host) } }),
+    isByTls: member.tls !== null,
     isClosed: !service.isOpen,
   });
   const changed = await writeSettings(

@@ -109,8 +109,8 @@ function probe(member: Member, of: { source: Source; need: Need }): Promise<WalS
   return probeWalSupply(loginAt(member, of.source), of.need);
 }
 
-function loginAt(member: Member, { address }: Source) {
-  return { ...loginOf(member, address), applicationName: `${member.name} supply` };
+function loginAt(member: Member, source: Source) {
+  return { ...loginOf(member, source), applicationName: `${member.name} supply` };
 }
 
 /** The leader before the standbys that stream. */

@@ -149,7 +149,7 @@ async function vouchFor(
 ): Promise<void> {
   const address = record.members[name];
   if (address === undefined) return;
-  const asking = { trust: trustOf(member), timeoutMs: ANSWER_LIMIT_MS };
+  const asking = { trust: trustOf(member, name), timeoutMs: ANSWER_LIMIT_MS };
   const status = await askStatus(address, asking).catch(() => null);
   if (status?.cluster !== member.cluster || status.name !== name) return;
   if (status.timelineTerm === record.term) member.sync.standbys.vouch(name, member.clock.nowMs());

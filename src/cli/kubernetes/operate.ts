@@ -1,8 +1,8 @@
 // Puts the operator together: its access to the API, the agents' HTTP API, its log and its probes.
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { createSecureContext, type SecureContext } from "node:tls";
-import { askStatus, postToAgent } from "../../agent/peer.ts";
+import { createSecureContext } from "node:tls";
+import { askStatus, postToAgent, type Trust } from "../../agent/peer.ts";
 import { createServer } from "../../agent/node-http.ts";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import { accessInPod, type ApiAccess } from "../../kubernetes-api/access.ts";
@@ -15,14 +15,20 @@ import { parameterObjections } from "./parameter-objections.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 
 export const AGENTS: Agents = {
-  status: (place, { trusted, ...options }) =>
-    askStatus(place, { ...options, trust: trustIn(trusted) }),
-  ask: (place, { trusted, ...options }) =>
-    postToAgent(place, { ...options, trust: trustIn(trusted) }),
+  status: async (place, { trusted, member, ...options }) =>
+    askStatus(place, { ...options, trust: trustIn(trusted, { member }) }),
+  ask: async (place, { trusted, member, ...options }) =>
+    postToAgent(place, { ...options, trust: trustIn(trusted, { member }) }),
 };
 
-function trustIn(trusted: string | null): SecureContext | null {
-  return trusted === null ? null : createSecureContext({ ca: trusted, minVersion: "TLSv1.2" });
+/** Every agent in a pod speaks TLS: one that cannot be known is not asked. */
+function trustIn(trusted: string | null, { member }: { member: string }): Trust {
+  if (trusted !== null)
+    return { by: createSecureContext({ ca: trusted, minVersion: "TLSv1.2" }), member };
+  throw new UnderstudyError(
+    "MEMBER_UNREACHABLE",
+    `the agent of ${member} is not asked: nobody is known who vouches for it`,
+  );
 }
 
 /** @throws UnderstudyError USAGE, KUBECONFIG_*, PORT_TAKEN. */

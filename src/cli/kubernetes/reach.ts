@@ -100,8 +100,7 @@ export class KubernetesReach implements Reach {
   async #ask(place: RecordMember, call: PodCall, options: Asking): Promise<unknown> {
     const { namespace } = this.#place;
     const name = await this.#nameOf(place);
-    const isTls = place.tlsName !== undefined;
-    const to = { namespace, pod: podName(name), port: place.apiPort, isTls };
+    const to = { namespace, pod: podName(name), port: place.apiPort };
     const answer = await this.#send(to, call, options);
     const document = parsed(answer.text);
     if (answer.status < 300) return document;

@@ -6,6 +6,8 @@ import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import type { Secret } from "../../core/secret.ts";
 
 interface Asking {
+  /** Whose it is to be. */
+  readonly member: string;
   /** Who vouches for the members of this cluster, as a PEM file; null: nobody is known. */
   readonly trusted: string | null;
   readonly timeoutMs: number;
@@ -36,7 +38,7 @@ export async function askMembers(
   const { record, trusted, signal } = of;
   const members = Object.entries(record?.members ?? {});
   const asked = members.map(async ([name, place]) => {
-    const options = { trusted, timeoutMs: ANSWER_LIMIT_MS, signal };
+    const options = { member: name, trusted, timeoutMs: ANSWER_LIMIT_MS, signal };
     const answer: MemberAnswer = await agents.status(place, options).then(
       (status) => belongsHere(status, { record, name }),
       (thrown: unknown) => ({ unreachable: messageOf(thrown) }),

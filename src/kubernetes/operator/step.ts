@@ -123,7 +123,8 @@ async function ask(
   const place = facts.record?.members[of.member];
   if (place === undefined || token === null) return;
   const timeoutMs = of.path === "/restart" ? RESTART_LIMIT_MS : HANDOVER_LIMIT_MS;
-  await agents.ask(place, { path: of.path, body: of.body, token, trusted, timeoutMs, signal });
+  const { member, path, body } = of;
+  await agents.ask(place, { member, path, body, token, trusted, timeoutMs, signal });
 }
 
 function normal(reason: string, note: string): EventText {

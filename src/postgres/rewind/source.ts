@@ -72,8 +72,11 @@ export function sourceConninfo(
   source: RewindSource,
   with_: { passfile: string; major: Major },
 ): string {
-  const { tls = null } = source;
-  const { where, how } = conninfoTo({ ...source, tlsName: tls?.name }, tls?.files ?? null);
+  const { tls = null, host } = source;
+  const { where, how } = conninfoTo(
+    { ...source, name: tls?.name ?? host },
+    { tls: tls?.files ?? null, major: with_.major },
+  );
   const pairs: (readonly [string, string])[] = [
     ...where,
     ["dbname", DATABASE],

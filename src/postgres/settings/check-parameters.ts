@@ -96,7 +96,7 @@ async function checkTogether(
     spoolDir: "/sample/spool",
     diskBytes: 1024 ** 4,
     preload: options.preload,
-    upstream: { host: "127.0.0.1", port: 6432 },
+    upstream: { name: "demo-1", host: "127.0.0.1", port: 6432 },
     replicationUser: "sample",
     controlMinimums: null,
   };

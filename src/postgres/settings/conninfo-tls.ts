@@ -1,8 +1,10 @@
 // The part of a libpq connection string that says where a server is and how it is known for who it
 // is (manual, 32.1.2).
 import { isIP } from "node:net";
+import { factsOf } from "../majors.ts";
 import type { TlsFiles } from "../tls.ts";
 import type { Upstream } from "./context.ts";
+import type { Major } from "../../core/spec.ts";
 
 interface Parts {
   readonly where: readonly (readonly [string, string])[];
@@ -11,10 +13,15 @@ interface Parts {
 
 /**
  * A certificate is of a name and a member is at an address, which changes with each pod: libpq then
- * connects to `hostaddr` and compares with `host`.
+ * connects to `hostaddr` and compares with `host`. Who has certificates himself believes nobody
+ * who has none, and tells no password: the record, which says where a member is, may lie.
  */
-export function conninfoTo({ host, port, tlsName }: Upstream, tls: TlsFiles | null): Parts {
-  if (tls === null || tlsName === undefined)
+export function conninfoTo(
+  { name, host, port }: Upstream,
+  by: { tls: TlsFiles | null; major: Major },
+): Parts {
+  const { tls, major } = by;
+  if (tls === null)
     return {
       where: [
         ["host", host],
@@ -24,9 +31,8 @@ export function conninfoTo({ host, port, tlsName }: Upstream, tls: TlsFiles | nu
     };
   return {
     where: [
-      ...(isIP(host) === 0
-        ? [["host", host] as const]
-        : [["host", tlsName] as const, ["hostaddr", host] as const]),
+      ["host", isIP(host) === 0 ? host : name],
+      ...(isIP(host) === 0 ? [] : [["hostaddr", host] as const]),
       ["port", `${port}`],
     ],
     how: [
@@ -34,6 +40,8 @@ export function conninfoTo({ host, port, tlsName }: Upstream, tls: TlsFiles | nu
       ["sslrootcert", tls.trusted],
       ["sslcert", tls.client],
       ["sslkey", tls.client],
+      // Members are let in by their certificate; none is asked for more.
+      ...(factsOf(major).requiresAuth ? [["require_auth", "none"] as const] : []),
     ],
   };
 }

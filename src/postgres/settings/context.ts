@@ -27,10 +27,10 @@ export const STANDBY_SENSITIVE_DEFAULTS: Readonly<Record<StandbySensitive, numbe
 
 /** The member that a standby streams from. */
 export interface Upstream {
+  /** Its certificate is of this name, where members have any. */
+  readonly name: string;
   readonly host: string;
   readonly port: number;
-  /** By which its certificate knows it; left out where it has none. */
-  readonly tlsName?: string | undefined;
 }
 
 export interface SettingsContext {

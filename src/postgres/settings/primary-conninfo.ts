@@ -12,7 +12,10 @@ import { passfileOf } from "./settings-files.ts";
  * an error before.
  */
 export function renderPrimaryConninfo(context: SettingsContext, upstream: Upstream): string {
-  const { where, how } = conninfoTo(upstream, context.tls ?? null);
+  const { where, how } = conninfoTo(upstream, {
+    tls: context.tls ?? null,
+    major: context.major,
+  });
   const pairs: (readonly [string, string])[] = [
     ...where,
     ["user", context.replicationUser],

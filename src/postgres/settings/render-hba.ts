@@ -22,11 +22,11 @@ export interface HbaOptions {
   readonly adminUser: string;
   /** From where applications come, as "192.0.2.0/24"; loopback where left out. */
   readonly applicationNetworks?: readonly string[];
-  /** Left out: nobody comes by TLS of ours. */
-  readonly tls?: {
-    /** Of `memberHosts` those whose members log in by certificate, and by nothing else. */
-    readonly memberHosts: readonly string[];
-  };
+  /**
+   * Whether members log in by certificate, and by nothing else, and nobody else without TLS. Left
+   * out: nobody comes by TLS of ours.
+   */
+  readonly isByTls?: boolean;
   /** Whether applications are kept out for now; the cluster's own roles always come in. */
   readonly isClosed?: boolean;
 }
@@ -51,10 +51,10 @@ export function renderHba(options: HbaOptions): string {
   const { copiesLogicalSlots = false } = options;
   const own = unique([...LOOPBACK, hbaAddress(options.ownHost)]);
   const applications = (options.applicationNetworks ?? LOOPBACK).map(checkNetwork);
-  const certified = new Set(options.tls?.memberHosts.map(hbaAddress));
+  const { isByTls = false } = options;
   const byMembers = (database: string, user: string) =>
     memberHosts.map((address) =>
-      certified.has(address)
+      isByTls
         ? `hostssl ${database} ${user} ${address} cert map=${CERTIFICATE_MAP}`
         : line(database, user, address),
     );
@@ -83,9 +83,7 @@ export function renderHba(options: HbaOptions): string {
       : [
           '# Applications; "all" does not include replication.',
           ...applications.map((address) =>
-            options.tls === undefined
-              ? line("all", "all", address)
-              : `hostssl all all ${address} ${SCRAM}`,
+            isByTls ? `hostssl all all ${address} ${SCRAM}` : line("all", "all", address),
           ),
         ]),
   ];

@@ -78,7 +78,7 @@ export function renderIdent(
  * (32.16). What copies logical slots opens an ordinary one.
  */
 export function renderPassfile(options: {
-  members: readonly Upstream[];
+  members: readonly Pick<Upstream, "host" | "port">[];
   replicationUser: string;
   replicationPassword: Secret;
   /** See SettingsContext; not where it is left out. */

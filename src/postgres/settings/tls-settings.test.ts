@@ -8,7 +8,7 @@ import { renderHba } from "./render-hba.ts";
 import { renderIdent } from "./render.ts";
 
 const TLS = { server: "/run/a/server.pem", client: "/run/a/client.pem", trusted: "/run/a/ca.pem" };
-const UPSTREAM = { host: "10.0.0.1", port: 5432, tlsName: "izdb-1" };
+const UPSTREAM = { name: "izdb-1", host: "10.0.0.1", port: 5432 };
 
 test("a server with certificates speaks TLS by them, and nobody else's settings change that", () => {
   for (const major of SUPPORTED_MAJORS) {
@@ -39,11 +39,18 @@ test("a standby follows a member of a name, wherever that is, and shows its own 
   );
 });
 
-test("one that has no certificate yet is followed as before", () => {
-  const { tlsName: _none, ...upstream } = UPSTREAM;
-  const before = renderPrimaryConninfo(SAMPLE, upstream);
-  assert.equal(renderPrimaryConninfo({ ...SAMPLE, tls: TLS }, upstream), before);
-  assert.match(before, /^host='10\.0\.0\.1' port='5432' .* sslmode='prefer' /);
+test("one that has certificates itself follows nobody without, and tells no password", () => {
+  for (const major of SUPPORTED_MAJORS) {
+    const text = renderPrimaryConninfo({ ...SAMPLE, major, tls: TLS }, UPSTREAM);
+    assert.doesNotMatch(text, /prefer/);
+    assert.equal(/ require_auth='none' /.test(text), major >= 16, `${major}`);
+  }
+});
+
+test("on one machine members follow each other without", () => {
+  const text = renderPrimaryConninfo({ ...SAMPLE, major: 18 }, UPSTREAM);
+  assert.match(text, /^host='10\.0\.0\.1' port='5432' .* sslmode='prefer' /);
+  assert.doesNotMatch(text, /require_auth|izdb-1/);
 });
 
 test("members log in by certificate alone, applications by password over TLS, and the administrator from here", () => {
@@ -55,13 +62,13 @@ test("members log in by certificate alone, applications by password over TLS, an
     adminUser: "admin",
     copiesLogicalSlots: true,
     applicationNetworks: ["10.0.0.0/8"],
-    tls: { memberHosts: ["10.0.0.1", "10.0.0.2"] },
+    isByTls: true,
   });
   const rules = text.split("\n").filter((line) => line.startsWith("host"));
   for (const rule of rules) {
-    const [type, , user, address, method, map] = rule.split(" ");
+    const [type, , user, , method, map] = rule.split(" ");
     if (method === "reject") continue;
-    if (user === '"admin"' || address === "10.0.0.3/32") {
+    if (user === '"admin"') {
       assert.deepEqual([type, method], ["host", "scram-sha-256"], rule);
       continue;
     }
@@ -70,7 +77,7 @@ test("members log in by certificate alone, applications by password over TLS, an
     else assert.deepEqual([method, map], ["cert", "map=understudy"], rule);
   }
   const of = (user: string) => rules.filter((rule) => rule.includes(user) && / cert /.test(rule));
-  assert.deepEqual([of("repl").length, of("rewind").length], [4, 2]);
+  assert.deepEqual([of("repl").length, of("rewind").length], [6, 3]);
 });
 
 test("the members' certificate logs in as our roles and as nobody else", () => {
