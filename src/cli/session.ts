@@ -173,7 +173,8 @@ export class Session {
     const name = this.#clusterName(named);
     if (name !== undefined) checkClusterName(name);
     const local = await this.local();
-    return openOnKubernetes({ env: this.context.env, context, namespace, name, local });
+    const note = (text: string) => this.note(text);
+    return openOnKubernetes({ env: this.context.env, context, namespace, name, local, note });
   }
 
   /** What was typed counts before a variable that was set some time ago, maybe for another one. */

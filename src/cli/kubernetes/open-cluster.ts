@@ -1,18 +1,17 @@
 // The cluster on Kubernetes that a command is about, and what commands can do with it. What is of
 // files or processes of one machine is refused with what to do instead.
 import type { ClusterFile, ClusterSecrets } from "../../agent/cluster-file.ts";
-import type { Entry } from "../../agent/journal.ts";
 import { clusterPaths } from "../../agent/member-paths.ts";
 import { UnderstudyError } from "../../core/errors.ts";
 import { checkClusterName } from "../../core/name.ts";
 import { KubernetesApi } from "../../kubernetes-api/api.ts";
 import { POSTGRES_CLUSTER } from "../../kubernetes-api/kinds.ts";
-import { readRecord, type LocalCluster } from "../../local/cluster.ts";
-import { mergeJournals } from "../../local/merge-journals.ts";
+import type { LocalCluster } from "../../local/cluster.ts";
 import type { LocalCommands } from "../session.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 import { KubernetesReach } from "./reach.ts";
 import { readObject, type KubernetesPlace } from "./read-object.ts";
+import { readEvents } from "./remote-events.ts";
 import { readLogs } from "./remote-logs.ts";
 import { parametersOf } from "./remote-parameters.ts";
 
@@ -23,6 +22,8 @@ export interface KubernetesChoice {
   /** Undefined: the only one of the namespace. */
   readonly name: string | undefined;
   readonly local: LocalCommands;
+  /** For people, beside the answer. */
+  readonly note: (text: string) => void;
 }
 
 export interface OpenedCluster {
@@ -30,10 +31,6 @@ export interface OpenedCluster {
   readonly cluster: LocalCluster;
   readonly namespace: string;
 }
-
-/** How many events each member is asked for. */
-const EVENTS = 1_000;
-const EVENTS_LIMIT_MS = 10_000;
 
 /** @throws UnderstudyError KUBECONFIG_*, KUBERNETES_*, CLUSTER_NOT_FOUND, USAGE, NAME_INVALID. */
 export async function openOnKubernetes(choice: KubernetesChoice): Promise<OpenedCluster> {
@@ -46,7 +43,7 @@ export async function openOnKubernetes(choice: KubernetesChoice): Promise<Opened
   const reach = new KubernetesReach(place);
   const cluster = clusterAt(place, reach);
   await requireRecord(place, reach);
-  return { local: commandsFor(place, { reach, local: choice.local }), cluster, namespace };
+  return { local: commandsFor(place, { ...choice, reach }), cluster, namespace };
 }
 
 async function onlyOne(api: KubernetesApi, namespace: string): Promise<string> {
@@ -115,9 +112,9 @@ function clusterAt({ cluster: name, namespace }: KubernetesPlace, reach: Kuberne
 /** What works the same is the same; the rest is of Kubernetes' own, or refused. */
 function commandsFor(
   place: KubernetesPlace,
-  of: { reach: KubernetesReach; local: LocalCommands },
+  of: Pick<KubernetesChoice, "local" | "note"> & { reach: KubernetesReach },
 ): LocalCommands {
-  const { local } = of;
+  const { local, note } = of;
   const { memberNames, readClusterStatus, pause } = local;
   const { planSwitchover, switchover, planSchedule, schedule, cancelSchedule } = local;
   const refused = Object.keys(local).map((command) => [command, () => refuse(place, command)]);
@@ -132,8 +129,8 @@ function commandsFor(
     schedule,
     cancelSchedule,
     ...parametersOf(place, { reach: of.reach }),
-    readEvents: (cluster) => readEvents(cluster, of.reach),
-    readLogs: (cluster, request) => readLogs({ place, cluster }, request),
+    readEvents: (cluster) => readEvents(cluster, of),
+    readLogs: (cluster, request) => readLogs({ place, cluster, note }, request),
   };
 }
 
@@ -164,24 +161,4 @@ function refuse(place: KubernetesPlace, command: string): never {
     `that cannot be done from here with a cluster on Kubernetes (${namespace}/${cluster}) yet`,
     { hint: instead ?? "status, switchover, pause, resume, events, logs and param can." },
   );
-}
-
-/** Of all members that answer, in the order in which things happened. */
-async function readEvents(cluster: LocalCluster, reach: KubernetesReach): Promise<Entry[]> {
-  const record = await readRecord(cluster);
-  const options = {
-    path: "/read-events",
-    body: { count: EVENTS },
-    timeoutMs: EVENTS_LIMIT_MS,
-  };
-  const asked = Object.values(record.members).map((member) => reach.post(member, options));
-  const answers = await Promise.allSettled(asked);
-  const journals = answers.flatMap((answer) =>
-    answer.status === "fulfilled" ? [Object(answer.value)["events"] as Entry[]] : [],
-  );
-  const [failed] = answers.flatMap((answer) =>
-    answer.status === "rejected" ? [answer.reason as unknown] : [],
-  );
-  if (journals.length === 0 && failed !== undefined) throw failed;
-  return mergeJournals(journals);
 }

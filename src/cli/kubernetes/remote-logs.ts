@@ -1,7 +1,9 @@
 // What the containers of a cluster's members have written, as Kubernetes keeps it: the agents'
 // lines and PostgreSQL's, in JSON.
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { DATABASE_CONTAINER } from "../../kubernetes/objects/pod.ts";
+import { messageOf } from "../../core/errors.ts";
 import { podName } from "../../kubernetes/objects/names.ts";
 import { readRecord, recordMember, type LocalCluster } from "../../local/cluster.ts";
 import { inOrderOfTime, type LogLine } from "../../local/log-order.ts";
@@ -11,50 +13,105 @@ export interface LogRequest {
   readonly member: string | null;
   readonly follow: boolean;
   readonly lines: number;
+  /** Then it ends, at whatever it is. */
   readonly signal: AbortSignal;
+}
+
+export interface LogSource {
+  readonly place: KubernetesPlace;
+  readonly cluster: LocalCluster;
+  /** For people: what is not among the lines, and why. */
+  readonly note: (text: string) => void;
 }
 
 /**
  * The newest lines of all members in the order of their time; with `follow` each member's as they
- * come.
- * @throws UnderstudyError MEMBER_NOT_FOUND, KUBERNETES_*.
+ * come. Of several members those that can be had.
+ * @throws UnderstudyError MEMBER_NOT_FOUND; KUBERNETES_* where there is no log at all.
  */
 export async function* readLogs(
-  { place, cluster }: { place: KubernetesPlace; cluster: LocalCluster },
+  source: LogSource,
   request: LogRequest,
 ): AsyncGenerator<LogLine, void> {
-  const record = await readRecord(cluster);
-  const { member: named } = request;
+  const record = await readRecord(source.cluster);
+  const { member: named, follow, lines } = request;
   if (named !== null) recordMember(record, named);
   const members = named === null ? Object.keys(record.members) : [named];
-  if (request.follow) yield* together(members.map((member) => linesOf(place, { member, request })));
-  else {
-    const logs = members.map(async (member) => {
-      const lines: LogLine[] = [];
-      for await (const line of linesOf(place, { member, request })) lines.push(line);
-      return lines;
-    });
-    yield* inOrderOfTime(await Promise.all(logs), "UTC");
+  const ending = new AbortController();
+  const signal = AbortSignal.any([request.signal, ending.signal]);
+  const wish = { follow, lines, signal, isOnly: members.length === 1 };
+  const logs = members.map((member) => new MemberLog(source, { ...wish, member }));
+  try {
+    if (follow) yield* together(logs.map((log) => log.lines()));
+    else yield* inOrderOfTime(await Promise.all(logs.map((log) => log.all())), "UTC");
+  } finally {
+    // Also where the reader goes away.
+    ending.abort();
   }
+  const [first] = logs;
+  if (first !== undefined && logs.every(({ trouble }) => trouble !== null)) throw first.trouble;
 }
 
-async function* linesOf(
-  { api, namespace }: KubernetesPlace,
-  of: { member: string; request: LogRequest },
-): AsyncGenerator<LogLine> {
-  const { member, request } = of;
-  const { signal, lines, follow } = request;
-  const place = { namespace, pod: podName(member), container: DATABASE_CONTAINER };
-  const body = await api.podLog(place, { lines, follow }, { signal });
-  const end = () => body.destroy();
-  signal.addEventListener("abort", end, { once: true });
-  // A log that ends in the middle, as its pod does, is at its end.
-  body.once("error", end);
-  try {
-    for await (const text of createInterface({ input: body })) yield { member, text };
-  } finally {
-    signal.removeEventListener("abort", end);
-    end();
+interface LogWish extends LogRequest {
+  readonly member: string;
+  /** Then its trouble is that of the whole. */
+  readonly isOnly: boolean;
+}
+
+/** What one member's container has written. */
+class MemberLog {
+  readonly #source: LogSource;
+  readonly #of: LogWish;
+  /** Why there is no log of it. */
+  trouble: unknown = null;
+
+  constructor(source: LogSource, of: LogWish) {
+    this.#source = source;
+    this.#of = of;
+  }
+
+  async all(): Promise<LogLine[]> {
+    const lines: LogLine[] = [];
+    for await (const line of this.lines()) lines.push(line);
+    return lines;
+  }
+
+  /** It ends where the log does, or is cut; never by an error. */
+  async *lines(): AsyncGenerator<LogLine> {
+    const { member, signal } = this.#of;
+    const body = await this.#open();
+    if (body === null) return;
+    const end = () => body.destroy();
+    if (signal.aborted) end();
+    signal.addEventListener("abort", end, { once: true });
+    const texts = createInterface({ input: body });
+    // Of a stream that is destroyed it is not told by itself.
+    body.once("close", () => texts.close());
+    try {
+      for await (const text of texts) yield { member, text };
+    } catch (thrown) {
+      // As when its pod, or the node below it, goes away.
+      if (!signal.aborted)
+        this.#source.note(`the log of ${member} ends in the middle: ${messageOf(thrown)}`);
+    } finally {
+      signal.removeEventListener("abort", end);
+      end();
+    }
+  }
+
+  async #open(): Promise<Readable | null> {
+    const { member, signal, lines, follow } = this.#of;
+    const { api, namespace } = this.#source.place;
+    const pod = { namespace, pod: podName(member), container: DATABASE_CONTAINER };
+    try {
+      return await api.podLog(pod, { lines, follow }, { signal });
+    } catch (thrown) {
+      if (signal.aborted) return null;
+      this.trouble = thrown;
+      if (!this.#of.isOnly)
+        this.#source.note(`the log of ${member} cannot be read: ${messageOf(thrown)}`);
+      return null;
+    }
   }
 }
 
