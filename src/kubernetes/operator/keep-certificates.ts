@@ -29,6 +29,7 @@ import {
 import type { Surroundings } from "../objects/manifest.ts";
 import { secretName } from "../objects/names.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
+import { foreignObject, isOfCluster } from "./foreign.ts";
 import { keepOwner } from "./keep-objects.ts";
 
 const SECRET = kindOfObject({ apiVersion: "v1", kind: "Secret", metadata: { name: "" } });
@@ -42,6 +43,8 @@ export interface KeptCertificates {
   readonly renewed: readonly string[];
   /** One sentence for each that could not be. */
   readonly objections: readonly string[];
+  /** Whether one of these names is another's. */
+  readonly hasForeign: boolean;
 }
 
 interface Keeping {
@@ -63,7 +66,7 @@ interface Leaf {
 export async function keepCertificates(keeping: Keeping): Promise<KeptCertificates> {
   const { cluster, surroundings } = keeping;
   const name = secretName(cluster.name, "ca");
-  const [live, leaves] = await Promise.all([
+  const [live, all] = await Promise.all([
     read(keeping, name),
     Promise.all(
       wantedCertificates(cluster, surroundings).map(async (wanted): Promise<Leaf> => {
@@ -71,16 +74,21 @@ export async function keepCertificates(keeping: Keeping): Promise<KeptCertificat
       }),
     ),
   ]);
+  const foreign = all.filter(({ live: each }) => each !== null && !isOfCluster(each, cluster));
+  const leaves = all.filter((leaf) => !foreign.includes(leaf));
+  const objections = foreign.map(({ wanted }) => foreignSecret(wanted.name, cluster));
+  const nothing = { trusted: null, made: [], renewed: [] };
+  // Whoever has that one could sign for our members.
+  if (live !== null && !isOfCluster(live, cluster)) {
+    const own = foreignSecret(name, cluster);
+    return { ...nothing, objections: [own, ...objections], hasForeign: true };
+  }
+  const hasForeign = foreign.length > 0;
   const found = live === null ? firstAuthority(keeping, leaves) : readAuthority(live);
-  if (found === null)
-    return {
-      trusted: null,
-      made: [],
-      renewed: [],
-      objections: [
-        `the Secret ${name} holds no certificate with its key, so nothing can be issued: restore it, or delete it, and a new authority is made`,
-      ],
-    };
+  if (found === null) {
+    const damaged = `the Secret ${name} holds no certificate with its key, so nothing can be issued: restore it, or delete it, and a new authority is made`;
+    return { ...nothing, objections: [damaged, ...objections], hasForeign };
+  }
   const authority = advance(found, { cluster: cluster.name, now: keeping.now });
   const isNew = await keepAuthority(keeping, { authority, found, live });
   const outcomes: Outcome[] = [];
@@ -91,8 +99,13 @@ export async function keepCertificates(keeping: Keeping): Promise<KeptCertificat
     trusted: trusted(authority),
     made: [...(isNew ? [name] : []), ...named("made")].map((each) => `Secret ${each}`),
     renewed: named("renewed"),
-    objections: [],
+    objections,
+    hasForeign,
   };
+}
+
+function foreignSecret(name: string, cluster: PostgresCluster): string {
+  return foreignObject({ apiVersion: "v1", kind: "Secret", metadata: { name } }, cluster);
 }
 
 /** Where the former one was lost, what it has issued is trusted until it is renewed. */

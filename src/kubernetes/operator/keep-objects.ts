@@ -10,6 +10,7 @@ import type { Manifest } from "../objects/manifest.ts";
 import { TRUSTED_KEY } from "../objects/secrets.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import { contentDigest, covers, digest } from "./covers.ts";
+import { foreignObject, isOfCluster } from "./foreign.ts";
 import type { Reading } from "./reading.ts";
 
 /** Of what an object was applied last, so that a field that is wanted no more is noticed. */
@@ -40,6 +41,8 @@ export interface Keeping {
   readonly memory: ObjectMemory;
   /** Whether the data is there: its passwords are then not to be drawn anew. */
   readonly hasData: boolean;
+  /** Whether a member that is not there may be made. */
+  readonly mayBegin: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -49,13 +52,17 @@ export async function keepObjects(keeping: Keeping): Promise<Kept> {
   const objections: string[] = [];
   const { founded, applied } = keeping.objects;
   const steps = [
-    ...founded.map((object) => () => found(keeping, object)),
-    ...applied.map((object) => () => apply(keeping, object)),
+    ...founded.map((object) => ({ object, keep: () => found(keeping, object) })),
+    ...applied.map((object) => ({ object, keep: () => apply(keeping, object) })),
   ];
-  for (const step of steps) {
-    const outcome = await step().catch(refusalOf);
+  let { mayBegin } = keeping;
+  for (const { object, keep } of steps) {
+    // They come last: a pod would use what is another's.
+    if (!mayBegin && isBeginning(keeping, object)) continue;
+    const outcome = await keep().catch(refusalOf);
     if (outcome.made !== undefined) made.push(outcome.made);
     if (outcome.objection !== undefined) objections.push(outcome.objection);
+    if (outcome.isForeign === true) mayBegin = false;
   }
   return { made, objections };
 }
@@ -63,6 +70,11 @@ export async function keepObjects(keeping: Keeping): Promise<Kept> {
 interface Outcome {
   readonly made?: string;
   readonly objection?: string;
+  readonly isForeign?: boolean;
+}
+
+function isBeginning({ reading }: Keeping, object: Manifest): boolean {
+  return object.kind === "StatefulSet" && !reading.present.has(objectKey(object));
 }
 
 function refusalOf(thrown: unknown): Outcome {
@@ -78,6 +90,7 @@ async function found(keeping: Keeping, object: Manifest): Promise<Outcome> {
   const isSecret = object.kind === "Secret";
   const live = reading.present.get(key) ?? (await api.get(kind, placeOf(object), { signal }));
   if (live !== null) {
+    if (!isOfCluster(live, keeping.cluster)) return foreign(keeping, object);
     if (isSecret) {
       memory.secrets.set(key, live);
       await keepTrusted(keeping, { object, live });
@@ -132,12 +145,20 @@ async function apply(keeping: Keeping, object: Manifest): Promise<Outcome> {
   const mark = digest(object);
   const live = reading.present.get(key);
   if (live !== undefined && isApplied(live, { object, mark, memory })) return {};
+  // What bears no label of the cluster is not listed with its objects.
+  const unlisted =
+    live === undefined ? await api.get(kindOfObject(object), placeOf(object), { signal }) : null;
+  if (unlisted !== null && !isOfCluster(unlisted, keeping.cluster)) return foreign(keeping, object);
   const annotations = { ...object.metadata.annotations, [APPLIED_ANNOTATION]: mark };
   const marked = { ...object, metadata: { ...object.metadata, annotations } };
   const answer = await api.apply(kindOfObject(object), marked, { force: true, signal });
   if (answer.kind === "other") return { objection: answer.why };
   memory.applied.set(key, { mark, content: contentDigest(answer.object) });
   return live === undefined ? { made: key } : {};
+}
+
+function foreign({ cluster }: Keeping, object: Manifest): Outcome {
+  return { objection: foreignObject(object, cluster), isForeign: true };
 }
 
 function isApplied(

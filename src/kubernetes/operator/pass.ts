@@ -99,6 +99,7 @@ export async function pass(
     reading,
     memory,
     hasData: (record?.systemId ?? null) !== null,
+    mayBegin: !certificates.hasForeign,
     signal,
   });
   const troubles = await readTroubles(api, facts, signal);
