@@ -52,6 +52,13 @@ test("one that cannot leaves the former in place, with the present generation", 
     assert.equal(found.cluster?.major, 18);
     assert.equal(found.cluster?.generation, 7);
   }
+  const members = [{ claim: "a" }, { claim: "b" }];
+  const moved = wantedOf(object({ storage: undefined, standbys: 1, members }), {
+    reading: FORMER,
+    check: allowed,
+  });
+  assert.match(moved.objections.join(), /the data of izdb-1 is in the claim izdb-1-data/);
+  assert.equal(moved.cluster?.spec.members, undefined);
   const refused = wantedOf(object(), { reading: FORMER, check: () => ["wal_level is ours"] });
   assert.deepEqual(refused.objections, ["wal_level is ours"]);
   assert.ok(refused.cluster);

@@ -4,6 +4,7 @@ import { UnderstudyError } from "../../core/errors.ts";
 import type { KubernetesObject } from "../../kubernetes-api/resource.ts";
 import { objectKey } from "../objects/cluster-objects.ts";
 import { CLUSTER_LABEL, specificationName } from "../objects/names.ts";
+import { objectionsToMoves } from "../objects/moved-volumes.ts";
 import { memberVolumes } from "../objects/volumes.ts";
 import { isWithin } from "../resource/cluster-schema.ts";
 import {
@@ -40,6 +41,7 @@ export function wantedOf(
   const { cluster } = asked;
   const objections = [
     ...(former === null ? [] : objectionsToChange(former, cluster)),
+    ...(former === null ? [] : objectionsToMoves(former, { to: cluster })),
     ...takenPlaces(cluster, reading.statefulSets),
   ];
   return { cluster: objections.length === 0 ? cluster : former, objections, isFounded };

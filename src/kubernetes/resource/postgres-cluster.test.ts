@@ -211,10 +211,4 @@ test("what cannot become otherwise is said so", () => {
   assert.equal(objections({ storage: { size: "10Gi", storageClass: "fast" } }).length, 1);
   assert.match(objections({ leaseSeconds: 20 }).join(), /leaseSeconds: it stays 10; /);
   assert.equal(objections({ postgres: { image: "postgres:18", locale: "de_DE.UTF-8" } }).length, 1);
-  const claims = (claim: string) =>
-    readPostgresCluster(
-      document({ storage: undefined, standbys: 0, members: [{ claim }], sync: {} }),
-    );
-  assert.equal(objectionsToChange(claims("a"), claims("b")).length, 1);
-  assert.deepEqual(objectionsToChange(claims("a"), claims("a")), []);
 });
