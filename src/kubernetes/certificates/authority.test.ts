@@ -125,6 +125,40 @@ test("an authority that has run out while nobody looked is succeeded at once", (
   assert(isGood(issued(second, now), is));
 });
 
+test("what was issued by a clock that was ahead is issued anew once it is right", () => {
+  const own = authority();
+  const ahead = issued(own, later(400));
+  assert(!isGood(ahead, { authority: own, wanted: SERVER, now: NOW }));
+  // Clocks of nodes differ: that much is nothing.
+  const little = issued(own, new Date(NOW.getTime() + 30 * 60_000));
+  assert(isGood(little, { authority: own, wanted: SERVER, now: NOW }));
+});
+
+test("an authority made by a clock that was ahead is succeeded at once, and still trusted", () => {
+  const ahead = authority(later(400));
+  const now = advance(ahead, at(NOW));
+  assert.notEqual(now.current.certificate, ahead.current.certificate);
+  assert.deepEqual(now.former, [ahead.current.certificate]);
+  const is = { authority: now, wanted: SERVER, now: NOW };
+  assert(isGood(issued(now), is));
+  // Of today, but signed by the one whose time has not come.
+  assert(!isGood(issued(ahead), is));
+  assert.equal(advance(now, at(NOW)), now);
+});
+
+test("a next authority whose time has not come is no next one", () => {
+  const own = authority();
+  const due = later(2_434);
+  const next = newSigner("izdb", later(9_000));
+  const mended = advance({ ...own, next }, at(due));
+  assert.notEqual(mended.next?.certificate, next.certificate);
+  assert.equal(advance(mended, at(later(2_436))).current, mended.next);
+  const over = advance({ ...own, next }, at(later(3_651)));
+  assert.notEqual(over.current, next);
+  const early = advance({ ...authority(later(400)), next: own.current }, at(NOW));
+  assert.equal(early.current, own.current);
+});
+
 test("years after 2049 are written so that they are read as these", () => {
   const late = authority(new Date("2041-01-01T00:00:00Z"));
   const { validToDate } = new X509Certificate(late.current.certificate);

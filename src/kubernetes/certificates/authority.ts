@@ -61,14 +61,23 @@ export function advance(authority: Authority, of: { cluster: string; now: Date }
   const { current, next, former } = authority;
   const left = former.filter((each) => validTo(each) > now.getTime());
   if (left.length < former.length) return { ...authority, former: left };
+  const begun = next !== null && hasBegun(next.certificate, now) ? next : null;
+  // Made by a clock that was ahead, or this one is behind: what it has signed is believed by nobody
+  // whose clock is right, or still is by everybody.
+  if (!hasBegun(current.certificate, now))
+    return {
+      current: begun ?? newSigner(cluster, now),
+      next: null,
+      former: [...former, current.certificate],
+    };
   if (!isDue(current.certificate, now)) return authority;
   // What a signer that is over has signed is over, too: nothing is left to wait for.
   const isOver = validTo(current.certificate) <= now.getTime();
-  if (isOver) return { current: next ?? newSigner(cluster, now), next: null, former: [] };
-  if (next === null) return { ...authority, next: newSigner(cluster, now) };
-  const isKnown = validFrom(next.certificate) + EARLIER_MS + KNOWN_AFTER_MS <= now.getTime();
+  if (isOver) return { current: begun ?? newSigner(cluster, now), next: null, former: [] };
+  if (begun === null) return { ...authority, next: newSigner(cluster, now) };
+  const isKnown = validFrom(begun.certificate) + EARLIER_MS + KNOWN_AFTER_MS <= now.getTime();
   if (!isKnown) return authority;
-  return { current: next, next: null, former: [...former, current.certificate] };
+  return { current: begun, next: null, former: [...former, current.certificate] };
 }
 
 /** All that are to be trusted, as one PEM file. */
@@ -99,15 +108,21 @@ export function issue(
   return { certificate, key: keyPem(keys) };
 }
 
-/** Whether a certificate is still what is wanted, and will be for a third of its life. */
+/**
+ * Whether a certificate is what is wanted, now and for a third of its life. One whose time has not
+ * come was issued by a clock that was ahead, and is believed by nobody.
+ */
 export function isGood(
   { certificate, key }: Signer,
   of: { authority: Authority; wanted: Issue; now: Date },
 ): boolean {
   const { authority, wanted, now } = of;
   if (!isPair({ certificate, key }) || isDue(certificate, now)) return false;
+  if (!hasBegun(certificate, now)) return false;
   const parsed = new X509Certificate(certificate);
-  const signers = certificatesIn(trusted(authority)).map((each) => new X509Certificate(each));
+  const signers = certificatesIn(trusted(authority))
+    .filter((each) => hasBegun(each, now))
+    .map((each) => new X509Certificate(each));
   const names = wanted.names.map((name) => `DNS:${name}`).join(", ");
   return (
     commonNameOf(parsed) === wanted.commonName &&
@@ -136,6 +151,10 @@ export function certificatesIn(text: string): string[] {
 function isDue(certificate: string, now: Date): boolean {
   const [from, to] = [validFrom(certificate), validTo(certificate)];
   return now.getTime() >= from + (2 * (to - from)) / 3;
+}
+
+function hasBegun(certificate: string, now: Date): boolean {
+  return validFrom(certificate) <= now.getTime();
 }
 
 function validFrom(certificate: string): number {
