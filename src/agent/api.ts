@@ -3,6 +3,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as SecureServer } from "node:https";
+import type { Socket } from "node:net";
 import * as v from "valibot";
 import { UnderstudyError, assert, messageOf } from "../core/errors.ts";
 import type { MemberStatus } from "../core/member-status.ts";
@@ -56,9 +57,10 @@ export interface AgentRequests {
 const ANSWER_LIMIT_MS = 500;
 /** Far beyond any request of ours. */
 const BODY_LIMIT_BYTES = 64 * 1024;
-const TLS = { minVersion: "TLSv1.2" } as const;
 /** A caller that sends slower than this is cut off (Node's default is five minutes). */
 const REQUEST_LIMIT_MS = 10_000;
+/** Node's default for a handshake is two minutes. */
+const TLS = { minVersion: "TLSv1.2", handshakeTimeout: REQUEST_LIMIT_MS } as const;
 
 const switchoverBody = v.object({ to: v.string(), dryRun: v.optional(v.boolean(), false) });
 const awaitReplayBody = v.object({ member: v.string(), beyond: v.string(), timeoutMs: v.number() });
@@ -118,6 +120,7 @@ export async function serveApi(options: {
       });
   };
   const { server, renew } = serverOf(options.certificate, listener);
+  const sockets = socketsOf(server);
   await listen(server, options);
   return {
     renew,
@@ -126,7 +129,7 @@ export async function serveApi(options: {
         server.close(() => resolve());
         for (const response of held) response.end();
         // Among them the one that asked for this end.
-        setTimeout(() => server.closeAllConnections(), ANSWER_LIMIT_MS).unref();
+        setTimeout(() => sockets.forEach((socket) => socket.destroy()), ANSWER_LIMIT_MS).unref();
       }),
   };
 }
@@ -141,6 +144,16 @@ function serverOf(
   const https = process.getBuiltinModule("node:https");
   const server = https.createServer({ ...options, ...certificate, ...TLS }, listener);
   return { server, renew: (renewed) => server.setSecureContext({ ...renewed, ...TLS }) };
+}
+
+/** As they are accepted: one that never begins TLS is none of the server's connections to it. */
+function socketsOf(server: Server | SecureServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return sockets;
 }
 
 function hold(response: ServerResponse, held: Set<ServerResponse>): void {

@@ -108,6 +108,14 @@ const recordSchema = v.object({
     ),
     /** Rises whenever a member begins to copy the leader: what was seen of it before is void. */
     copies: v.optional(v.number(), 0),
+    /** The policy that was last brought here from what agents in pods are told (sync-wish.ts). */
+    wished: v.optional(
+      v.object({
+        mode: v.picklist(["off", "on"]),
+        required: v.number(),
+        whenUnavailable: v.picklist(["block", "degrade"]),
+      }),
+    ),
   }),
   switchover: v.nullable(v.object({ from: v.string(), to: v.string() })),
   /** A switchover for which a person has named a time; ends with any other change of the leader. */

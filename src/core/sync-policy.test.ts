@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newRecord } from "./record.ts";
-import { setSyncPolicy } from "./sync-policy.ts";
+import { formatRecord, newRecord, parseRecord } from "./record.ts";
+import { bringSyncWish, setSyncPolicy } from "./sync-policy.ts";
 
 test("a wish is written where it is another, and leaves alone what is promised", () => {
   const founded = newRecord({ cluster: "izdb", founder: "izdb-1", ttlMs: 10_000, members: {} });
@@ -14,4 +14,16 @@ test("a wish is written where it is another, and leaves alone what is promised",
   assert.equal(setSyncPolicy(changed, wish), null);
   for (const other of [{ mode: "off" }, { required: 1 }, { whenUnavailable: "block" }] as const)
     assert.ok(setSyncPolicy(changed, { ...wish, ...other }));
+});
+
+test("a wish is brought once, whatever a person has set since", () => {
+  const founded = newRecord({ cluster: "c", founder: "c-1", ttlMs: 1, members: {} });
+  const wish = { mode: "on", required: 1, whenUnavailable: "block" } as const;
+  const brought = bringSyncWish(founded, wish);
+  assert.ok(brought !== null);
+  assert.deepEqual([brought.sync.mode, brought.sync.wished], ["on", wish]);
+  const changed = setSyncPolicy(brought, { ...wish, required: 2 });
+  assert.ok(changed !== null);
+  assert.equal(bringSyncWish(changed, wish), null);
+  assert.deepEqual(parseRecord(formatRecord(changed)), changed);
 });

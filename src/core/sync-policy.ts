@@ -16,3 +16,12 @@ export function setSyncPolicy(record: ClusterRecord, policy: SyncPolicy): Cluste
   const { mode, required, whenUnavailable } = policy;
   return { ...record, sync: { ...record.sync, mode, required, whenUnavailable } };
 }
+
+/** The same as agents in pods are told it, once for each wish. Null: it was brought already. */
+export function bringSyncWish(record: ClusterRecord, wish: SyncPolicy): ClusterRecord | null {
+  const { wished } = record.sync;
+  if (wished !== undefined && isSamePolicy(wished, { other: wish })) return null;
+  const { sync } = setSyncPolicy(record, wish) ?? record;
+  const { mode, required, whenUnavailable } = wish;
+  return { ...record, sync: { ...sync, wished: { mode, required, whenUnavailable } } };
+}

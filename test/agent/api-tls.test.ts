@@ -1,7 +1,7 @@
 // The agents' HTTP API where members live on hosts of their own: by TLS, known by name.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect as connectSilently, createServer } from "node:net";
 import { test } from "node:test";
 import { connect, type SecureContext } from "node:tls";
 import { serveApi, type AgentRequests } from "../../src/agent/api.ts";
@@ -178,3 +178,17 @@ async function shown(port: number, secureContext: SecureContext): Promise<string
   socket.destroy();
   return certificate?.serialNumber;
 }
+
+test("whoever connects and says nothing does not keep an agent from its end", async () => {
+  const authority = new TlsAuthority();
+  await using served = await agent(authority.server(MEMBER));
+  const silent = connectSilently({ host: HOST, port: served.apiPort });
+  silent.on("error", () => {});
+  await once(silent, "connect");
+  // Accepted in this order: once it is answered the silent one is known.
+  await reload(served.apiPort, { by: authority.context(), member: MEMBER });
+  let hasEnded = false;
+  void served.api[Symbol.asyncDispose]().then(() => (hasEnded = true));
+  await eventually("it has ended", () => hasEnded, { limitMs: 60_000 });
+  await eventually("the connection is closed", () => silent.destroyed);
+});
