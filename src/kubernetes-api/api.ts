@@ -23,7 +23,6 @@ import {
   isExpired,
   isTaken,
   parseRefusal,
-  refusalIn,
   type Refusal,
 } from "./refusal.ts";
 import {
@@ -292,9 +291,9 @@ export class KubernetesApi implements Disposable {
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
-    const { status, body } = await openStream(await this.#line({ renew: false }), call);
-    if (status < 300) return body;
-    const refusal = await refusalIn(body, status);
+    const { body, refused } = await openStream(await this.#line({ renew: false }), call);
+    if (refused === null) return body;
+    const refusal = parseRefusal(refused);
     if (isExpired(refusal)) return null;
     // The next attempt then finds newer ones in memory.
     if (refusal.code === 401) await this.#line({ renew: true });
@@ -320,9 +319,9 @@ export class KubernetesApi implements Disposable {
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
-    const { status, body } = await openStream(await this.#line({ renew: false }), call);
-    if (status < 300) return body;
-    throw errorOf(await refusalIn(body, status), purpose);
+    const { body, refused } = await openStream(await this.#line({ renew: false }), call);
+    if (refused === null) return body;
+    throw errorOf(parseRefusal(refused), purpose);
   }
 
   /**

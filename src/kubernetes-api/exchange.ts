@@ -37,6 +37,7 @@ export interface Line {
 
 /** A list of thousands of pods has some tens of megabytes. */
 const ANSWER_LIMIT_BYTES = 128 * 1024 * 1024;
+const REFUSAL_LIMIT_BYTES = 64 * 1024;
 
 /**
  * @throws UnderstudyError KUBERNETES_UNAVAILABLE when no answer came, or not in time: the server
@@ -54,15 +55,39 @@ export async function exchange(line: Line, call: Call): Promise<Answer> {
 }
 
 /**
- * An answer of which the body is read by the caller, who also ends it (`destroy`).
+ * An answer of which the body is read by the caller, who also ends it (`destroy`); or a refusal, of
+ * which all is read in time that is needed to know what it is about.
  * @throws UnderstudyError as `exchange`.
  */
 export async function openStream(
   line: Line,
   call: Call,
-): Promise<{ status: number; body: IncomingMessage }> {
-  const body = await within(call, (signal) => begin(line, { call, signal }));
-  return { status: body.statusCode ?? 500, body };
+): Promise<
+  | { readonly body: IncomingMessage; readonly refused: null }
+  | { readonly body: null; readonly refused: Omit<Answer, "retryAfterMs"> }
+> {
+  return within(call, async (signal) => {
+    const body = await begin(line, { call, signal });
+    const status = body.statusCode ?? 500;
+    if (status < 300) return { body, refused: null };
+    return { body: null, refused: { status, text: await beginningOf(body) } };
+  });
+}
+
+/** A server, or a proxy before it, may write on for ever. */
+async function beginningOf(body: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= REFUSAL_LIMIT_BYTES) break;
+    }
+  } finally {
+    body.destroy();
+  }
+  return Buffer.concat(chunks).toString("utf8", 0, REFUSAL_LIMIT_BYTES);
 }
 
 async function within<T>(call: Call, perform: (signal: AbortSignal) => Promise<T>): Promise<T> {

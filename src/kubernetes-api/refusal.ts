@@ -1,6 +1,5 @@
 // What the API server says when it does not do what was asked: its Status object, and which of our
 // errors that is.
-import type { IncomingMessage } from "node:http";
 import { UnderstudyError, type ErrorCode } from "../core/errors.ts";
 
 export interface Refusal {
@@ -44,14 +43,6 @@ export function isTaken({ reason }: Refusal): boolean {
 /** Of managers that want the same fields. */
 export function isConflict({ code }: Refusal): boolean {
   return code === 409;
-}
-
-/** Of an answer that is no stream. */
-export async function refusalIn(body: IncomingMessage, status: number): Promise<Refusal> {
-  let text = "";
-  // It is short; what comes beyond is not needed to know what it is about.
-  for await (const chunk of body) if (text.length < 65_536) text += String(chunk);
-  return parseRefusal({ status, text });
 }
 
 /** @param purpose "read Lease shop/izdb" */

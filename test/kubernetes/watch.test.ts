@@ -47,6 +47,11 @@ async function send(response: ServerResponse, pieces: readonly string[]): Promis
   for (const piece of pieces) await new Promise((resolve) => response.write(piece, resolve));
 }
 
+interface Limit {
+  /** For each call. */
+  readonly timeoutMs?: number;
+}
+
 /** What a watch tells in words, as long as the test runs. */
 class Watching implements AsyncDisposable {
   readonly seen: string[] = [];
@@ -55,8 +60,11 @@ class Watching implements AsyncDisposable {
   readonly #api: KubernetesApi;
   readonly #done: Promise<void>;
 
-  constructor(server: ScriptedServer, options: Partial<WatchOptions<KubernetesObject>> = {}) {
-    this.#api = new KubernetesApi({ access: server.access() });
+  constructor(
+    server: ScriptedServer,
+    { timeoutMs = 10_000, ...options }: Partial<WatchOptions<KubernetesObject>> & Limit = {},
+  ) {
+    this.#api = new KubernetesApi({ access: server.access(), timeoutMs });
     this.#done = watchObjects<KubernetesObject>(this.#api, {
       kind: LEASE,
       namespace: "shop",
@@ -168,6 +176,46 @@ test("a connection that has gone silent is left and taken up again", async () =>
   await using watching = new Watching(server, { quietMs: 50 });
   await eventually("the second change", () => watching.seen.length >= 3);
   assert.deepEqual(watching.seen.slice(0, 3), ["listed ", "put a", "put a"]);
+});
+
+/** A refusal of which the end never comes: nothing after these bytes, or always more of them. */
+function endlessRefusal(bytes: number, how: { goesOn: boolean }): Script {
+  return async (response) => {
+    response.writeHead(503, { "content-type": "application/json" });
+    response.flushHeaders();
+    const piece = "x".repeat(bytes);
+    do await new Promise((resolve) => response.write(piece, resolve));
+    while (how.goesOn && !response.destroyed);
+    await once(response, "close");
+  };
+}
+
+test("a refusal whose end never comes is left, and the watch taken up again", async () => {
+  await using server = await ScriptedServer.start(
+    listOf("5"),
+    endlessRefusal(0, { goesOn: false }),
+    endlessRefusal(100, { goesOn: false }),
+    open(event("ADDED", "a", "6")),
+  );
+  await using watching = new Watching(server, { timeoutMs: 200 });
+  await hasSeen(watching, ["listed ", "put a"]);
+  assert.deepEqual(watching.troubles, ["KUBERNETES_UNAVAILABLE", "KUBERNETES_UNAVAILABLE", null]);
+});
+
+test("of a refusal that goes on for ever no more is read than is needed to tell it", async () => {
+  await using server = await ScriptedServer.start(
+    listOf("5"),
+    endlessRefusal(20_000, { goesOn: true }),
+    open(event("ADDED", "a", "6")),
+  );
+  const whys: string[] = [];
+  // Far beyond the time in which so many bytes come, so that it is not the deadline that ends it.
+  await using watching = new Watching(server, {
+    timeoutMs: 60_000,
+    onTrouble: (why) => whys.push(why?.message ?? ""),
+  });
+  await hasSeen(watching, ["listed ", "put a"]);
+  assert.match(whys[0] ?? "", /^cannot watch each Lease in shop: x+$/);
 });
 
 test("a watch ends when it is told to, whatever it is at", async () => {
