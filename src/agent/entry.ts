@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../core/errors.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import { enterMember } from "../core/enter-member.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Versioned } from "../store/store.ts";
 import type { MemberAddress } from "./own-address.ts";
 
 const LOOK_EVERY_MS = 250;
@@ -15,13 +15,18 @@ export interface Entry {
   readonly member: string;
   readonly session: string;
   readonly address: MemberAddress;
-  /** The record of a cluster that has none yet. */
-  readonly found: () => ClusterRecord;
+  /**
+   * The record of a cluster that has none yet, or makes it anew; throws why there is to be none.
+   * @param since for how long it was seen that there is none, in milliseconds
+   */
+  readonly found: (since: { goneMs: number }) => Promise<ClusterRecord>;
   /** Why a member that the record does not name may not come into it; null: it may. */
   readonly whyNotNew: () => Promise<string | null>;
   /** Whether an earlier run of this member is proven to be over. */
   readonly isOver: (session: string) => Promise<boolean>;
   readonly onTrouble: (why: unknown) => void;
+  /** Called with each look. */
+  readonly onLook: () => void;
   readonly nowMs: () => number;
 }
 
@@ -32,10 +37,15 @@ export interface Entry {
  */
 export async function enterCluster(entry: Entry, signal: AbortSignal): Promise<void> {
   const past = new PastRun(entry.nowMs);
+  let goneSinceMs: number | null = null;
   for (;;) {
     signal.throwIfAborted();
+    entry.onLook();
     try {
-      if (await tryToEnter(entry, past)) return;
+      const read = await entry.store.read();
+      goneSinceMs = read === null ? (goneSinceMs ?? entry.nowMs()) : null;
+      if (goneSinceMs !== null) await found(entry, goneSinceMs);
+      else if (read !== null && (await tryToEnter(entry, { past, read }))) return;
     } catch (thrown) {
       if (thrown instanceof UnderstudyError && thrown.code === "MEMBER_IN_USE") throw thrown;
       entry.onTrouble(thrown);
@@ -44,13 +54,14 @@ export async function enterCluster(entry: Entry, signal: AbortSignal): Promise<v
   }
 }
 
-async function tryToEnter(entry: Entry, past: PastRun): Promise<boolean> {
+async function found(entry: Entry, sinceMs: number): Promise<void> {
+  const record = await entry.found({ goneMs: entry.nowMs() - sinceMs });
+  await entry.store.write({ record, expected: null, durable: true });
+}
+
+async function tryToEnter(entry: Entry, of: { past: PastRun; read: Versioned }): Promise<boolean> {
   const { store, member: name, address, session } = entry;
-  const read = await store.read();
-  if (read === null) {
-    await store.write({ record: entry.found(), expected: null, durable: true });
-    return false;
-  }
+  const { past, read } = of;
   const { record } = read;
   const before = record.members[name]?.session ?? null;
   if (before === session) return true;

@@ -5,7 +5,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { leaveMember } from "../core/enter-member.ts";
-import { newRecord, type ClusterRecord } from "../core/record.ts";
 import type { KubernetesApi } from "../kubernetes-api/api.ts";
 import { terminationLine } from "../kubernetes-api/pod-end.ts";
 import { KubernetesStore } from "../store/kubernetes-store.ts";
@@ -13,6 +12,7 @@ import { changeRecord } from "../store/store.ts";
 import { systemClock } from "./clock.ts";
 import type { Program } from "./deadman/guard.ts";
 import { enterCluster } from "./entry.ts";
+import { firstRecord } from "./first-record.ts";
 import { KubernetesWitness, proveEnd } from "./kubernetes-witness.ts";
 import type { MemberAddress } from "./own-address.ts";
 import type { LedServices } from "./lead-services.ts";
@@ -21,10 +21,12 @@ import { ServiceSlices } from "./service-slices.ts";
 import { memberPaths } from "./member-paths.ts";
 import type { OwnHost } from "./own-host.ts";
 import { requireOwnVolume } from "./own-volume.ts";
+import { Pulse } from "./pulse.ts";
 import { noteRemoval, wasJustRemoved } from "./removal.ts";
 import { runAgent } from "./run-agent.ts";
 import { readTold, readToldText, type Told } from "./told-files.ts";
 import { ToldWatch } from "./told-watch.ts";
+import { serveWaiting } from "./waiting-api.ts";
 
 export interface KubernetesAgentOptions {
   readonly api: KubernetesApi;
@@ -72,31 +74,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   const { keys } = options;
   const tls = keys === null ? null : await MemberTls.open({ told: join(told, "tls"), own: keys });
   const store = () => new KubernetesStore({ api, namespace, cluster });
-  const stop = new AbortController();
-  const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));
-  process.once("SIGTERM", stopped);
-  try {
-    await using own = store();
-    await enterCluster(
-      {
-        store: own,
-        member,
-        session,
-        address: tls === null ? options.address : { ...options.address, tlsName: member },
-        found: () => foundedBy(first, cluster),
-        whyNotNew: () => whyNotNew(options, files),
-        isOver: (earlier) => proveEnd(options, { member, session: earlier }),
-        onTrouble: toldOnce((why) => process.stderr.write(`cannot enter ${cluster} yet: ${why}\n`)),
-        nowMs: systemClock.nowMs,
-      },
-      stop.signal,
-    );
-  } catch (thrown) {
-    if (stop.signal.aborted) return;
-    throw thrown;
-  } finally {
-    process.off("SIGTERM", stopped);
-  }
+  if (!(await enter(options, { session, files, tls }))) return;
   using slices = new ServiceSlices({
     api,
     namespace,
@@ -123,11 +101,77 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   );
 }
 
+/**
+ * Probes are told meanwhile that it is alive: it may wait for as long as the store is away.
+ * @returns whether it has; false: it was told to end.
+ */
+async function enter(
+  options: KubernetesAgentOptions,
+  of: { session: string; files: ToldFiles; tls: MemberTls | null },
+): Promise<boolean> {
+  const { api, namespace, cluster, member, address } = options;
+  const { session, files, tls } = of;
+  const stop = new AbortController();
+  const stopped = () => stop.abort(new UnderstudyError("INTERRUPTED", "it is to end"));
+  process.once("SIGTERM", stopped);
+  const pulse = new Pulse(systemClock);
+  let waitsFor: string | null = null;
+  try {
+    await using _alive = await serveWaiting({
+      member,
+      host: address.host,
+      port: address.apiPort,
+      certificate: tls?.server ?? null,
+      pulse,
+      why: () => waitsFor,
+      onTrouble: writeLine,
+    });
+    await using own = new KubernetesStore({ api, namespace, cluster });
+    await enterCluster(
+      {
+        store: own,
+        member,
+        session,
+        address: tls === null ? address : { ...address, tlsName: member },
+        found: async ({ goneMs }) =>
+          firstRecord({
+            cluster,
+            member,
+            goneMs,
+            paths: memberPaths(options.clusterRoot, member),
+            founding: files.latest.founding,
+            adopter: await own.adopter(),
+          }),
+        whyNotNew: () => whyNotNew(options, files),
+        isOver: (earlier) => proveEnd(options, { member, session: earlier }),
+        onTrouble: toldOnce((why) => {
+          waitsFor = why;
+          writeLine(`cannot enter ${cluster} yet: ${why}`);
+        }),
+        onLook: () => pulse.beat(),
+        nowMs: systemClock.nowMs,
+      },
+      stop.signal,
+    );
+    return true;
+  } catch (thrown) {
+    if (stop.signal.aborted) return false;
+    throw thrown;
+  } finally {
+    process.off("SIGTERM", stopped);
+  }
+}
+
+function writeLine(why: string): void {
+  process.stderr.write(`${why}\n`);
+}
+
 /** What is tried again four times a second is told when it becomes something else. */
 function toldOnce(tell: (why: string) => void): (thrown: unknown) => void {
   let last: string | null = null;
   return (thrown) => {
-    const why = messageOf(thrown);
+    const hint = thrown instanceof UnderstudyError ? `. ${thrown.hint}` : "";
+    const why = `${messageOf(thrown)}${hint}`;
     if (why !== last) tell(why);
     last = why;
   };
@@ -196,13 +240,4 @@ class ToldFiles {
     this.latest = await readTold(this.#directory);
     return this.latest;
   }
-}
-
-/** Whoever comes first writes it; the first member by name makes the data. */
-function foundedBy({ founding }: Told, cluster: string): ClusterRecord {
-  const { members, ttlMs, sync } = founding;
-  const [founder] = members;
-  if (founder === undefined)
-    throw new UnderstudyError("SPEC_CORRUPT", `the cluster ${cluster} is founded without members`);
-  return newRecord({ cluster, founder, ttlMs, members: {}, sync });
 }

@@ -40,6 +40,11 @@ export interface LeaseKeeperOptions {
    * as long as nobody else has changed the record.
    */
   readonly renewsUnread?: boolean;
+  /**
+   * Where the store's record is gone and all members confirm this leader, it writes the one that it
+   * knows back; called when it has. Left out: that is for a person (`up --adopt-record`).
+   */
+  readonly onPutBack?: (record: ClusterRecord) => void;
   /** Called when the store begins to fail, with why, and with null when it answers again. */
   readonly onStoreTrouble: (why: string | null) => void;
 }
@@ -53,6 +58,8 @@ export class LeaseKeeper {
   #failures = 0;
   #isCertain = false;
   #trouble: string | null = null;
+  /** The store answers, and has no record any more. */
+  #isGone = false;
   #renewing = false;
   #timer: Disposable | null = null;
   #watch: Disposable | null = null;
@@ -156,7 +163,8 @@ export class LeaseKeeper {
   /** Reads the record; a store that does not answer changes nothing but says so. */
   async refresh(): Promise<void> {
     try {
-      if ((await this.#read()) === null)
+      this.#isGone = (await this.#read()) === null;
+      if (this.#isGone)
         throw new UnderstudyError("RECORD_CORRUPT", "the store holds no record of this cluster");
       this.#storeAnswered();
     } catch (thrown) {
@@ -282,7 +290,32 @@ export class LeaseKeeper {
     if (!(await isConfirmedByAll(record))) return;
     // What was known may have changed while they were asked.
     const now = this.record;
-    if (this.holdsLease && now?.term === record.term && isAmong(now, record)) confirmed?.(record);
+    if (!this.holdsLease || now?.term !== record.term || !isAmong(now, record)) return;
+    confirmed?.(record);
+    if (this.#isGone) await this.#putBack(now);
+  }
+
+  /**
+   * To be called when all members have just confirmed this leader: none of them knows a later term,
+   * so nobody has led since, and while there is no record nobody can take the lease. It is written
+   * where there is none, or not at all; one that came meanwhile is obeyed.
+   */
+  async #putBack(record: ClusterRecord): Promise<void> {
+    const { store, member, position, sending, onPutBack } = this.#options;
+    const holder = { member, term: record.term, position: position() };
+    const renewed = renewLease(record, holder);
+    if (onPutBack === undefined || renewed === null) return;
+    const confirmed = sending?.();
+    try {
+      const put = await store.write({ record: renewed, expected: null, durable: true });
+      if (put === null) return await this.refresh();
+      this.#learn(put);
+      confirmed?.(put.record);
+      this.#storeAnswered();
+      onPutBack(put.record);
+    } catch {
+      // Why there is none to be had has been told, and it is tried again with the next renewal.
+    }
   }
 
   #promised(): { leader: string; term: number } | null {
@@ -311,6 +344,7 @@ export class LeaseKeeper {
 
   #learn(read: Versioned | null): void {
     if (read === null) return;
+    this.#isGone = false;
     const { term } = read.record;
     // Terms rise; whoever acted on an older one could lead beside the real leader.
     if (term < Math.max(this.#options.oldestTerm(), this.#known?.record.term ?? 0))

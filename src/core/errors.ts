@@ -254,9 +254,15 @@ export const ERRORS = {
   },
   RECORD_CORRUPT: {
     exit: 1,
-    meaning: "The cluster's record cannot be understood.",
+    meaning: "The cluster's record cannot be understood, or is gone or an older copy.",
     remedy:
-      "Stop the cluster with understudy down, then have its members' data tell: understudy up --adopt-record",
+      "Stop the cluster with understudy down, then have its members' data tell: understudy up --adopt-record; on Kubernetes delete the Lease, so that the leader writes back what it knows",
+  },
+  RECORD_LOST: {
+    exit: 1,
+    meaning: "The cluster's record is gone from the Kubernetes API, and its members have data.",
+    remedy:
+      "A leader that all members confirm writes it back by itself; where there is none, name the member whose data counts: kubectl annotate lease CLUSTER understudy.dev/adopt=MEMBER",
   },
   RECORD_TOO_NEW: {
     exit: 4,

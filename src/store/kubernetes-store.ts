@@ -6,7 +6,13 @@ import type { Changed } from "../kubernetes-api/answers.ts";
 import type { KubernetesApi } from "../kubernetes-api/api.ts";
 import { LEASE } from "../kubernetes-api/kinds.ts";
 import { watchObjects } from "../kubernetes-api/watch.ts";
-import { leasePatch, recordIn, recordTextIn, type LeaseObject } from "./lease-document.ts";
+import {
+  ADOPT_ANNOTATION,
+  leasePatch,
+  recordIn,
+  recordTextIn,
+  type LeaseObject,
+} from "./lease-document.ts";
 import type { Store, Versioned, WriteRequest } from "./store.ts";
 
 /** Half of the usual lease: whoever waits for longer has members to ask. */
@@ -45,6 +51,14 @@ export class KubernetesStore implements Store {
       const record = lease === null ? null : recordIn(lease);
       if (lease === null || record === null) return null;
       return { record, revision: this.#learn(lease) };
+    });
+  }
+
+  /** Whom a person has named to make the record anew; null: nobody. @throws as `read`. */
+  adopter(): Promise<string | null> {
+    return this.#attempt("read", async (call) => {
+      const lease = await this.#api.get<LeaseObject>(LEASE, this.#place, call);
+      return lease?.metadata.annotations?.[ADOPT_ANNOTATION] ?? null;
     });
   }
 
@@ -93,7 +107,7 @@ export class KubernetesStore implements Store {
     const revision = lease.metadata.resourceVersion;
     if (recordTextIn(lease) !== null || revision === undefined)
       return { kind: "other", why: "there is a record" };
-    return this.#writeOver(record, { revision, call });
+    return this.#writeOver(record, { revision, call, isFirst: true });
   }
 
   #create(record: ClusterRecord, call: CallLimit): Promise<Changed<LeaseObject>> {
@@ -109,10 +123,13 @@ export class KubernetesStore implements Store {
 
   #writeOver(
     record: ClusterRecord,
-    { revision, call }: { revision: string; call: CallLimit },
+    of: { revision: string; call: CallLimit; isFirst?: boolean },
   ): Promise<Changed<LeaseObject>> {
+    const { revision, call, isFirst = false } = of;
     const present = this.#known?.revision === revision ? this.#known.text : null;
-    const { annotations, spec } = leasePatch(record, { present, at: now() });
+    const { annotations: held, spec } = leasePatch(record, { present, at: now() });
+    // It was meant for this once.
+    const annotations = isFirst ? { ...held, [ADOPT_ANNOTATION]: null } : held;
     const patch = { metadata: { resourceVersion: revision, annotations }, spec };
     return this.#api.patch<LeaseObject>(LEASE, { place: this.#place, patch }, call);
   }

@@ -13,6 +13,9 @@ export const RECORD_ANNOTATION = "understudy.dev/record";
 /** The rest of it: of the leader, its count of renewals and its position. */
 export const RENEWAL_ANNOTATION = "understudy.dev/renewal";
 
+/** Of a Lease without a record: the member whose data a person has chosen to count. */
+export const ADOPT_ANNOTATION = "understudy.dev/adopt";
+
 /**
  * Null where the Lease holds no record yet.
  * @throws UnderstudyError RECORD_CORRUPT or RECORD_TOO_NEW.

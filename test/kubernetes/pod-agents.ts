@@ -5,6 +5,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
 import { join } from "node:path";
 import { Client } from "pg";
 import type { MemberStatus } from "../../src/core/member-status.ts";
@@ -12,7 +14,7 @@ import { memberPaths } from "../../src/agent/member-paths.ts";
 import { askStatus } from "../../src/agent/peer.ts";
 import type { ClusterRecord } from "../../src/core/record.ts";
 import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
-import { kindOfObject, POD } from "../../src/kubernetes-api/kinds.ts";
+import { kindOfObject, LEASE, POD } from "../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../src/kubernetes-api/resource.ts";
 import { authoritySecret } from "../../src/kubernetes/certificates/certificate-secrets.ts";
 import { clusterObjects } from "../../src/kubernetes/objects/cluster-objects.ts";
@@ -199,10 +201,38 @@ export class PodAgents implements AsyncDisposable {
     return (await this.store.read())?.record ?? null;
   }
 
+  /** As `kubectl delete lease` and an operator that makes it again, without a record in it. */
+  async loseRecord(): Promise<void> {
+    const { namespace, name } = this.cluster;
+    const lease = await this.api.get<KubernetesObject>(LEASE, { namespace, name });
+    await this.api.delete(LEASE, { namespace, name });
+    const { labels } = lease?.metadata ?? {};
+    const { apiVersion, kind } = LEASE;
+    const metadata = { namespace, name, ...(labels === undefined ? {} : { labels }) };
+    await this.api.create<KubernetesObject>(LEASE, { apiVersion, kind, metadata });
+  }
+
+  /** As a person who names the member whose data is to count. */
+  async adopt(member: string): Promise<void> {
+    const { namespace, name } = this.cluster;
+    const patch = { metadata: { annotations: { "understudy.dev/adopt": member } } };
+    await this.api.patch(LEASE, { place: { namespace, name }, patch });
+  }
+
   async status(member: string): Promise<MemberStatus> {
     const { apiPort } = this.#portsOf(member);
     const trust = { by: this.#authority.context(), member };
     return askStatus({ host: this.#host, apiPort }, { trust, timeoutMs: 5_000 });
+  }
+
+  /** As its kubelet asks, which looks at no certificate. */
+  async isAlive(member: string): Promise<boolean> {
+    const { apiPort: port } = this.#portsOf(member);
+    const path = "/liveness";
+    const asked = get({ host: this.#host, port, path, rejectUnauthorized: false, timeout: 5_000 });
+    const [response]: IncomingMessage[] = await once(asked, "response");
+    response?.resume();
+    return response?.statusCode === 200;
   }
 
   /** As the operator and a kubelet do, in their time: other certificates of the same members. */
