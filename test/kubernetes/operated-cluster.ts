@@ -7,6 +7,7 @@ import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
 import { kindOfObject, POD, POSTGRES_CLUSTER } from "../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../src/kubernetes-api/resource.ts";
 import { operatorObjects } from "../../src/kubernetes/objects/operator-objects.ts";
+import { Handovers } from "../../src/kubernetes/operator/handovers.ts";
 import { pass, type PassOptions } from "../../src/kubernetes/operator/pass.ts";
 import { listedKinds, STATEFUL_SET } from "../../src/kubernetes/operator/reading.ts";
 import { eventually } from "../support/eventually.ts";
@@ -82,6 +83,7 @@ export async function operatorOn(server: ApiServer) {
   const memory = { applied: new Map(), secrets: new Map() };
   const told: string[] = [];
   const options: PassOptions = {
+    handovers: new Handovers(() => performance.now()),
     api,
     agents: AGENTS,
     surroundings: { ...SURROUNDINGS, has: HAS },

@@ -1,16 +1,20 @@
 // What there is, as the functions that decide want it: members for a rollout, for scaling, and the
 // places where they have their data. Pure.
+import { isDelayed } from "../../core/cascade.ts";
 import { namesInOrder, type ClusterStatus, type MemberAnswer } from "../../core/cluster-status.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import type { MemberPlace } from "../failure-domains/shared-fate.ts";
 import type { MountSeen, PersistentVolume } from "../failure-domains/volume-domains.ts";
 import { MEMBER_LABEL, memberNames, podName, CLUSTER_LABEL } from "../objects/names.ts";
+import { DATABASE_CONTAINER } from "../objects/pod.ts";
 import { POD_MARK, podMark } from "../objects/pod-mark.ts";
 import { memberVolumes } from "../objects/volumes.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
+import { heirsInOrder } from "../rollout/heirs.ts";
 import type { RolloutMember } from "../rollout/next-step.ts";
 import type { ScaleFacts } from "../rollout/scale-step.ts";
 import { isReady } from "../status/findings.ts";
+import { isDown } from "../status/pod-run.ts";
 import type { PodSeen, Reading } from "./reading.ts";
 
 export interface Facts {
@@ -35,16 +39,14 @@ export function scaleFacts(facts: Facts): ScaleFacts {
       sets.map(({ metadata }) => metadata.labels?.[MEMBER_LABEL] ?? metadata.name),
     ),
     primary: summary?.primary ?? null,
-    successors: (summary?.members ?? [])
-      .filter((member) => member.role === "standby" && isReady(member))
-      .map(({ name }) => name)
-      .filter((name) => mayLead(record, name)),
+    successors: heirsInOrder(record, summary),
   };
 }
 
 /** One for each member that is wanted, whether it is there or not. */
 export function rolloutMembers(facts: Facts): RolloutMember[] {
   const { cluster, reading, summary, answers, record } = facts;
+  const heirs = heirsInOrder(record, summary);
   return memberVolumes(cluster).map((volumes) => {
     const { member } = volumes;
     const pod = reading.pods.get(podName(member));
@@ -61,6 +63,7 @@ export function rolloutMembers(facts: Facts): RolloutMember[] {
       // By the record as well: who leads is never taken for one that is down.
       isPrimary: record?.leader?.member === member || summary?.primary === member,
       mayLead: mayLead(record, member),
+      heirRank: heirs.includes(member) ? heirs.indexOf(member) : null,
       staysPrimary: isMarked && lowersFirst(answers.get(member)),
       isTold: isTold(answers.get(member), cluster),
     };
@@ -99,19 +102,21 @@ function isBusy(state: ClusterStatus["members"][number]["state"] | undefined): b
 }
 
 /**
- * Its agent does not answer here, and its kubelet has its answer: then it is the operator that is
- * cut off, and not the member that is down.
+ * Its agent does not answer here, and its container runs: then it may be the operator that is cut
+ * off, or an answer that was late, and not the member that is down.
  */
 function isOnlyUnseen(pod: PodSeen, seen: ClusterStatus["members"][number] | undefined): boolean {
   if (seen !== undefined && seen.state !== "unreachable") return false;
-  return (pod.status?.conditions ?? []).some(
+  const isSound = (pod.status?.conditions ?? []).some(
     ({ type, status }) => type === "Ready" && status === "True",
   );
+  return isSound || !isDown(pod, DATABASE_CONTAINER);
 }
 
 function mayLead(record: ClusterRecord | null, member: string): boolean {
   const entry = record?.members[member];
-  return entry !== undefined && entry.tags.nofailover !== true && !record?.fenced.includes(member);
+  if (entry === undefined || entry.tags.nofailover === true || isDelayed(entry)) return false;
+  return record?.fenced.includes(member) !== true;
 }
 
 export function memberPlaces(facts: Omit<Facts, "summary" | "record">): MemberPlace[] {

@@ -9,7 +9,9 @@ import { watchObjects, type Seen } from "../../kubernetes-api/watch.ts";
 import type { Surroundings } from "../objects/manifest.ts";
 import { CLUSTER_LABEL } from "../objects/names.ts";
 import type { Agents } from "./agents.ts";
+import { ClusterNews } from "./cluster-news.ts";
 import type { EventText } from "./events.ts";
+import { Handovers } from "./handovers.ts";
 import type { ObjectMemory } from "./keep-objects.ts";
 import { leadWhenHolding } from "./leadership.ts";
 import { pass, tellTrouble, type ClusterPlace, type PassOptions } from "./pass.ts";
@@ -38,6 +40,8 @@ const LEASE_NAME = "understudy-operator";
 const LEASE_MS = 15_000;
 const CONCURRENCY = 4;
 const BACKOFF = { firstMs: 500, limitMs: 60_000 };
+/** A person who has corrected something does not wait for longer. */
+const LEAST_PAUSE_MS = 5_000;
 const TELLING_LIMIT_MS = 10_000;
 
 /** Ends when the signal says so. No database is touched by its beginning or its end. */
@@ -63,7 +67,9 @@ async function lead(options: OperatorOptions, until: AbortSignal): Promise<void>
     const surroundings = { ...options.surroundings, has: await whatThereIs(options.api, signal) };
     const kinds = listedKinds(surroundings);
     const { api, agents, check, onEvent, self: instance } = options;
-    const passing: PassOptions = { api, agents, surroundings, kinds, check, instance, onEvent };
+    const handovers = new Handovers(() => performance.now());
+    const tools = { api, agents, handovers };
+    const passing: PassOptions = { ...tools, surroundings, kinds, check, instance, onEvent };
     await using queue = queueOf(options, passing);
     const watched = [POSTGRES_CLUSTER, POD, STATEFUL_SET, ...kinds];
     await Promise.all(
@@ -82,6 +88,7 @@ function queueOf(options: OperatorOptions, passing: PassOptions): WorkQueue {
   return new WorkQueue({
     concurrency: CONCURRENCY,
     backoff: BACKOFF,
+    leastPauseMs: LEAST_PAUSE_MS,
     chance: Math.random,
     setTimer: (ms, callback) => {
       const timer = setTimeout(callback, ms);
@@ -92,7 +99,10 @@ function queueOf(options: OperatorOptions, passing: PassOptions): WorkQueue {
       const memory = memories.get(key) ?? { applied: new Map(), secrets: new Map() };
       memories.set(key, memory);
       const again = await pass(passing, { place, memory, signal });
-      if (again === null) memories.delete(key);
+      if (again === null) {
+        memories.delete(key);
+        passing.handovers.forget(key);
+      }
       return again;
     },
     onFailure: (key, thrown) => {
@@ -110,6 +120,7 @@ function watch(
 ): Promise<void> {
   const { kind, queue, signal } = of;
   const isCluster = kind === POSTGRES_CLUSTER;
+  const news = new ClusterNews();
   const add = (object: KubernetesObject) => {
     const { namespace = "", name, labels } = object.metadata;
     const cluster = isCluster ? name : labels?.[CLUSTER_LABEL];
@@ -121,7 +132,8 @@ function watch(
     signal,
     onSeen: (seen: Seen<KubernetesObject>) => {
       if (seen.kind === "listed") seen.items.forEach(add);
-      else add(seen.object);
+      else if (!isCluster || seen.kind === "removed" || news.isNews(seen.object)) add(seen.object);
+      if (isCluster && seen.kind === "removed") news.forget(seen.object);
     },
     onTrouble: (why) => {
       if (why !== null) options.onTrouble(why);

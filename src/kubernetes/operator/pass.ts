@@ -23,11 +23,12 @@ import { refusedStatus, troubledStatus } from "../status/refused-status.ts";
 import { askMembers, type Agents } from "./agents.ts";
 import { eventObject, eventsBetween, type EventText } from "./events.ts";
 import { memberPlaces, nodesOf, type Facts } from "./facts.ts";
+import type { Handovers } from "./handovers.ts";
 import { keepCertificates } from "./keep-certificates.ts";
 import { keepObjects, type ObjectMemory } from "./keep-objects.ts";
 import { readObjects, readVolumes, type ClusterObject } from "./reading.ts";
 import { statusPatch } from "./status-patch.ts";
-import { chooseStep, perform, toldAs } from "./step.ts";
+import { chooseStep, perform, toldAs, type Step } from "./step.ts";
 import { readTroubles } from "./troubles.ts";
 import { ACCEPTED_ANNOTATION, wantedOf, type ParameterCheck } from "./wanted.ts";
 import type { Again } from "./work-queue.ts";
@@ -35,6 +36,7 @@ import type { Again } from "./work-queue.ts";
 export interface PassOptions {
   readonly api: KubernetesApi;
   readonly agents: Agents;
+  readonly handovers: Handovers;
   readonly surroundings: Surroundings;
   readonly kinds: readonly ResourceKind[];
   readonly check: ParameterCheck;
@@ -103,7 +105,7 @@ export async function pass(
     signal,
   });
   const troubles = await readTroubles(api, facts, signal);
-  const step = chooseStep(facts);
+  const step = options.handovers.hold(keyOf(place), { step: chooseStep(facts) });
   const after = statusOf(
     {
       cluster,
@@ -126,13 +128,32 @@ export async function pass(
   await tellMade(options, { object, made, isFounded, signal });
   await tellRenewed(options, { object, renewed: certificates.renewed, signal });
   const token = tokenIn(memory, cluster.name);
-  const done = await perform(
-    { api, agents: options.agents, store, token, trusted, facts, signal },
-    step,
+  const doing = { api, agents: options.agents, store, token, trusted, facts, signal };
+  const done = await perform(doing, step).catch((thrown: unknown) =>
+    handoverFailed(options, { place, step, thrown, signal }),
   );
   if (done === null) return { inMs: LOOK_AGAIN_MS };
   await tellEvent(options, { object, event: done, signal });
   return { inMs: STEP_AGAIN_MS };
+}
+
+/**
+ * What its primary refuses or undoes is no failure of the pass. @throws what was thrown of any
+ * other step, and a mistake of ours.
+ */
+function handoverFailed(
+  { handovers }: PassOptions,
+  of: { place: ClusterPlace; step: Step; thrown: unknown; signal: AbortSignal },
+): EventText {
+  const { place, step, thrown, signal } = of;
+  if (step.kind !== "switchover" || signal.aborted || !(thrown instanceof UnderstudyError))
+    throw thrown;
+  const note = handovers.failed(keyOf(place), { ...step, thrown });
+  return { type: "Warning", reason: "HandOverFailed", note };
+}
+
+function keyOf({ namespace, name }: ClusterPlace): string {
+  return `${namespace}/${name}`;
 }
 
 /** That a pass could not be made is a condition too, as far as that can be written. */

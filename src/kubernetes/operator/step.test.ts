@@ -129,3 +129,46 @@ test("a pod that ends is away already, whatever its agent still says", () => {
     assert.equal(step.kind, "wait");
   }
 });
+
+const OLDER = clusterWith({ postgres: { image: "postgres:18.4" } });
+
+/** izdb-3 does not answer, and its kubelet says this of its container. */
+function unanswered(state: object): Facts {
+  const facts = factsOf(clusterWith());
+  const summary = sampleStatus();
+  const members = summary.members.map((each) =>
+    each.name === "izdb-3" ? Object.assign({}, each, { role: "none", state: "unreachable" }) : each,
+  );
+  const status = { containerStatuses: [{ name: "postgres", state }] };
+  const pods = new Map(
+    [...facts.reading.pods].map(([name, pod]) => [
+      name,
+      name === "izdb-3-0" ? { ...pod, status } : pod,
+    ]),
+  );
+  const reading = { ...facts.reading, pods };
+  return { ...facts, cluster: OLDER, summary: { ...summary, members }, reading };
+}
+
+test("one missed answer of a member whose container runs has nothing replaced: it may be copying", () => {
+  assert.equal(chooseStep(unanswered({ running: {} })).kind, "wait");
+  for (const state of [{ waiting: { reason: "CrashLoopBackOff" } }, { terminated: {} }, {}])
+    assert.deepEqual(chooseStep(unanswered(state)), { kind: "replace", member: "izdb-3" });
+});
+
+test("the primary hands over to the standby that lacks least, before it is changed", () => {
+  const facts = factsOf(OLDER);
+  const oldPod = factsOf(clusterWith()).reading.pods.get("izdb-1-0");
+  assert(oldPod);
+  const pods = new Map(facts.reading.pods).set("izdb-1-0", oldPod);
+  const summary = sampleStatus();
+  const [primary, second, third] = summary.members;
+  assert(primary && second && third);
+  const members = [primary, { ...second, replayLagBytes: 5_000 }, third];
+  const changed = {
+    ...facts,
+    reading: { ...facts.reading, pods },
+    summary: { ...summary, members },
+  };
+  assert.deepEqual(chooseStep(changed), { kind: "switchover", from: "izdb-1", to: "izdb-3" });
+});

@@ -66,6 +66,7 @@ function queueOf(work: Work, options: Partial<QueueOptions> = {}): WorkQueue {
     onFailure: (key) => work.failures.push(key),
     concurrency: 2,
     backoff: { firstMs: 100, limitMs: 1_000 },
+    leastPauseMs: 150,
     setTimer: new Timers().setTimer,
     chance: () => 1,
     ...options,
@@ -99,13 +100,13 @@ test("so many at a time as were said, in the order in which they came", async ()
 test("one that fails is tried again later and later, and then as if nothing had been", async () => {
   const work = new Work();
   const timers = new Timers();
-  await using queue = queueOf(work, { setTimer: timers.setTimer });
+  await using queue = queueOf(work, { setTimer: timers.setTimer, leastPauseMs: 5_000 });
   queue.add("a");
   const pauses: number[] = [];
   for (let times = 0; times < 5; times += 1) {
     await settled();
     await work.fail("a");
-    pauses.push(...timers.set.map(({ ms }) => ms));
+    pauses.push(...timed(timers));
     timers.fire();
   }
   assert.deepEqual(pauses, [100, 200, 400, 800, 1_000]);
@@ -121,18 +122,34 @@ test("one that fails is tried again later and later, and then as if nothing had 
   );
 });
 
-test("a change is looked at without waiting for the pause after a failure", async () => {
+test("a change does not wait for all of the pause after a failure, but for the least", async () => {
   const work = new Work();
   const timers = new Timers();
   await using queue = queueOf(work, { setTimer: timers.setTimer });
   queue.add("a");
   await settled();
+  // What changes while it is at work may be of its own making.
+  queue.add("a");
   await work.fail("a");
   queue.add("a");
   await settled();
+  assert.deepEqual(work.begun, ["a"]);
+  timers.fire();
+  await settled();
   assert.deepEqual(work.begun, ["a", "a"]);
-  assert.deepEqual(timers.set, []);
+  await work.fail("a");
+  assert.deepEqual(timed(timers), [150]);
+  timers.fire();
+  // The rest of it, while nothing changes.
+  assert.deepEqual(timed(timers), [50]);
+  queue.add("a");
+  await settled();
+  assert.deepEqual([work.begun.length, timed(timers)], [3, []]);
 });
+
+function timed({ set }: Timers): number[] {
+  return set.map(({ ms }) => ms);
+}
 
 test("a pass may ask to be made again, and what is gone is not", async () => {
   const work = new Work();

@@ -12,6 +12,11 @@ export interface QueueOptions {
   /** How many keys at a time. */
   readonly concurrency: number;
   readonly backoff: Backoff;
+  /**
+   * So long, or for its whole pause where that is shorter, a key that failed is not looked at,
+   * whatever changes: what the failed pass wrote itself is among that.
+   */
+  readonly leastPauseMs: number;
   readonly setTimer: (ms: number, callback: () => void) => Disposable;
   /** From 0 to 1. */
   readonly chance: () => number;
@@ -25,6 +30,8 @@ export class WorkQueue implements AsyncDisposable {
   readonly #running = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, Disposable>();
   readonly #failures = new Map<string, number>();
+  /** They have failed a moment ago; whether they have been added since. */
+  readonly #held = new Map<string, { isWanted: boolean }>();
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -33,6 +40,11 @@ export class WorkQueue implements AsyncDisposable {
   /** It is looked at soon, and once more if it is being looked at now. */
   add(key: string): void {
     if (this.#end.signal.aborted) return;
+    const held = this.#held.get(key);
+    if (held !== undefined) {
+      held.isWanted = true;
+      return;
+    }
     this.#forgetTimer(key);
     this.#waiting.add(key);
     this.#runWaiting();
@@ -43,6 +55,7 @@ export class WorkQueue implements AsyncDisposable {
     this.#forgetTimer(key);
     this.#waiting.delete(key);
     this.#failures.delete(key);
+    this.#held.delete(key);
   }
 
   /** Cancels what runs, and waits for it. */
@@ -63,13 +76,31 @@ export class WorkQueue implements AsyncDisposable {
   }
 
   async #run(key: string): Promise<void> {
-    const againInMs = await this.#pass(key);
+    const again = await this.#pass(key);
     this.#running.delete(key);
-    if (againInMs !== null && !this.#waiting.has(key)) this.#addLater(key, againInMs);
+    if (again?.hasFailed === true) this.#holdBack(key, again.inMs);
+    else if (again !== null && !this.#waiting.has(key)) this.#addLater(key, again.inMs);
     this.#runWaiting();
   }
 
-  async #pass(key: string): Promise<number | null> {
+  /** What was added while it was being worked on waits as well. */
+  #holdBack(key: string, pauseInMs: number): void {
+    if (this.#end.signal.aborted) return;
+    const held = { isWanted: this.#waiting.delete(key) };
+    const leastMs = Math.min(pauseInMs, this.#options.leastPauseMs);
+    this.#held.set(key, held);
+    this.#timers.set(
+      key,
+      this.#options.setTimer(leastMs, () => {
+        this.#timers.delete(key);
+        this.#held.delete(key);
+        if (held.isWanted || pauseInMs <= leastMs) this.add(key);
+        else this.#addLater(key, pauseInMs - leastMs);
+      }),
+    );
+  }
+
+  async #pass(key: string): Promise<{ inMs: number; hasFailed: boolean } | null> {
     const { work, onFailure, backoff, chance } = this.#options;
     const { signal } = this.#end;
     // Whoever adds a key goes on first: a pass never begins within the call that asks for it.
@@ -77,13 +108,13 @@ export class WorkQueue implements AsyncDisposable {
     try {
       const again = await work(key, signal);
       this.#failures.delete(key);
-      return again?.inMs ?? null;
+      return again === null ? null : { inMs: again.inMs, hasFailed: false };
     } catch (thrown) {
       if (signal.aborted) return null;
       onFailure(key, thrown);
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
-      return pauseMs(backoff, { failures, chance: chance() });
+      return { inMs: pauseMs(backoff, { failures, chance: chance() }), hasFailed: true };
     }
   }
 

@@ -10,6 +10,7 @@ function member(name: string, change: Partial<RolloutMember> = {}): RolloutMembe
     isBusy: false,
     isPrimary: false,
     mayLead: true,
+    heirRank: 0,
     staysPrimary: false,
     isTold: true,
   };
@@ -59,6 +60,19 @@ test("a primary that nobody can follow is replaced in place", () => {
   assert.deepEqual(nextStep(tagged), { kind: "replace", member: "izdb-1" });
 });
 
+test("a primary hands over to the best, and waits where nobody is near enough", () => {
+  const old = member("izdb-1", { ...OLD, ...PRIMARY });
+  const far = member("izdb-2", { heirRank: null });
+  const near = [member("izdb-3", { heirRank: 1 }), member("izdb-4", { heirRank: 0 })];
+  assert.deepEqual(nextStep([old, far, ...near]), {
+    kind: "switchover",
+    from: "izdb-1",
+    to: "izdb-4",
+  });
+  const why = "no standby is near enough to take the part of izdb-1";
+  assert.deepEqual(nextStep([old, far]), { kind: "wait", why });
+});
+
 test("a primary whose values become lower is restarted where it is, and hands over to nobody", () => {
   const lowers = { ...OLD, ...PRIMARY, staysPrimary: true };
   const members = [member("izdb-1", lowers), member("izdb-2")];
@@ -86,7 +100,7 @@ function after(members: readonly RolloutMember[]): RolloutMember[] | null {
 
 function changeOf(each: RolloutMember, step: ReturnType<typeof nextStep>): Partial<RolloutMember> {
   if (step.kind === "switchover") return { isPrimary: each.name === step.to };
-  if (step.kind === "wait") return { isReady: true, isBusy: false, isTold: true };
+  if (step.kind === "wait") return { isReady: true, isBusy: false, isTold: true, heirRank: 0 };
   const isReplaced = step.kind === "replace" && step.member === each.name;
   return isReplaced ? { isReady: false, isCurrent: true } : {};
 }
@@ -97,6 +111,7 @@ test("from every state it ends, takes down one ready member at most at a time, a
     isReady: fc.boolean(),
     isBusy: fc.boolean(),
     mayLead: fc.boolean(),
+    heirRank: fc.constantFrom(null, 0, 1),
     staysPrimary: fc.boolean(),
     isTold: fc.boolean(),
   });

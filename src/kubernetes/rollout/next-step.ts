@@ -8,11 +8,16 @@ export interface RolloutMember {
   readonly isCurrent: boolean;
   /** Takes connections, and as a standby streams. */
   readonly isReady: boolean;
-  /** It copies, rewinds, recovers or starts: whoever interrupts that has it begin anew. */
+  /**
+   * It copies, rewinds, recovers or starts, or may do so as far as is known: whoever interrupts
+   * that has it begin anew.
+   */
   readonly isBusy: boolean;
   readonly isPrimary: boolean;
   /** Whether it may be handed the lease (no tag forbids it). */
   readonly mayLead: boolean;
+  /** Among those that could be handed the lease now, 0 for the best; null: it is none of them. */
+  readonly heirRank: number | null;
   /** A primary for which nobody else can do what it waits for: its turn comes where it is. */
   readonly staysPrimary: boolean;
   /** Its agent has the present specification, and has given it to its server. */
@@ -55,9 +60,13 @@ function lastStep(
 ): RolloutStep {
   if (primary === undefined) return { kind: "done" };
   if (primary.staysPrimary) return { kind: "replace", member: primary.name };
-  const heir = members.find(({ isPrimary, mayLead }) => !isPrimary && mayLead);
+  const others = members.filter(({ isPrimary, mayLead }) => !isPrimary && mayLead);
   // Nobody can take its part: it is away for as long as its pod takes to come back.
+  if (others.length === 0) return { kind: "replace", member: primary.name };
+  const [heir] = others
+    .flatMap(({ name, heirRank }) => (heirRank === null ? [] : [{ name, heirRank }]))
+    .toSorted((one, other) => one.heirRank - other.heirRank);
   return heir === undefined
-    ? { kind: "replace", member: primary.name }
+    ? { kind: "wait", why: `no standby is near enough to take the part of ${primary.name}` }
     : { kind: "switchover", from: primary.name, to: heir.name };
 }

@@ -9,7 +9,7 @@ export interface ScaleFacts {
   /** Members that have a StatefulSet. */
   readonly withSet: readonly string[];
   readonly primary: string | null;
-  /** Standbys that stream and may be handed the lease. */
+  /** Standbys that could be handed the lease now, the best first. */
   readonly successors: readonly string[];
 }
 

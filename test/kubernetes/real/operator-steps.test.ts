@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { UnderstudyError } from "../../../src/core/errors.ts";
 import type { MemberStatus } from "../../../src/core/member-status.ts";
 import { newRecord, type ClusterRecord } from "../../../src/core/record.ts";
 import { API_VERSION } from "../../../src/core/spec.ts";
@@ -8,6 +9,7 @@ import { kindOfObject, POD, POSTGRES_CLUSTER } from "../../../src/kubernetes-api
 import type { KubernetesObject } from "../../../src/kubernetes-api/resource.ts";
 import { operatorObjects } from "../../../src/kubernetes/objects/operator-objects.ts";
 import type { Agents } from "../../../src/kubernetes/operator/agents.ts";
+import { Handovers } from "../../../src/kubernetes/operator/handovers.ts";
 import { pass, tellTrouble, type PassOptions } from "../../../src/kubernetes/operator/pass.ts";
 import { kindOf, listedKinds, STATEFUL_SET } from "../../../src/kubernetes/operator/reading.ts";
 import type { PostgresClusterStatus } from "../../../src/kubernetes/resource/status-schema.ts";
@@ -53,8 +55,12 @@ const sound: Agents = {
   ask: async ({ host }, { path, body, token }) => {
     assert.ok(token.reveal().length > 20 && token.reveal() !== PASSWORDS.apiToken.reveal());
     asked.push(`${host} ${path} ${JSON.stringify(body)}`);
+    if (refuses) throw new UnderstudyError("SWITCHOVER_REFUSED", "its archive is behind");
   },
 };
+let refuses = false;
+/** That the pauses of hand-overs are counted by. */
+let nowMs = 0;
 let leader = "izdb-1";
 
 function statusOf(name: string): MemberStatus {
@@ -109,6 +115,7 @@ function statusOf(name: string): MemberStatus {
 const memory = { applied: new Map(), secrets: new Map() };
 const told: string[] = [];
 const options: PassOptions = {
+  handovers: new Handovers(() => nowMs),
   api,
   agents: sound,
   surroundings: { ...SURROUNDINGS, has: HAS },
@@ -198,8 +205,22 @@ test("another image reaches one pod after the other, the primary's last and afte
   await onePass();
   assert.deepEqual(await pods(), ["izdb-1-0", "izdb-3-0"]);
   await makePod("izdb-2");
+  refuses = true;
   await onePass();
-  assert.deepEqual(asked, ['izdb-1 /switchover {"to":"izdb-2"}']);
+  const once = ['izdb-1 /switchover {"to":"izdb-2"}'];
+  assert.deepEqual(asked, once);
+  for (let passes = 0; passes < 3; passes += 1) {
+    const next = await onePass();
+    assert.ok(next !== null && next.inMs > 1_000, "it is not tried in a hurry");
+  }
+  assert.deepEqual(asked, once);
+  const progress = (await status()).conditions?.find(({ type }) => type === "Progressing");
+  assert.match(progress?.message ?? "", /izdb-1 could not hand over to izdb-2.*archive is behind/);
+  assert.ok(told.includes("HandOverFailed"), told.join());
+  refuses = false;
+  nowMs += 3 * 60_000;
+  await onePass();
+  assert.deepEqual(asked, [...once, ...once]);
   await lead("izdb-2", ["izdb-1", "izdb-2", "izdb-3"]);
   await onePass();
   assert.deepEqual(await pods(), ["izdb-2-0", "izdb-3-0"]);
