@@ -21,6 +21,7 @@ import { ServiceSlices } from "./service-slices.ts";
 import { memberPaths } from "./member-paths.ts";
 import type { OwnHost } from "./own-host.ts";
 import { requireOwnVolume } from "./own-volume.ts";
+import { keepDataPrivate } from "./private-data.ts";
 import { Pulse } from "./pulse.ts";
 import { noteRemoval, wasJustRemoved } from "./removal.ts";
 import { runAgent } from "./run-agent.ts";
@@ -64,13 +65,12 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   await writeFile(options.terminationLog, `${terminationLine(session)}\n`);
   const first = await readTold(told);
   const files = new ToldFiles(told, first);
-  await requireOwnVolume({
-    cluster,
-    member,
-    paths: memberPaths(options.clusterRoot, member),
-    installation: first.file.installation,
-    uid: process.getuid?.() ?? 0,
-  });
+  const paths = memberPaths(options.clusterRoot, member);
+  const uid = process.getuid?.() ?? 0;
+  const { installation } = first.file;
+  await requireOwnVolume({ cluster, member, paths, installation, uid });
+  const mended = await keepDataPrivate({ paths, uid, major: installation.major });
+  if (mended !== null) writeLine(mended);
   const { keys } = options;
   const tls = keys === null ? null : await MemberTls.open({ told: join(told, "tls"), own: keys });
   const store = () => new KubernetesStore({ api, namespace, cluster });
