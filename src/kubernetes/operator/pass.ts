@@ -19,6 +19,7 @@ import { memberVolumes } from "../objects/volumes.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import type { PostgresClusterStatus } from "../resource/status-schema.ts";
 import { statusOf } from "../status/cluster-status.ts";
+import { lostOf } from "../status/lost.ts";
 import { refusedStatus, troubledStatus } from "../status/refused-status.ts";
 import { askMembers, type Agents } from "./agents.ts";
 import { eventObject, eventsBetween, type EventText } from "./events.ts";
@@ -104,7 +105,10 @@ export async function pass(
     mayBegin: !certificates.hasForeign,
     signal,
   });
-  const troubles = await readTroubles(api, facts, signal);
+  const troubles = [
+    ...lostOf({ cluster, record, answers, before }),
+    ...(await readTroubles(api, facts, signal)),
+  ];
   const step = options.handovers.hold(keyOf(place), { step: chooseStep(facts) });
   const after = statusOf(
     {
