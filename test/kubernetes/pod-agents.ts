@@ -14,7 +14,7 @@ import { memberPaths } from "../../src/agent/member-paths.ts";
 import { askStatus } from "../../src/agent/peer.ts";
 import type { ClusterRecord } from "../../src/core/record.ts";
 import { KubernetesApi } from "../../src/kubernetes-api/api.ts";
-import { kindOfObject, LEASE, POD } from "../../src/kubernetes-api/kinds.ts";
+import { kindOfObject, POD } from "../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../src/kubernetes-api/resource.ts";
 import { authoritySecret } from "../../src/kubernetes/certificates/certificate-secrets.ts";
 import { clusterObjects } from "../../src/kubernetes/objects/cluster-objects.ts";
@@ -199,24 +199,6 @@ export class PodAgents implements AsyncDisposable {
 
   async record(): Promise<ClusterRecord | null> {
     return (await this.store.read())?.record ?? null;
-  }
-
-  /** As `kubectl delete lease` and an operator that makes it again, without a record in it. */
-  async loseRecord(): Promise<void> {
-    const { namespace, name } = this.cluster;
-    const lease = await this.api.get<KubernetesObject>(LEASE, { namespace, name });
-    await this.api.delete(LEASE, { namespace, name });
-    const { labels } = lease?.metadata ?? {};
-    const { apiVersion, kind } = LEASE;
-    const metadata = { namespace, name, ...(labels === undefined ? {} : { labels }) };
-    await this.api.create<KubernetesObject>(LEASE, { apiVersion, kind, metadata });
-  }
-
-  /** As a person who names the member whose data is to count. */
-  async adopt(member: string): Promise<void> {
-    const { namespace, name } = this.cluster;
-    const patch = { metadata: { annotations: { "understudy.dev/adopt": member } } };
-    await this.api.patch(LEASE, { place: { namespace, name }, patch });
   }
 
   async status(member: string): Promise<MemberStatus> {

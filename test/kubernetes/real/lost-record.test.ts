@@ -1,6 +1,8 @@
 // A cluster whose record somebody has deleted, on a real Kubernetes API.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LEASE } from "../../../src/kubernetes-api/kinds.ts";
+import type { KubernetesObject } from "../../../src/kubernetes-api/resource.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takePortBlock } from "../../support/port-block.ts";
 import { ApiServer } from "../cluster/api-server.ts";
@@ -15,6 +17,20 @@ async function agents() {
   return { cluster, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
+/** As `kubectl delete lease` and an operator that makes it again, without a record in it. */
+async function loseRecord({ api, cluster: { namespace, name } }: PodAgents): Promise<void> {
+  await api.delete(LEASE, { namespace, name });
+  const { apiVersion, kind } = LEASE;
+  await api.create<KubernetesObject>(LEASE, { apiVersion, kind, metadata: { namespace, name } });
+}
+
+/** As a person who names the member whose data is to count. */
+async function adopt({ api, cluster }: PodAgents, member: string): Promise<void> {
+  const { namespace, name } = cluster;
+  const patch = { metadata: { annotations: { "understudy.dev/adopt": member } } };
+  await api.patch(LEASE, { place: { namespace, name }, patch });
+}
+
 test("a record that was deleted is written back by its leader, and no member founds another cluster in its place", async () => {
   await using subject = await agents();
   const { cluster } = subject;
@@ -22,7 +38,7 @@ test("a record that was deleted is written back by its leader, and no member fou
   await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
   const before = await cluster.record();
   assert(before);
-  await cluster.loseRecord();
+  await loseRecord(cluster);
   await eventually("the record, written back", async () => {
     const record = await cluster.record();
     assert.notEqual(record?.term, 0, "nothing is founded");
@@ -45,7 +61,7 @@ test("where no leader is left that could, nothing is founded, and the member tha
   const before = await cluster.record();
   assert(before);
   for (const member of cluster.members) await cluster.signalAgent(member, "SIGKILL");
-  await cluster.loseRecord();
+  await loseRecord(cluster);
   for (const member of cluster.members) await cluster.startAgent(member);
   await eventually("members that say what is to be done", async () => {
     const logs = await cluster.logs();
@@ -56,7 +72,7 @@ test("where no leader is left that could, nothing is founded, and the member tha
   assert.equal(await cluster.record(), null);
   // For as long as they wait their containers are not started again.
   for (const member of cluster.members) assert.ok(await cluster.isAlive(member));
-  await cluster.adopt(first);
+  await adopt(cluster, first);
   assert.equal(await cluster.primary({ standbys: 1 }), first);
   assert.deepEqual(await cluster.query(first, "SELECT one FROM kept"), [{ one: 1 }]);
   const after = await cluster.record();
