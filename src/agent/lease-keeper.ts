@@ -6,6 +6,7 @@ import { signsOf } from "../core/leader-signs.ts";
 import { holdsLease, renewLease } from "../core/record-changes.ts";
 import { changeRecord, type Store, type Versioned } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
+import { isAmong, sameButForRenewal } from "./record-news.ts";
 
 export interface LeasePosition {
   readonly lsn: string | null;
@@ -388,23 +389,4 @@ export class LeaseKeeper {
     this.#trouble = why;
     this.#options.onStoreTrouble(why);
   }
-}
-
-function isAmong({ members }: ClusterRecord, others: ClusterRecord): boolean {
-  return Object.keys(members).every((name) => name in others.members);
-}
-
-/** Field by field: what was not changed is mostly the very same, and need not be looked into. */
-function sameButForRenewal(one: ClusterRecord, other: ClusterRecord): boolean {
-  const { leader, ...rest } = one;
-  const { leader: otherLeader, ...others } = other;
-  return (
-    leader?.member === otherLeader?.member &&
-    leader?.timeline === otherLeader?.timeline &&
-    (Object.keys({ ...rest, ...others }) as (keyof typeof others)[]).every(
-      (field) =>
-        rest[field] === others[field] ||
-        JSON.stringify(rest[field]) === JSON.stringify(others[field]),
-    )
-  );
 }

@@ -28,7 +28,7 @@ import { serviceOnDisk } from "./effects/settings.ts";
 import { Drained } from "./drained.ts";
 import { EFFECTS } from "./effects/table.ts";
 import { isUp, observeGround } from "./ground.ts";
-import { Journal, type NewEntry } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { ServiceLeader } from "./lead-services.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -167,7 +167,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     },
     onStoreTrouble: (why) => outage.note(why),
     renewsUnread: host !== undefined,
-    ...(host === undefined ? {} : { onPutBack: (record) => member.event(putBack(record)) }),
+    ...(host === undefined ? {} : { onPutBack: (record) => outage.notePutBack(record) }),
   });
   const witness =
     host?.witness({
@@ -323,19 +323,6 @@ function endWhenSucceeded(record: ClusterRecord, member: string, { session }: Ow
   if (present === undefined || present === session) return;
   process.stderr.write(`another run of ${member} has entered the cluster; this one ends\n`);
   process.exit(1);
-}
-
-/**
- * Who has changed something in the last moments of the record that is gone may have to do so again.
- */
-function putBack({ term, generation }: ClusterRecord): NewEntry {
-  return {
-    event: "record-put-back",
-    level: "warning",
-    message:
-      "The cluster's record was gone from the store; every member confirmed its leader, which has written back the one that it knew.",
-    details: { term, generation },
-  };
 }
 
 /** A server that was there before lives on by a renewal; its time was not meant for a start. */

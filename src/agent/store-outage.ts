@@ -58,6 +58,19 @@ export class StoreOutage {
       });
   }
 
+  /** What others had changed in the last moments of the record that is gone may not be in it. */
+  notePutBack({ term, generation }: ClusterRecord): void {
+    const { events, log, member } = this.#options;
+    const entry = {
+      event: "record-put-back",
+      level: "warning",
+      message: `The cluster's record was gone from the store; every member confirmed ${member}, which has written back the one that it knew.`,
+      details: { term, generation },
+    } as const;
+    events.write(entry);
+    log.write(entry);
+  }
+
   #noteBegin(why: string): void {
     const { events, member, clock, isLeader } = this.#options;
     if (this.#toldSinceMs !== null || !isLeader()) return;
