@@ -240,7 +240,6 @@ export const ERRORS = {
     meaning: "The cluster has no primary now.",
     remedy: "See why: understudy status",
   },
-
   STORE_UNAVAILABLE: {
     exit: 1,
     meaning: "The store that holds the cluster's record does not answer.",
