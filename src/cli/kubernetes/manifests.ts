@@ -10,6 +10,7 @@ import { trusted } from "../../kubernetes/certificates/authority.ts";
 import { unattendedCertificates } from "../../kubernetes/certificates/certificate-secrets.ts";
 import { clusterObjects } from "../../kubernetes/objects/cluster-objects.ts";
 import { CURRENT_KUBERNETES } from "../../kubernetes/objects/manifest.ts";
+import { notYet } from "../../kubernetes/resource/not-yet.ts";
 import {
   engineSpecification,
   readPostgresCluster,
@@ -56,7 +57,7 @@ function documentsOf(document: unknown, options: Wanted): string {
   // Nothing owns them: there is no object that they belong to.
   const cluster = readPostgresCluster({ ...Object(document), metadata: { ...placed, uid: null } });
   const { parameters } = engineSpecification(cluster).spec.postgres;
-  const [objection] = parameterObjections(parameters);
+  const [objection] = [...notYet(cluster), ...parameterObjections(parameters)];
   if (objection !== undefined) throw invalid(objection);
   const { agentImage, clusterDomain } = options;
   const has =
