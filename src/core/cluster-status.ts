@@ -5,6 +5,7 @@ import { isDelayed, takesReaders } from "./cascade.ts";
 import { MEMBER_KEYS } from "./config/member-keys.ts";
 import { connectionUrl } from "./connection-url.ts";
 import type { MemberRole, MemberState, MemberStatus, Progress } from "./member-status.ts";
+import { namesInOrder } from "./name-order.ts";
 import type { ClusterRecord, RecordMember } from "./record.ts";
 import { describeScheduled } from "./protocol/schedule.ts";
 import { isFenced } from "./record-changes.ts";
@@ -125,11 +126,6 @@ export function summarize(question: Question): ClusterStatus {
 export function exitStatusOf(state: ClusterState): 0 | 7 | 8 {
   if (state === "healthy") return 0;
   return state === "no-primary" ? 8 : 7;
-}
-
-/** Names with numbers in them sort as people expect: "demo-2" before "demo-10". */
-export function namesInOrder(names: Iterable<string>): string[] {
-  return [...names].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 
 function answered(answer: MemberAnswer | undefined): MemberStatus | null {

@@ -3,7 +3,7 @@
 import { CLUSTER_SCOPE } from "./config/cluster-keys.ts";
 import type { ConfigScope } from "./config/key.ts";
 import { memberScope } from "./config/member-keys.ts";
-import { namesInOrder } from "./cluster-status.ts";
+import { namesInOrder } from "./name-order.ts";
 import type { Order } from "./protocol/orders.ts";
 import { lastLeader, type ClusterRecord } from "./record.ts";
 

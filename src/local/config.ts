@@ -10,7 +10,7 @@ import {
   type ConfigScope,
 } from "../core/config/key.ts";
 import { memberScope } from "../core/config/member-keys.ts";
-import { namesInOrder } from "../core/cluster-status.ts";
+import { namesInOrder } from "../core/name-order.ts";
 import type { ClusterRecord } from "../core/record.ts";
 import {
   changeClusterRecord,

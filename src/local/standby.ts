@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { memberPaths } from "../agent/member-paths.ts";
 import { configuredUpstream } from "../core/cascade.ts";
-import { namesInOrder } from "../core/cluster-status.ts";
+import { namesInOrder } from "../core/name-order.ts";
 import { assignKeys, type Assignment } from "../core/config/key.ts";
 import { PRIMARY, memberScope } from "../core/config/member-keys.ts";
 import { UnderstudyError } from "../core/errors.ts";

@@ -3,6 +3,7 @@
 // name, so that all who know the same choose the same.
 import type { Fork } from "../fork.ts";
 import { lsnDistance, type Lsn } from "../lsn.ts";
+import { compareAsText } from "../name-order.ts";
 import type { ClusterRecord } from "../record.ts";
 
 /** How far a member has come. */
@@ -155,7 +156,7 @@ export function compareReach(one: Reach, other: Reach): number {
   return (
     other.timelineTerm - one.timelineTerm ||
     (other.timeline ?? 0) - (one.timeline ?? 0) ||
-    (one.lsn === other.lsn ? one.name.localeCompare(other.name) : one.lsn > other.lsn ? -1 : 1)
+    (one.lsn === other.lsn ? compareAsText(one.name, other.name) : one.lsn > other.lsn ? -1 : 1)
   );
 }
 

@@ -2,6 +2,7 @@
 // the standbys as the primary sees them. Everybody who is near enough will have everything by then,
 // so that the priority goes before a lag that passes.
 import { isDelayed } from "../cascade.ts";
+import { compareNames } from "../name-order.ts";
 import { isFenced } from "../record-changes.ts";
 import type { ClusterRecord } from "../record.ts";
 
@@ -27,7 +28,7 @@ export function chooseSuccessor(
       (one, other) =>
         priorityOf(record, other) - priorityOf(record, one) ||
         lagOf(one) - lagOf(other) ||
-        one.name.localeCompare(other.name, "en", { numeric: true }),
+        compareNames(one.name, other.name),
     );
   if (best !== undefined) return { name: best.name };
   const why = obstacles.map(({ standby, why: reason }) => `${standby.name} ${reason}`).join(", ");

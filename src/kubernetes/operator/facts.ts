@@ -1,7 +1,8 @@
 // What there is, as the functions that decide want it: members for a rollout, for scaling, and the
 // places where they have their data. Pure.
 import { isDelayed } from "../../core/cascade.ts";
-import { namesInOrder, type ClusterStatus, type MemberAnswer } from "../../core/cluster-status.ts";
+import type { ClusterStatus, MemberAnswer } from "../../core/cluster-status.ts";
+import { namesInOrder } from "../../core/name-order.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import type { MemberPlace } from "../failure-domains/shared-fate.ts";
 import type { MountSeen, PersistentVolume } from "../failure-domains/volume-domains.ts";
