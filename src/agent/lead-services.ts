@@ -7,13 +7,8 @@ import type { ClusterRecord } from "../core/record.ts";
 import { isFenced } from "../core/record-changes.ts";
 import { serviceEndpoints, type ServiceMember } from "../core/service-endpoints.ts";
 import type { Member } from "./member.ts";
+import type { Reign } from "../core/slice-reign.ts";
 import { readReplication } from "./probe.ts";
-
-export interface Reign {
-  readonly term: number;
-  /** Terms are of one cluster's data; null: it has none yet. */
-  readonly systemId: string | null;
-}
 
 /** Addresses; null: it is not to be changed. */
 export interface LedServices {

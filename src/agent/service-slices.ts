@@ -5,8 +5,8 @@ import { messageOf } from "../core/errors.ts";
 import type { KubernetesApi } from "../kubernetes-api/api.ts";
 import { kindOfObject } from "../kubernetes-api/kinds.ts";
 import type { KubernetesObject, ResourceKind } from "../kubernetes-api/resource.ts";
-import type { LedServices, Reign } from "./lead-services.ts";
-import { isSucceeded, REIGN_ANNOTATION, reignText } from "./slice-reign.ts";
+import { isSucceeded, REIGN_ANNOTATION, reignText, type Reign } from "../core/slice-reign.ts";
+import type { LedServices } from "./lead-services.ts";
 
 export interface ServiceSlicesOptions {
   readonly api: KubernetesApi;

@@ -24,6 +24,8 @@ export interface ObjectMemory {
   readonly applied: Map<string, { mark: string; content: string }>;
   /** A Secret that is deleted is made again with the same passwords, while this is remembered. */
   readonly secrets: Map<string, KubernetesObject>;
+  /** Since when the service for writes leads elsewhere, on the clock of `performance`. */
+  astraySinceMs?: number | null;
 }
 
 export interface Kept {

@@ -13,13 +13,14 @@ import { changeRecord, type Store } from "../../store/store.ts";
 import { judge, type Verdict } from "../failure-domains/shared-fate.ts";
 import { clusterObjects, objectKey, type ClusterObjects } from "../objects/cluster-objects.ts";
 import type { Manifest, Surroundings } from "../objects/manifest.ts";
-import { clusterLabels, secretName, specificationName } from "../objects/names.ts";
+import { clusterLabels, secretName, serviceName, specificationName } from "../objects/names.ts";
 import type { ClusterPasswords } from "../objects/secrets.ts";
 import { memberVolumes } from "../objects/volumes.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import type { PostgresClusterStatus } from "../resource/status-schema.ts";
 import { statusOf } from "../status/cluster-status.ts";
 import { lostOf } from "../status/lost.ts";
+import { serviceAstray } from "../status/service-astray.ts";
 import { refusedStatus, troubledStatus } from "../status/refused-status.ts";
 import { askMembers, type Agents } from "./agents.ts";
 import { eventObject, eventsBetween, type EventText } from "./events.ts";
@@ -54,6 +55,10 @@ export interface ClusterPlace {
 /** What agents say changes without the API: it is asked again after so long. */
 const LOOK_AGAIN_MS = 10_000;
 const STEP_AGAIN_MS = 1_000;
+/** For so long the service for writes may lead elsewhere before that is told. */
+const ASTRAY_MS = 5_000;
+/** Of an error's details. */
+const STEP_FAILED = "isOfStep";
 
 /**
  * @returns null when there is no such cluster.
@@ -123,6 +128,7 @@ export async function pass(
       fate,
       troubles,
       rollout: toldAs(step),
+      astray: astrayLong(facts, memory),
       nodes: nodesOf(cluster, reading),
     },
     { before, at },
@@ -151,13 +157,23 @@ function handoverFailed(
 ): EventText {
   const { place, step, thrown, signal } = of;
   if (step.kind !== "switchover" || signal.aborted || !(thrown instanceof UnderstudyError))
-    throw thrown;
+    throw stepFailure(thrown);
   const note = handovers.failed(keyOf(place), { ...step, thrown });
   return { type: "Warning", reason: "HandOverFailed", note };
 }
 
 function keyOf({ namespace, name }: ClusterPlace): string {
   return `${namespace}/${name}`;
+}
+
+/** After a takeover the leader's agent brings the service to itself: that is waited for. */
+function astrayLong({ cluster, reading, record }: Facts, memory: ObjectMemory): string | null {
+  const service = serviceName(cluster.name, "write");
+  const slice = reading.present.get(`EndpointSlice ${service}`) ?? null;
+  const astray = serviceAstray({ service, slice, record });
+  memory.astraySinceMs = astray === null ? null : (memory.astraySinceMs ?? performance.now());
+  const { astraySinceMs: sinceMs } = memory;
+  return sinceMs !== null && performance.now() - sinceMs >= ASTRAY_MS ? astray : null;
 }
 
 /** That a pass could not be made is a condition too, as far as that can be written. */
@@ -172,9 +188,21 @@ export async function tellTrouble(
   const before = object.status ?? null;
   const code = thrown instanceof UnderstudyError ? thrown.code : "INTERNAL";
   const remedy = thrown instanceof UnderstudyError ? ` ${thrown.hint}` : "";
-  const why = { code, message: `it is tried again: ${messageOf(thrown)}.${remedy}` };
-  const after = troubledStatus(why, { object, before, at: now() });
+  const message = `it is tried again: ${messageOf(thrown)}.${remedy}`;
+  const hasLooked = thrown instanceof UnderstudyError && thrown.details[STEP_FAILED] === true;
+  const after = troubledStatus({ code, message, hasLooked }, { object, before, at: now() });
   await tell(options, { object, before, after, signal });
+}
+
+/** What was found is told already then: only what was to be done is not. */
+function stepFailure(thrown: unknown): unknown {
+  if (!(thrown instanceof UnderstudyError)) return thrown;
+  const { code, message, hint, details } = thrown;
+  return new UnderstudyError(code, message, {
+    cause: thrown,
+    hint,
+    details: { ...details, [STEP_FAILED]: true },
+  });
 }
 
 /** Of members that would share what they must not, none is begun; those that run go on. */

@@ -3,6 +3,9 @@ import { test } from "node:test";
 import { clusterWith } from "../../../test/support/postgres-clusters.ts";
 import { sampleStatus } from "../../../test/support/sample-status.ts";
 import { newRecord, type ClusterRecord } from "../../core/record.ts";
+import { Secret } from "../../core/secret.ts";
+import { KubernetesApi } from "../../kubernetes-api/api.ts";
+import { KubernetesStore } from "../../store/kubernetes-store.ts";
 import type { KubernetesObject } from "../../kubernetes-api/resource.ts";
 import { CLUSTER_LABEL, MEMBER_LABEL, podName } from "../objects/names.ts";
 import { POD_MARK, podMark } from "../objects/pod-mark.ts";
@@ -11,7 +14,7 @@ import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import type { Facts } from "./facts.ts";
 import { rolloutMembers } from "./facts.ts";
 import type { PodSeen, Reading } from "./reading.ts";
-import { chooseStep } from "./step.ts";
+import { chooseStep, perform } from "./step.ts";
 
 const NAMES = ["izdb-1", "izdb-2", "izdb-3"];
 
@@ -110,6 +113,27 @@ test("a pod that is being made anew is waited for", () => {
   };
   const facing = { ...facts, cluster, summary: without, reading: { ...facts.reading, pods } };
   assert.equal(chooseStep(facing).kind, "wait");
+});
+
+async function nobody(): Promise<never> {
+  assert.fail("nobody is asked");
+}
+
+test("a step that nobody could be asked for is not told as done", async () => {
+  const access = { server: new URL("https://127.0.0.1:9"), credentials: nobody };
+  using api = new KubernetesApi({ access });
+  await using store = new KubernetesStore({ api, namespace: "shop", cluster: "izdb" });
+  const agents = { status: nobody, ask: nobody };
+  const facts = factsOf(clusterWith());
+  const { signal } = new AbortController();
+  const common = { api, agents, store, trusted: null, signal };
+  const from = { kind: "switchover", from: "izdb-1", to: "izdb-2" } as const;
+  const restart = { kind: "restart", member: "izdb-2" } as const;
+  for (const step of [from, restart]) {
+    assert.equal(await perform({ ...common, facts, token: null }, step), null);
+    const unknown = { ...common, facts: { ...facts, record: null }, token: new Secret("a token") };
+    assert.equal(await perform(unknown, step), null);
+  }
 });
 
 function ending(pod: PodSeen): PodSeen {

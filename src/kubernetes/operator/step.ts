@@ -76,12 +76,14 @@ export async function perform(doing: Doing, step: Step): Promise<EventText | nul
     case "replace":
       return replacePod(doing, step.member);
     case "restart":
-      await ask(doing, { member: step.member, path: "/restart", body: {} });
-      return normal("Restarted", `${step.member} was restarted, for parameters that waited for it`);
+      return (await ask(doing, { member: step.member, path: "/restart", body: {} }))
+        ? normal("Restarted", `${step.member} was restarted, for parameters that waited for it`)
+        : null;
     case "switchover": {
       const { from, to } = step;
-      await ask(doing, { member: from, path: "/switchover", body: { to } });
-      return normal("SwitchedOver", `${from} has handed over to ${to}, so that it can be changed`);
+      return (await ask(doing, { member: from, path: "/switchover", body: { to } }))
+        ? normal("SwitchedOver", `${from} has handed over to ${to}, so that it can be changed`)
+        : null;
     }
   }
 }
@@ -116,15 +118,17 @@ async function replacePod(
   return normal("Replacing", `the pod of ${member} is made anew, as the specification has changed`);
 }
 
+/** @returns whether it was asked, and has done so. What is missing is told by the conditions. */
 async function ask(
   { agents, facts, token, trusted, signal }: Doing,
   of: { member: string; path: "/switchover" | "/restart"; body: Readonly<Record<string, unknown>> },
-): Promise<void> {
+): Promise<boolean> {
   const place = facts.record?.members[of.member];
-  if (place === undefined || token === null) return;
+  if (place === undefined || token === null) return false;
   const timeoutMs = of.path === "/restart" ? RESTART_LIMIT_MS : HANDOVER_LIMIT_MS;
   const { member, path, body } = of;
   await agents.ask(place, { member, path, body, token, trusted, timeoutMs, signal });
+  return true;
 }
 
 function normal(reason: string, note: string): EventText {

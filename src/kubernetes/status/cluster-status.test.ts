@@ -19,6 +19,7 @@ function observation(change: Partial<Observation> = {}): Observation {
     fate: { kind: "apart" },
     troubles: [],
     rollout: { kind: "done" },
+    astray: null,
     nodes: new Map([["izdb-1", "n1"]]),
     ...change,
   };
@@ -98,6 +99,13 @@ test("a cluster without a primary, and one without a standby, are not ready", ()
   assert.equal(status.ready, "2/3");
   assert.equal(status.members?.[2]?.state, "cloning: 40 %");
   assert.equal(condition(about({ members: [primary, standby] }), "Progressing"), "True Scaling");
+});
+
+test("a cluster whose service for writes leads elsewhere is not ready", () => {
+  const astray = "izdb-rw leads nowhere";
+  assert.equal(condition(statusNow({ astray }), "Ready"), "False ServiceAstray");
+  assert.equal(condition(statusNow({ astray }), "PrimaryAvailable"), "True TakesWrites");
+  assert.notEqual(statusNow({ astray }).phase, "healthy");
 });
 
 test("what cannot be done is said with its reason, and comes first", () => {

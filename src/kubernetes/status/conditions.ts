@@ -4,7 +4,7 @@ import type { Condition } from "../resource/status-schema.ts";
 
 /** Of each the meaning of "True". */
 export const CONDITIONS = {
-  Ready: "There is a primary, and every other member streams from it.",
+  Ready: "There is a primary, applications reach it, and every other member streams from it.",
   PrimaryAvailable: "A member takes writes.",
   Accepted: "The specification can be done, and is.",
   Blocked: "A member is not made or does not start before somebody does something.",

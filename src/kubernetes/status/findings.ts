@@ -17,6 +17,8 @@ export interface Observation {
   /** What stands in the way of members, one at most for each. */
   readonly troubles: readonly Trouble[];
   readonly rollout: RolloutStep;
+  /** That the service for writes leads elsewhere, for longer than a moment; null: it does not. */
+  readonly astray: string | null;
   /** Member -> the node that its pod is on. */
   readonly nodes: ReadonlyMap<string, string>;
 }
@@ -40,12 +42,13 @@ export function findingsOf(observation: Observation): Finding[] {
 }
 
 /** Unknown is never healthy: it is false, with the reason that nothing is known. */
-function readyFinding({ cluster, summary }: Observation): Finding {
+function readyFinding({ cluster, summary, astray }: Observation): Finding {
   if (summary === null) return no("Ready", { reason: "NoAnswer", message: "no agent answers" });
   const wanted = cluster.spec.standbys + 1;
   const ready = summary.members.filter(isReady).length;
   if (summary.primary === null)
     return no("Ready", { reason: "NoPrimary", message: "no member takes writes" });
+  if (astray !== null) return no("Ready", { reason: "ServiceAstray", message: astray });
   if (ready < wanted || summary.members.length !== wanted)
     return no("Ready", {
       reason: "MembersMissing",

@@ -2,7 +2,7 @@
 // or the operator cannot look. Pure.
 import type { ErrorCode } from "../../core/errors.ts";
 import type { KubernetesObject } from "../../kubernetes-api/resource.ts";
-import type { PostgresClusterStatus } from "../resource/status-schema.ts";
+import type { Condition, PostgresClusterStatus } from "../resource/status-schema.ts";
 import { conditionsFrom, type Finding } from "./conditions.ts";
 
 interface About {
@@ -31,27 +31,51 @@ export function refusedStatus(objections: readonly string[], about: About): Post
   };
 }
 
-/** Everything stays as it was told last, but that nobody looks at it now. */
+/** What agents say from one moment to the next; the rest stays until somebody changes it. */
+const SEEN = ["Ready", "PrimaryAvailable", "Degraded", "SyncSatisfied"] as const;
+/** One look that fails is made again within a second, and says little. */
+const UNSEEN_MS = 10_000;
+
+/**
+ * That nobody looks at it now; once that has lasted, nothing is known of how it is.
+ * @param why.hasLooked what failed came after the look: what was seen is told, and stays
+ */
 export function troubledStatus(
-  why: { code: ErrorCode; message: string },
+  why: { code: ErrorCode; message: string; hasLooked: boolean },
   about: About,
 ): PostgresClusterStatus {
   const { before, object, at } = about;
   const generation = object.metadata.generation ?? 1;
-  const finding: Finding = {
-    type: "Progressing",
-    status: "Unknown",
-    reason: camelCase(why.code),
-    message: why.message,
-  };
   const conditions = before?.conditions ?? [];
-  const [changed] = conditionsFrom([finding], { before: conditions, at, generation });
-  const others = conditions.filter(({ type }) => type !== finding.type);
+  const unknown = (type: Finding["type"], message: string): Finding => {
+    return { type, status: "Unknown", reason: camelCase(why.code), message };
+  };
+  const findings = [
+    ...(isUnseen(why, { conditions, at })
+      ? SEEN.map((type) => unknown(type, `it could not be looked at; ${why.message}`))
+      : []),
+    unknown("Progressing", why.message),
+  ];
+  const changed = conditionsFrom(findings, { before: conditions, at, generation });
+  const others = conditions.filter(({ type }) => changed.every((each) => each.type !== type));
   return {
     ...before,
-    phase: "not looked at",
-    conditions: [...others, ...(changed === undefined ? [] : [changed])],
+    phase: why.hasLooked ? (before?.phase ?? "changing") : "not looked at",
+    conditions: [...others, ...changed],
   };
+}
+
+/** It is so already, or has failed to be looked at for long. */
+function isUnseen(
+  { hasLooked }: { hasLooked: boolean },
+  of: { conditions: readonly Condition[]; at: string },
+): boolean {
+  if (hasLooked) return false;
+  const find = (type: Finding["type"]) => of.conditions.find((each) => each.type === type);
+  if (find("Ready")?.status === "Unknown") return true;
+  const last = find("Progressing");
+  if (last?.status !== "Unknown") return false;
+  return Date.parse(of.at) - Date.parse(last.lastTransitionTime) >= UNSEEN_MS;
 }
 
 /** "KUBERNETES_FORBIDDEN" is "KubernetesForbidden". */

@@ -3,6 +3,7 @@ import { after, test } from "node:test";
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import type { MemberStatus } from "../../../src/core/member-status.ts";
 import { newRecord, type ClusterRecord } from "../../../src/core/record.ts";
+import { REIGN_ANNOTATION } from "../../../src/core/slice-reign.ts";
 import { API_VERSION } from "../../../src/core/spec.ts";
 import { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
 import { kindOfObject, POD, POSTGRES_CLUSTER } from "../../../src/kubernetes-api/kinds.ts";
@@ -14,6 +15,7 @@ import { pass, tellTrouble, type PassOptions } from "../../../src/kubernetes/ope
 import { kindOf, listedKinds, STATEFUL_SET } from "../../../src/kubernetes/operator/reading.ts";
 import type { PostgresClusterStatus } from "../../../src/kubernetes/resource/status-schema.ts";
 import { KubernetesStore } from "../../../src/store/kubernetes-store.ts";
+import { changeRecord } from "../../../src/store/store.ts";
 import { PASSWORDS, SURROUNDINGS } from "../../support/postgres-clusters.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ApiServer } from "../cluster/api-server.ts";
@@ -51,10 +53,10 @@ await administrator.create(POSTGRES_CLUSTER, {
 /** What was asked of agents, which say that all is well: izdb-1 leads, and the others stream. */
 const asked: string[] = [];
 const sound: Agents = {
-  status: async ({ host }) => statusOf(host),
-  ask: async ({ host }, { path, body, token }) => {
+  status: async (_place, { member }) => statusOf(member),
+  ask: async (_place, { member, path, body, token }) => {
     assert.ok(token.reveal().length > 20 && token.reveal() !== PASSWORDS.apiToken.reveal());
-    asked.push(`${host} ${path} ${JSON.stringify(body)}`);
+    asked.push(`${member} ${path} ${JSON.stringify(body)}`);
     if (refuses) throw new UnderstudyError("SWITCHOVER_REFUSED", "its archive is behind");
   },
 };
@@ -229,6 +231,34 @@ test("another image reaches one pod after the other, the primary's last and afte
   assert.ok(again !== null && again.inMs > 1_000, "nothing is left to do");
   assert.equal((await status()).currentPrimary, "izdb-2");
   assert.ok(told.includes("PrimaryChanged"), told.join());
+});
+
+async function ready(): Promise<string> {
+  const found = (await status()).conditions?.find(({ type }) => type === "Ready");
+  return `${found?.status} ${found?.reason}`;
+}
+
+test("a service for writes that leads elsewhere for long is told, until it leads to the primary", async () => {
+  // Nobody is here who would lead it.
+  await eventually("a cluster that is not ready for it", async () => {
+    await onePass();
+    return (await ready()) === "False ServiceAstray";
+  });
+  const slice = kindOf("discovery.k8s.io/v1beta1", "EndpointSlice");
+  const place = { namespace: "shop", name: "izdb-rw" };
+  const endpoints = [{ addresses: ["10.0.0.2"], conditions: { ready: true } }];
+  const annotations = { [REIGN_ANNOTATION]: "7300000000000000001/1" };
+  await administrator.patch(slice, { place, patch: { endpoints, metadata: { annotations } } });
+  await onePass();
+  assert.equal(await ready(), "False ServiceAstray", "it is another's address");
+  await using own = store();
+  await changeRecord(own, (record) => {
+    const { "izdb-2": second, ...others } = record.members;
+    assert(second !== undefined);
+    return { ...record, members: { ...others, "izdb-2": { ...second, host: "10.0.0.2" } } };
+  });
+  await onePass();
+  assert.equal(await ready(), "True AllStreaming", JSON.stringify(await status()));
 });
 
 test("a standby fewer leaves the record, then its StatefulSet ends, and its claim stays", async () => {

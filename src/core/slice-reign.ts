@@ -1,6 +1,11 @@
 // By whom an EndpointSlice was written last: the term in which that member led, in an annotation. A
 // leader that stood still, and wakes after another has taken its place, finds a newer one there.
-import type { Reign } from "./lead-services.ts";
+
+export interface Reign {
+  readonly term: number;
+  /** Terms are of one cluster's data; null: it has none yet. */
+  readonly systemId: string | null;
+}
 
 export const REIGN_ANNOTATION = "understudy.dev/term";
 
