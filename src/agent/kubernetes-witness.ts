@@ -9,10 +9,12 @@ import type { Clock } from "./clock.ts";
 import type { Witness } from "./witness.ts";
 
 /**
- * Of one member, while it is suspected, which is for one lease at most. A kubelet tells of an end
- * within a second or two, and nobody takes writes until that was seen.
+ * Of one member, from when it is suspected, for a lease. A kubelet tells of an end within a second
+ * or two, and nobody takes writes until that was seen.
  */
 const LOOK_EVERY_MS = 100;
+/** From then on, as where a node is lost: time has proven what the kubelet does not. */
+const LATER_EVERY_MS = 2_000;
 const CALL_LIMIT_MS = 2_000;
 
 export interface KubernetesWitnessOptions {
@@ -29,12 +31,24 @@ export interface KubernetesWitnessOptions {
   readonly onTrouble: (why: string) => void;
 }
 
+/** One run of a member that may be over. */
+interface Suspicion {
+  readonly session: string;
+  readonly sinceMs: number;
+  /** When somebody wanted to know last. */
+  wantedMs: number;
+  askedMs: number | null;
+  isAsking: boolean;
+}
+
 export class KubernetesWitness implements Witness {
   readonly freedIsGone = true;
   readonly #options: KubernetesWitnessOptions;
   /** Sessions of runs that are over, now and for ever. */
   readonly #ended = new Set<string>();
-  readonly #askedMs = new Map<string, number>();
+  readonly #suspected = new Map<string, Suspicion>();
+  /** As it was told last; null: the API has answered since. */
+  #trouble: string | null = null;
 
   constructor(options: KubernetesWitnessOptions) {
     this.#options = options;
@@ -60,18 +74,55 @@ export class KubernetesWitness implements Witness {
     return null;
   }
 
+  /** One question at a time: an API server that is slow is not asked the same twice. */
   async #ask(member: string, session: string): Promise<void> {
-    const { clock, onProof, onTrouble } = this.#options;
-    const asked = this.#askedMs.get(member);
-    if (asked !== undefined && clock.nowMs() - asked < LOOK_EVERY_MS) return;
-    this.#askedMs.set(member, clock.nowMs());
+    const { clock, onProof } = this.#options;
+    const suspicion = this.#suspicionOf(member, session);
+    if (suspicion.isAsking || !this.#isTime(suspicion)) return;
+    suspicion.askedMs = clock.nowMs();
+    suspicion.isAsking = true;
     try {
-      if (!(await proveEnd(this.#options, { member, session }))) return;
+      const isOver = await proveEnd(this.#options, { member, session });
+      this.#trouble = null;
+      if (!isOver) return;
       this.#ended.add(session);
       onProof();
     } catch (thrown) {
-      onTrouble(messageOf(thrown));
+      this.#tell(messageOf(thrown));
+    } finally {
+      suspicion.isAsking = false;
     }
+  }
+
+  /** It ends when nobody has wanted to know for a lease. */
+  #suspicionOf(member: string, session: string): Suspicion {
+    const nowMs = this.#options.clock.nowMs();
+    const known = this.#suspected.get(member);
+    const isOpen = known?.isAsking === true || nowMs - (known?.wantedMs ?? 0) < this.#ttlMs();
+    if (known?.session === session && isOpen) {
+      known.wantedMs = nowMs;
+      return known;
+    }
+    const fresh = { session, sinceMs: nowMs, wantedMs: nowMs, askedMs: null, isAsking: false };
+    this.#suspected.set(member, fresh);
+    return fresh;
+  }
+
+  #isTime({ sinceMs, askedMs }: Suspicion): boolean {
+    if (askedMs === null) return true;
+    const nowMs = this.#options.clock.nowMs();
+    const everyMs = nowMs - sinceMs < this.#ttlMs() ? LOOK_EVERY_MS : LATER_EVERY_MS;
+    return nowMs - askedMs >= everyMs;
+  }
+
+  #ttlMs(): number {
+    return this.#options.record()?.ttlMs ?? 0;
+  }
+
+  /** Ten times a second it would be the same. */
+  #tell(trouble: string): void {
+    if (trouble !== this.#trouble) this.#options.onTrouble(trouble);
+    this.#trouble = trouble;
   }
 }
 
