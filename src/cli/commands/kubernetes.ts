@@ -16,6 +16,7 @@ export interface ManifestOptions {
   readonly agentImage: string;
   readonly clusterDomain: string;
   readonly onlyApplied?: boolean;
+  readonly authority?: string;
   readonly olderKubernetes?: boolean;
 }
 
@@ -54,6 +55,10 @@ export function register(program: Command, context: CliContext): void {
       "--only-applied",
       "leave out what is made once: Secrets with new passwords, the record, the endpoints",
     )
+    .option(
+      "--authority <file>",
+      "the Secret NAME-ca, in YAML or JSON: issue by it what is not in the file with it, as for a member more",
+    )
     .addOption(olderOption())
     .action(onRun<ManifestOptions>(context, manifests));
 }
@@ -74,7 +79,9 @@ async function install(session: Session, call: Call<InstallOptions>): Promise<vo
 
 async function manifests(session: Session, call: Call<ManifestOptions>): Promise<void> {
   const { clusterDocuments, readInput } = await import("../kubernetes/manifests.ts");
-  const text = await readInput(call.options.filename, session.context.stdin);
+  const { authority: file, ...options } = call.options;
+  const text = await readInput(options.filename, session.context.stdin);
+  const authority = file === undefined ? undefined : await readInput(file, session.context.stdin);
   const { namespace } = session.options;
-  session.print(clusterDocuments(text, { ...call.options, namespace }));
+  session.print(clusterDocuments(text, { ...options, namespace, authority }));
 }

@@ -6,18 +6,28 @@ import type { Readable } from "node:stream";
 import { parseAllDocuments } from "yaml";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
-import { trusted } from "../../kubernetes/certificates/authority.ts";
-import { unattendedCertificates } from "../../kubernetes/certificates/certificate-secrets.ts";
+import { trusted, type Authority } from "../../kubernetes/certificates/authority.ts";
+import {
+  authoritySecret,
+  unattendedCertificates,
+} from "../../kubernetes/certificates/certificate-secrets.ts";
+import { missingCertificates } from "../../kubernetes/certificates/missing-certificates.ts";
 import { clusterObjects } from "../../kubernetes/objects/cluster-objects.ts";
-import { CURRENT_KUBERNETES } from "../../kubernetes/objects/manifest.ts";
+import {
+  CURRENT_KUBERNETES,
+  type Manifest,
+  type Surroundings,
+} from "../../kubernetes/objects/manifest.ts";
 import { notYet } from "../../kubernetes/resource/not-yet.ts";
 import {
   engineSpecification,
   readPostgresCluster,
+  type PostgresCluster,
 } from "../../kubernetes/resource/postgres-cluster.ts";
 import type { ManifestOptions } from "../commands/kubernetes.ts";
 import { parameterObjections } from "./parameter-objections.ts";
 import { toDocuments } from "./documents.ts";
+import { givenSecrets } from "./given-secrets.ts";
 
 /** @throws UnderstudyError USAGE. */
 export async function readInput(file: string, stdin: Readable): Promise<string> {
@@ -27,7 +37,9 @@ export async function readInput(file: string, stdin: Readable): Promise<string> 
   });
 }
 
-type Wanted = Omit<ManifestOptions, "filename"> & {
+type Wanted = Omit<ManifestOptions, "filename" | "authority"> & {
+  /** The text of its file. */
+  readonly authority?: string | undefined;
   /** For those that name none. */
   readonly namespace?: string | undefined;
 };
@@ -63,7 +75,7 @@ function documentsOf(document: unknown, options: Wanted): string {
   const has =
     options.olderKubernetes === true ? { policyV1: false, discoveryV1: false } : CURRENT_KUBERNETES;
   const surroundings = { agentImage, clusterDomain, operatorNamespace: null, has };
-  const { authority, secrets } = unattendedCertificates(cluster, { surroundings, now: new Date() });
+  const { authority, secrets } = certificatesOf(cluster, { options, surroundings });
   const { founded, applied } = clusterObjects(cluster, {
     passwords: {
       superuser: drawn(),
@@ -74,11 +86,32 @@ function documentsOf(document: unknown, options: Wanted): string {
     trusted: trusted(authority),
     surroundings,
   });
-  const once =
-    options.onlyApplied === true ? "" : `${ONCE}${toDocuments([...secrets, ...founded])}`;
+  if (options.onlyApplied === true)
+    return `${secrets.length === 0 ? "" : ISSUED}${toDocuments(secrets)}${ALWAYS}${toDocuments(applied)}`;
+  const once = `${ONCE}${toDocuments([...secrets, ...founded])}`;
   return `${once}${ALWAYS}${toDocuments(applied)}`;
 }
 
+/** Of an authority of its own, or by the one that is given what that has not issued yet. */
+function certificatesOf(
+  cluster: PostgresCluster,
+  of: { options: Wanted; surroundings: Surroundings },
+): { authority: Authority; secrets: Manifest[] } {
+  const { options, surroundings } = of;
+  const now = new Date();
+  const { authority: given, onlyApplied = false } = options;
+  if (given === undefined) {
+    const made = unattendedCertificates(cluster, { surroundings, now });
+    return onlyApplied ? { ...made, secrets: [] } : made;
+  }
+  const { authority, present } = givenSecrets(given, cluster);
+  const missing = missingCertificates(cluster, { authority, present, surroundings, now });
+  const own = onlyApplied ? [] : [authoritySecret(cluster, authority)];
+  return { authority, secrets: [...own, ...missing] };
+}
+
+const ISSUED = `# Issued by the authority that was given, for ten years: what was not among the Secrets of its file.
+`;
 const ONCE = `# Made once (kubectl create): passwords and certificates are new each time that this is printed,
 # and the record and the endpoints are the agents' from then on. The certificates are good for ten
 # years, as no operator renews them. Where another authority issues yours (cert-manager), leave

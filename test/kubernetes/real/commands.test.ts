@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,7 +12,8 @@ import { parseAllDocuments } from "yaml";
 import { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
 import { kindOfObject, POSTGRES_CLUSTER } from "../../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject } from "../../../src/kubernetes-api/resource.ts";
-import { STATEFUL_SET } from "../../../src/kubernetes/operator/reading.ts";
+import { textIn } from "../../../src/kubernetes/certificates/certificate-secrets.ts";
+import { kindOf, STATEFUL_SET } from "../../../src/kubernetes/operator/reading.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takePortBlock } from "../../support/port-block.ts";
 import { ApiServer } from "../cluster/api-server.ts";
@@ -121,7 +123,56 @@ test("what manifests prints the API takes as it is, and nobody owns it", async (
   }
   const without = await run(["kubernetes", "manifests", "-f", file, "--only-applied"]);
   assert.doesNotMatch(without.out, /kind: (Secret|Lease|EndpointSlice)\n/);
+  await addsMember(file);
 });
+
+/** A standby more, where the cluster's authority is given: its certificate alone is issued. */
+async function addsMember(file: string): Promise<void> {
+  const sample = await readFile(file, "utf8");
+  const larger = join(directory, "larger.yaml");
+  await writeFile(larger, sample.replace("standbys: 1", "standbys: 2"));
+  const secrets = await api.list(kindOf("v1", "Secret"), {
+    namespace: "plain",
+    labelSelector: "understudy.dev/cluster=izdb",
+  });
+  const given = join(directory, "secrets.json");
+  const items = secrets.items.map((each) => Object.assign({}, each, { kind: "Secret" }));
+  await writeFile(given, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  const printed = await run([
+    "kubernetes",
+    "manifests",
+    "-f",
+    larger,
+    "--older-kubernetes",
+    "--only-applied",
+    "--authority",
+    given,
+  ]);
+  assert.equal(printed.status, 0, printed.err);
+  const documents = parseAllDocuments(printed.out);
+  assert(Array.isArray(documents));
+  const objects: KubernetesObject[] = documents.map((document) => document.toJS());
+  const issued = objects.filter(({ kind }) => kind === "Secret");
+  const member = objects.findLast(({ kind }) => kind === "StatefulSet")?.metadata.name;
+  assert.deepEqual(
+    issued.map(({ metadata }) => metadata.name),
+    [`${member}-tls`],
+  );
+  for (const object of objects) {
+    const applied = await api.apply(kindOfObject(object), object, { force: true });
+    assert.equal(applied.kind, "changed", object.metadata.name);
+  }
+  const secretAt = (name: string) => api.get(kindOf("v1", "Secret"), { namespace: "plain", name });
+  const [leaf, authority] = await Promise.all([secretAt(`${member}-tls`), secretAt("izdb-ca")]);
+  assert(leaf && authority);
+  const issuer = new X509Certificate(textIn(authority, "ca.crt"));
+  const certificate = new X509Certificate(textIn(leaf, "tls.crt"));
+  assert.ok(certificate.verify(issuer.publicKey));
+  assert.equal(certificate.checkHost(String(member)), member);
+  const wrong = await run(["kubernetes", "manifests", "-f", larger, "--authority", larger]);
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.err, /has no Secret izdb-ca of the namespace plain/);
+}
 
 test("manifests of a mistake are none, and the mistake is named", async () => {
   const file = join(directory, "wrong.yaml");
