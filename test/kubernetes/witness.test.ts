@@ -90,7 +90,11 @@ test("a run that is over is asked for no more", async () => {
     message: "understudy session run-1\n",
   };
   const ended = { name: "postgres", state: { terminated } };
-  const named = { apiVersion: "v1", kind: "Pod", metadata: { name: "izdb-1-0" } };
+  const named = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "izdb-1-0", resourceVersion: "1" },
+  };
   const pod = { ...named, status: { containerStatuses: [ended] } };
   await using subject = await witness(answer(200, pod));
   assert.equal(subject.look(), false);
