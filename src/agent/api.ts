@@ -6,7 +6,7 @@ import type { Server as SecureServer } from "node:https";
 import type { Socket } from "node:net";
 import * as v from "valibot";
 import { UnderstudyError, assert, messageOf } from "../core/errors.ts";
-import type { MemberStatus } from "../core/member-status.ts";
+import type { MemberReach, MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Claim } from "./confirmation.ts";
 import type { SavedOnRequest } from "./effects/save-on-request.ts";
@@ -26,6 +26,8 @@ export interface Decided {
 /** What may be asked of an agent. Each resolves when it is done. */
 export interface AgentRequests {
   status(): Promise<MemberStatus>;
+  /** The part of it that others count on, without the rest of the work. */
+  reach(): Promise<MemberReach>;
   /** From memory, without asking PostgreSQL: for balancers that ask each second. */
   role(): "primary" | "standby" | "none";
   /** Whether the agent's loop turns; one that hangs is to be started again. */
@@ -205,6 +207,7 @@ function answererOf(
 function looksOf(requests: AgentRequests): ReadonlyMap<string, () => Promise<Answer>> {
   return new Map<string, () => Promise<Answer>>([
     ["/status", async () => ({ status: 200, document: await requests.status() })],
+    ["/reach", async () => ({ status: 200, document: await requests.reach() })],
     ["/primary", () => whether(requests.role() === "primary")],
     ["/standby", () => whether(requests.role() === "standby" && requests.takesReads())],
     ["/health", () => whether(requests.role() !== "none")],

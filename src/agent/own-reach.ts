@@ -1,5 +1,6 @@
 // How far this member has come, whether its server is up or not.
 import { parseLsn } from "../core/lsn.ts";
+import { readControlData } from "../postgres/control-data.ts";
 import { reachedTimeline } from "../postgres/reached-timeline.ts";
 import { findWalEnd } from "../postgres/wal-end.ts";
 import type { Member } from "./member.ts";
@@ -8,7 +9,9 @@ import { reachOf, type WalReach } from "./reach.ts";
 
 type Standby = Pick<Member, "memory" | "paths">;
 
-/** Asked of its server; where that is not up, its disk tells. */
+/**
+ * Asked of its server; where that lets nobody in, its disk tells: one that recovers writes no WAL.
+ */
 export async function ownReach(
   member: Standby & Pick<Member, "positions">,
 ): Promise<WalReach & { readonly kind: "up" | "down" }> {
@@ -29,10 +32,19 @@ export async function reachAt(
 ): Promise<WalReach> {
   const reach = reachOf(position, memory);
   const { lsn } = reach;
-  const known = memory.followed?.before ?? null;
-  if (position.timeline !== null || lsn === null || known === null) return reach;
+  if (position.timeline !== null || lsn === null) return reach;
+  const known = memory.followed?.before ?? (await checkpointTimeline(paths.data));
+  if (known === null) return reach;
   const timeline = await reachedTimeline(paths.data, { lsn, known }).catch(() => null);
   return { lsn, timeline: timeline ?? reach.timeline };
+}
+
+/** Of one that has followed nobody, or whose memory is lost. */
+async function checkpointTimeline(dataDir: string): Promise<number | null> {
+  return readControlData(dataDir).then(
+    ({ timeline }) => timeline,
+    () => null,
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 // The agents' HTTP API from the asking side: one request, one answer, a deadline. For other agents
 // and for the commands.
 import { UnderstudyError, ERRORS, messageOf, type ErrorCode } from "../core/errors.ts";
-import type { MemberStatus } from "../core/member-status.ts";
+import type { MemberReach, MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { SecureContext } from "node:tls";
@@ -36,6 +36,11 @@ export interface PostOptions extends AskOptions {
 /** @throws UnderstudyError MEMBER_UNREACHABLE. */
 export async function askStatus(agent: AgentAddress, options: AskOptions): Promise<MemberStatus> {
   return (await send(agent, { ...options, method: "GET", path: "/status" })) as MemberStatus;
+}
+
+/** Costs less than its status. @throws UnderstudyError MEMBER_UNREACHABLE. */
+export async function askReach(agent: AgentAddress, options: AskOptions): Promise<MemberReach> {
+  return (await send(agent, { ...options, method: "GET", path: "/reach" })) as MemberReach;
 }
 
 /** @throws UnderstudyError MEMBER_UNREACHABLE, TIMED_OUT, or whatever the agent answered. */

@@ -78,6 +78,18 @@ export class PositionProbe {
   }
 }
 
+/**
+ * Less work than a position, for who asks again and again.
+ * @throws UnderstudyError CONNECTION_FAILED or SQL_FAILED.
+ */
+export async function readInRecovery(session: Session): Promise<boolean> {
+  const [row] = await session.query<{ inRecovery: boolean }>(
+    `SELECT pg_is_in_recovery() AS "inRecovery"`,
+  );
+  assert(row !== undefined, "a query that always has a row had one");
+  return row.inRecovery;
+}
+
 /** What streams from this server, a row each. */
 export function readReplication(session: Session): Promise<ReplicationPeer[]> {
   return session.query<ReplicationPeer & Record<string, unknown>>(`

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { takesReaders } from "../core/cascade.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { parseLsn, parseLsnOrNull } from "../core/lsn.ts";
-import type { MemberStatus } from "../core/member-status.ts";
+import type { MemberReach, MemberStatus } from "../core/member-status.ts";
 import { releaseLease } from "../core/record-changes.ts";
 import { SHUT_DOWN, type Agent } from "./agent.ts";
 import type { AgentRequests, Decided } from "./api.ts";
@@ -16,6 +16,7 @@ import { compareWith, historyOf } from "./effects/rejoin.ts";
 import { saveOnRequest, type SavedOnRequest } from "./effects/save-on-request.ts";
 import { stopServer } from "./effects/start.ts";
 import { readJournal, type Entry } from "./journal.ts";
+import { readReach, type Doing } from "./member-look.ts";
 import { writableLeader, type Member } from "./member.ts";
 import type { Pulse } from "./pulse.ts";
 import { StatusReader } from "./status.ts";
@@ -49,15 +50,16 @@ export class RequestDesk implements AgentRequests {
   }
 
   status(): Promise<MemberStatus> {
-    const { ground, activity, progress, appliedGeneration } = this.#agent;
     return this.#statusReader.read({
-      ground,
-      activity,
-      progress,
+      ...this.#doing(),
       storeTrouble: this.#options.storeTrouble(),
-      generation: appliedGeneration,
+      generation: this.#agent.appliedGeneration,
       toldGeneration: this.#options.toldGeneration?.(),
     });
+  }
+
+  reach(): Promise<MemberReach> {
+    return readReach(this.#member, this.#doing());
   }
 
   role(): "primary" | "standby" | "none" {
@@ -236,6 +238,12 @@ export class RequestDesk implements AgentRequests {
       member.event({ event: "stopped", message: `${member.name} was stopped on request.` });
       this.#agent.end();
     });
+  }
+
+  /** At this moment. */
+  #doing(): Doing {
+    const { ground, activity, progress } = this.#agent;
+    return { ground, activity, progress };
   }
 
   #mustLead(what: string): void {

@@ -1,4 +1,5 @@
-// What an agent answers about its member at GET /status. Unknown values are null, never a guess.
+// What an agent answers about its member at GET /status and GET /reach. Unknown values are null,
+// never a guess.
 import type { API_VERSION } from "./spec.ts";
 
 export type MemberRole = "primary" | "standby" | "none";
@@ -52,13 +53,23 @@ export interface SlotStatus {
   readonly synced: boolean;
 }
 
-export interface MemberStatus {
-  readonly apiVersion: typeof API_VERSION;
-  readonly kind: "MemberStatus";
+/** What a member is and how far it has come: GET /reach, which costs its agent little. */
+export interface MemberReach {
   readonly cluster: string;
   readonly name: string;
   readonly role: MemberRole;
   readonly state: Exclude<MemberState, "unreachable">;
+  /** On which its WAL ends. */
+  readonly timeline: number | null;
+  /** Which began that timeline; 0 for the first, and where it is not known. */
+  readonly timelineTerm: number;
+  readonly flushLsn: string | null;
+  readonly replayLsn: string | null;
+}
+
+export interface MemberStatus extends MemberReach {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: "MemberStatus";
   /** One sentence where the state alone does not say why. */
   readonly reason: string | null;
   readonly agentPid: number;
@@ -67,9 +78,6 @@ export interface MemberStatus {
   readonly host: string;
   readonly port: number;
   readonly systemId: string | null;
-  readonly timeline: number | null;
-  /** Which began that timeline; 0 for the first, and where it is not known. */
-  readonly timelineTerm: number;
   readonly postgresVersion: string | null;
   /** The term for which the member acts as primary, or that it follows. */
   readonly term: number | null;
@@ -82,8 +90,6 @@ export interface MemberStatus {
   readonly toldGeneration?: number;
   /** A primary's own write position; a standby's last received. */
   readonly writeLsn: string | null;
-  readonly flushLsn: string | null;
-  readonly replayLsn: string | null;
   /**
    * From where it would need WAL to follow another member: of a standby the end of what it has; of
    * a primary its newest checkpoint's redo position, because a rewind goes back to that. Null while

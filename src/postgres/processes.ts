@@ -71,10 +71,12 @@ export function findServerProcesses(dataDir: string): readonly ProcessStat[] {
 export function surveyServer(dataDir: string): ServerSurvey {
   requireProc();
   const isInside = insideOf(dataDir);
+  const owners = possibleOwners(dataDir);
   const named = readPostmasterPid(dataDir);
   const processes: ProcessStat[] = [];
   const hidden: ProcessStat[] = [];
   for (const pid of listPids()) {
+    if (owners !== null && !owners.has(ownerOf(`/proc/${pid}`))) continue;
     const stat = readLiveStat(pid);
     if (stat === null || !isPostgres(stat)) continue;
     const inside = isInside(pid);
@@ -248,6 +250,17 @@ function insideOf(dataDir: string): (pid: number) => "yes" | "no" | "denied" {
       readMountNamespace(pid) === readMountNamespace("self");
     return wasHere ? "yes" : "no";
   };
+}
+
+/**
+ * Whose a server on this directory can be: the quickest that can be asked of a process, and of most
+ * on a machine it is enough. A directory that was removed under its server may have been made anew
+ * by somebody else. Null where nothing tells.
+ */
+function possibleOwners(dataDir: string): ReadonlySet<number | null> | null {
+  const owner = ownerOf(dataDir);
+  if (owner === null) return null;
+  return new Set([owner, ownerOf(dirname(dataDir)), process.geteuid?.() ?? null]);
 }
 
 /**

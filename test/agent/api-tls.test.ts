@@ -9,7 +9,7 @@ import { systemClock } from "../../src/agent/clock.ts";
 import { askStatus, postToAgent, type Trust } from "../../src/agent/peer.ts";
 import { AgentPresence } from "../../src/agent/presence.ts";
 import { AGENTS } from "../../src/cli/kubernetes/operate.ts";
-import type { MemberStatus } from "../../src/core/member-status.ts";
+import type { MemberReach, MemberStatus } from "../../src/core/member-status.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { Signer } from "../../src/kubernetes/certificates/authority.ts";
 import { eventually } from "../support/eventually.ts";
@@ -31,6 +31,7 @@ async function agent(certificate: Signer) {
       asked.push("status");
       return { name: MEMBER } as MemberStatus;
     },
+    reach: async () => ({ name: MEMBER }) as MemberReach,
     role: () => "standby",
     isAlive: () => true,
     takesReads: () => true,

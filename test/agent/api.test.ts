@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { serveApi, type AgentRequests } from "../../src/agent/api.ts";
 import { UnderstudyError } from "../../src/core/errors.ts";
-import type { MemberStatus } from "../../src/core/member-status.ts";
+import type { MemberReach, MemberStatus } from "../../src/core/member-status.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { takePortBlock, type PortBlock } from "../support/port-block.ts";
 
@@ -22,6 +22,7 @@ const part: { role: "primary" | "standby"; isAlive: boolean; takesReads: boolean
 
 const requests: AgentRequests = {
   // Only what the transport does with it is looked at here.
+  reach: async () => ({ name: "t-1", state: "streaming" }) as MemberReach,
   status: async () => ({ name: "t-1", state: "running" }) as MemberStatus,
   role: () => part.role,
   isAlive: () => part.isAlive,
@@ -66,6 +67,8 @@ after(async () => {
 test("anybody may look, with GET or HEAD, and with a query behind the path", async () => {
   const status = await ask({ method: "GET", path: "/status?verbose" });
   assert.deepEqual([status.status, status.document], [200, { name: "t-1", state: "running" }]);
+  const reach = await ask({ method: "GET", path: "/reach" });
+  assert.deepEqual([reach.status, reach.document], [200, { name: "t-1", state: "streaming" }]);
   for (const method of ["GET", "HEAD"])
     for (const [path, expected] of [
       ["/primary", 200],

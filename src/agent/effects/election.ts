@@ -18,7 +18,7 @@ import { describeSharing, findSharedTablespaces } from "../../postgres/shared-ta
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { promisedLeader } from "../confirmation.ts";
 import { trustOf, type Member } from "../member.ts";
-import { askStatus } from "../peer.ts";
+import { askReach } from "../peer.ts";
 import { reachOnDisk } from "../reach-on-disk.ts";
 import { ownReach } from "../own-reach.ts";
 import { describeBallot, describeElection } from "./decision-record.ts";
@@ -244,13 +244,12 @@ async function whyNotTake(of: {
 }): Promise<string | null> {
   const { old, saved } = of;
   const { member, record } = of.context;
-  const own = await ownBallot(member, record);
   const sharing = old.length === 0 ? null : await sharingOf(member, record);
   if (sharing !== null) return sharing;
   const lostBytes = saved === null ? 0 : saved.lostBytes;
-  const lacksAll = "timelineTerm" in own && lacksNewestFork(record.forks, own);
   // Where synchronous replication was in force what is lost was never acknowledged.
-  if (lostBytes !== 0 && lacksAll && record.sync.guarantee === null)
+  const counts = lostBytes !== 0 && record.sync.guarantee === null;
+  if (counts && (await lacksAll(member, record)))
     return `it has nothing of what ${old[0] ?? "the old primary"} wrote as the primary; to lose that: understudy failover`;
   // What keeps it from being had, or from being told, may pass: a full disk, a busy replay.
   if (saved?.mayPass === true && member.leaderWatch.vacantForMs() < LOSS_PATIENCE_MS) {
@@ -264,6 +263,12 @@ async function whyNotTake(of: {
   return promised === null
     ? null
     : `it has confirmed ${promised} as the leader, which may take writes until that has run out`;
+}
+
+/** Nothing of what was written in the newest term has reached it. */
+async function lacksAll(member: Member, record: ClusterRecord): Promise<boolean> {
+  const own = await ownBallot(member, record);
+  return "timelineTerm" in own && lacksNewestFork(record.forks, own);
 }
 
 /** A promotion on such data could make what one member overwrote the truth. */
@@ -307,19 +312,19 @@ export async function ballotOf(
   const isOver = isRunOver(record, name) || provenRun(member, { record, name }) !== undefined;
   if (isOver) return absent(member, { kind: "gone", name });
   try {
-    const status = await askStatus(address, {
+    const reach = await askReach(address, {
       trust: trustOf(member, name),
       timeoutMs,
       ...(signal && { signal }),
     });
-    if (status.name !== name || status.cluster !== member.cluster) return { kind: "silent", name };
+    if (reach.name !== name || reach.cluster !== member.cluster) return { kind: "silent", name };
     // It may come up with more than everybody else, or leads by what it knows: whether it cannot,
     // or is about to be the primary.
-    const isToLead = status.role === "standby" && status.state === "failed";
-    if (status.state === "starting" || isToLead) return absent(member, { kind: "silent", name });
-    const lsn = greatestLsn(parseLsnOrNull(status.flushLsn), parseLsnOrNull(status.replayLsn));
-    if (status.role !== "standby" || lsn === null) return absent(member, { kind: "gone", name });
-    const { timeline, timelineTerm } = status;
+    const isToLead = reach.role === "standby" && reach.state === "failed";
+    if (reach.state === "starting" || isToLead) return absent(member, { kind: "silent", name });
+    const lsn = greatestLsn(parseLsnOrNull(reach.flushLsn), parseLsnOrNull(reach.replayLsn));
+    if (reach.role !== "standby" || lsn === null) return absent(member, { kind: "gone", name });
+    const { timeline, timelineTerm } = reach;
     return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
   } catch {
     const isProven = member.witness.isGone(name, { leaseHasRunOut: false });

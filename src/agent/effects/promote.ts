@@ -1,6 +1,7 @@
 // Makes this member the primary, under its lease: by signal, which works on all majors and where no
 // connection is possible, and watching for the moment itself instead of polling as pg_promote()
 // does (postgres-facts, "from promote request to first write").
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
@@ -8,10 +9,12 @@ import { readControlData } from "../../postgres/control-data.ts";
 import { firstService } from "../../core/protocol/service.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { headsBeyondItsWal } from "../../postgres/unreached-histories.ts";
+import { FileWatch } from "../../postgres/file-watch.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { Member } from "../member.ts";
 import { recordSystemId } from "./bootstrap.ts";
-import type { Position } from "../probe.ts";
+import { readInRecovery } from "../probe.ts";
+import type { WalReach } from "../reach.ts";
 import { ownReach, reachAt } from "../own-reach.ts";
 import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
@@ -20,7 +23,9 @@ import { cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 import { stopServer } from "./start.ts";
 
-const POLL_MS = 2;
+const CONTROL_FILE = "global/pg_control";
+/** How late it is seen that it is writable, where the system does not tell. */
+const LOOK_MS = 10;
 const CHECKPOINT_LIMIT_MS = 300_000;
 const CHECKPOINT_AFTER_MS = 3_000;
 const REQUEST_AGAIN_MS = 200;
@@ -37,12 +42,13 @@ export async function promote(decided: EffectContext): Promise<void> {
   if (record === null) return;
   const context = { ...decided, record };
   const from = await member.positions.read().catch(() => null);
-  if (from !== null && from.inRecovery && (await headsAstray(member, from))) {
+  const reach = from === null ? await ownReach(member) : await reachAt(member, from);
+  if (from !== null && from.inRecovery && (await headsAstray(member, reach))) {
     // Started anew, without that history, it heads for the end of what it has.
     await stopServer(context);
     return;
   }
-  if (from?.inRecovery !== false) await rememberBeginning(member, record.term);
+  if (from?.inRecovery !== false) await rememberBeginning(member, { ...reach, term: record.term });
   await closeDoor(context, { isAccepting: from !== null });
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
@@ -85,16 +91,21 @@ export async function promote(decided: EffectContext): Promise<void> {
  * Who cannot write that down does not lead: nobody could follow it, and what it writes would be
  * taken for an earlier leader's.
  */
-async function rememberBeginning(member: Member, term: number): Promise<void> {
-  const { lsn, timeline } = await ownReach(member);
-  if (lsn === null || timeline === null) return;
+async function rememberBeginning(
+  member: Member,
+  { lsn, timeline, term }: WalReach & { readonly term: number },
+): Promise<void> {
+  if (lsn === null || timeline === null)
+    throw new UnderstudyError(
+      "PROMOTE_FAILED",
+      `cannot promote ${member.name}: it is not known on which timeline its WAL ends, and where`,
+    );
   await member.memory.rememberBeginning({ leader: member.name, term, timeline, lsn });
 }
 
 /** A history that it has fetched and got nothing of, as from a primary that is lost. */
-async function headsAstray(member: Member, position: Position): Promise<boolean> {
-  const { timeline } = await reachAt(member, position);
-  return timeline !== null && (await headsBeyondItsWal(member.paths.data, timeline));
+async function headsAstray({ paths }: Member, { timeline }: WalReach): Promise<boolean> {
+  return timeline !== null && (await headsBeyondItsWal(paths.data, timeline));
 }
 
 /**
@@ -159,31 +170,40 @@ async function becomeWritable(
 ): Promise<void> {
   const stall = { sinceMs: performance.now(), replayLsn: "" };
   let requestedMs = -Infinity;
+  // Written as the last step of a promotion, when the server takes writes already.
+  using control = new FileWatch(join(member.paths.data, CONTROL_FILE), { pollMs: LOOK_MS });
   for (;;) {
     signal.throwIfAborted();
     // A request that comes before the startup process lives is lost, so it is repeated; a second
     // one does no harm.
     if (performance.now() - requestedMs > REQUEST_AGAIN_MS) {
+      if (requestedMs > 0) await refuseStall(member, stall);
       await requestPromotion(member, term);
       requestedMs = performance.now();
     }
-    const position = await member.positions.read().catch(() => null);
-    if (position === null ? await isInProduction(member) : !position.inRecovery) return;
-    const shutOut = position === null ? await member.shutOut.look() : null;
-    if (shutOut !== null)
-      throw new UnderstudyError("PROMOTE_FAILED", `cannot promote ${member.name}: ${shutOut.why}`);
-    // While it takes no connections it recovers, and is given the time it needs (lesson 53).
-    if (position === null || position.replayLsn !== stall.replayLsn) {
-      stall.replayLsn = position?.replayLsn ?? "";
-      stall.sinceMs = performance.now();
-    }
-    if (performance.now() - stall.sinceMs > STALL_LIMIT_MS)
-      throw new UnderstudyError(
-        "PROMOTE_FAILED",
-        `cannot promote ${member.name}: its replay stands at ${stall.replayLsn} for ${STALL_LIMIT_MS / 1000} s`,
-      );
-    await delay(POLL_MS);
+    if (await isWritable(member)) return;
+    await control.changed();
   }
+}
+
+/** While it takes no connections it recovers, and is given the time it needs (lesson 53). */
+async function refuseStall(
+  member: Member,
+  stall: { sinceMs: number; replayLsn: string },
+): Promise<void> {
+  const position = await member.positions.read().catch(() => null);
+  const shutOut = position === null ? await member.shutOut.look() : null;
+  if (shutOut !== null)
+    throw new UnderstudyError("PROMOTE_FAILED", `cannot promote ${member.name}: ${shutOut.why}`);
+  if (position === null || position.replayLsn !== stall.replayLsn) {
+    stall.replayLsn = position?.replayLsn ?? "";
+    stall.sinceMs = performance.now();
+  }
+  if (performance.now() - stall.sinceMs > STALL_LIMIT_MS)
+    throw new UnderstudyError(
+      "PROMOTE_FAILED",
+      `cannot promote ${member.name}: its replay stands at ${stall.replayLsn} for ${STALL_LIMIT_MS / 1000} s`,
+    );
 }
 
 async function requestPromotion(member: Member, term: number): Promise<void> {
@@ -197,11 +217,16 @@ async function requestPromotion(member: Member, term: number): Promise<void> {
 }
 
 /** Where no connection is to be had, pg_control tells; then a connection must follow. */
-async function isInProduction(member: Member): Promise<boolean> {
+async function isWritable(member: Member): Promise<boolean> {
+  const isInRecovery = () => readInRecovery(member.session);
   try {
-    const { state } = await readControlData(member.paths.data);
-    return state === "in production" && !(await member.positions.read()).inRecovery;
+    return !(await isInRecovery());
   } catch {
-    return false;
+    const control = await readControlData(member.paths.data).catch(() => null);
+    if (control?.state !== "in production") return false;
+    return isInRecovery().then(
+      (still) => !still,
+      () => false,
+    );
   }
 }

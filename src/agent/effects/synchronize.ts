@@ -14,7 +14,7 @@ import { isSyncOff, mayConfirm, wantedQuorum } from "../../core/protocol/sync-se
 import type { ClusterRecord } from "../../core/record.ts";
 import { setGuarantee } from "../../core/record-changes.ts";
 import { trustOf, type Member } from "../member.ts";
-import { askStatus } from "../peer.ts";
+import { askReach } from "../peer.ts";
 import { readStreams, type StandbyStream } from "../sync/standbys.ts";
 import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
@@ -150,9 +150,9 @@ async function vouchFor(
   const address = record.members[name];
   if (address === undefined) return;
   const asking = { trust: trustOf(member, name), timeoutMs: ANSWER_LIMIT_MS };
-  const status = await askStatus(address, asking).catch(() => null);
-  if (status?.cluster !== member.cluster || status.name !== name) return;
-  if (status.timelineTerm === record.term) member.sync.standbys.vouch(name, member.clock.nowMs());
+  const reach = await askReach(address, asking).catch(() => null);
+  if (reach?.cluster !== member.cluster || reach.name !== name) return;
+  if (reach.timelineTerm === record.term) member.sync.standbys.vouch(name, member.clock.nowMs());
 }
 
 /**

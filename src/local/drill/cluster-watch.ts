@@ -1,9 +1,9 @@
 // What a drill sees of its cluster from outside while something happens to it: each change of the
 // record, and what each member is, on the drill's clock.
 import { setTimeout as delay } from "node:timers/promises";
-import { askStatus } from "../../agent/peer.ts";
+import { askReach } from "../../agent/peer.ts";
 import { summarize, type ClusterStatus } from "../../core/cluster-status.ts";
-import type { MemberStatus } from "../../core/member-status.ts";
+import type { MemberReach } from "../../core/member-status.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import type { Store } from "../../store/store.ts";
 import { openStore, type LocalCluster } from "../cluster.ts";
@@ -113,7 +113,7 @@ export class ClusterWatch implements AsyncDisposable {
   async #ask(member: string): Promise<MemberLook> {
     const address = this.#record.members[member];
     if (address === undefined) return "away";
-    const answer = await askStatus(address, { trust: null, timeoutMs: ANSWER_LIMIT_MS }).catch(
+    const answer = await askReach(address, { trust: null, timeoutMs: ANSWER_LIMIT_MS }).catch(
       () => null,
     );
     return answer?.name === member ? lookOf(answer) : "away";
@@ -150,7 +150,7 @@ export class ClusterWatch implements AsyncDisposable {
   }
 }
 
-function lookOf({ role, state }: MemberStatus): MemberLook {
+function lookOf({ role, state }: MemberReach): MemberLook {
   if (role === "primary") return "primary";
   if (state === "streaming") return "streaming";
   return state === "stopped" ? "away" : "busy";
