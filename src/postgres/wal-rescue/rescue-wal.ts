@@ -74,9 +74,11 @@ async function fill(request: RescueRequest, needed: Needed): Promise<RescueOutco
     { path: spoolDir, bytes, what: "WAL" },
     { path: join(standbyDataDir, "pg_wal"), bytes, what: "WAL" },
   ]);
-  for (const { name } of segments) {
+  for (const { name, start } of segments) {
     signal.throwIfAborted();
-    await addToSpool(spoolDir, { name, from: walFile(deadDataDir, name), bytes: segmentBytes });
+    const wanted = Math.min(segmentBytes, Number(endLsn) - start);
+    const segment = { bytes: segmentBytes, wanted };
+    await addToSpool(spoolDir, { name, from: walFile(deadDataDir, name), segment });
   }
   for (const name of histories)
     await addToSpool(spoolDir, { name, from: walFile(deadDataDir, name) });

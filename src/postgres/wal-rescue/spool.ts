@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { UnderstudyError, assert, codeOf, messageOf } from "../../core/errors.ts";
 import { syncDirectory } from "../sync-directory.ts";
 
+const CHUNK_BYTES = 1024 * 1024;
+
 /**
  * Empties the spool, durably; again, or where there is none, it does nothing. To be called before
  * each start of a server and before anything but the rescue's own promotion may end its recovery:
@@ -41,23 +43,22 @@ export async function openSpool(spoolDir: string): Promise<void> {
  * Copies a file into the spool under its own name, which appears only when the copy is whole and on
  * disk: a server that is being promoted ends for good at a file of the wrong size (postgres-facts,
  * 1). A death in between leaves a name that no server asks for.
- * @param file.bytes what the copy must have; any number where it is left out.
+ * @param file.segment of WAL: how long it is, and how much of it is wanted. What follows is left
+ * out: nobody can write while this is copied and synced here, and by the server once more.
  */
 export async function addToSpool(
   spoolDir: string,
-  file: { name: string; from: string; bytes?: number },
+  file: { name: string; from: string; segment?: { bytes: number; wanted: number } },
 ): Promise<void> {
+  const { from, segment } = file;
   const finished = join(spoolDir, file.name);
   const temporary = `${finished}.new`;
   await rm(temporary, { force: true });
-  await copyFile(file.from, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  if (segment === undefined) await copyFile(from, temporary, constants.COPYFILE_EXCL);
+  else if (!(await isCloned(from, temporary))) await copyBeginning(from, temporary, segment.wanted);
   const copy = await open(temporary, "r+");
   try {
-    const { size } = await copy.stat();
-    assert(
-      file.bytes === undefined || size === file.bytes,
-      `the copy of ${file.from} has ${file.bytes} bytes, not ${size}`,
-    );
+    if (segment !== undefined) await copy.truncate(segment.bytes);
     await copy.sync();
   } finally {
     await copy.close();
@@ -65,6 +66,29 @@ export async function addToSpool(
   await rename(temporary, finished);
   // Each one before the next: after a crash of the machine, too, there is no gap before a name.
   await syncDirectory(spoolDir);
+}
+
+/** Where the file system can share the blocks, a copy of any size costs nothing. */
+async function isCloned(from: string, to: string): Promise<boolean> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch {
+    return false; // What else may be wrong with them shows in the copying.
+  }
+}
+
+async function copyBeginning(from: string, to: string, bytes: number): Promise<void> {
+  await using source = await open(from, "r");
+  await using copy = await open(to, "w", 0o600);
+  const buffer = Buffer.alloc(CHUNK_BYTES);
+  for (let offset = 0; offset < bytes;) {
+    const length = Math.min(CHUNK_BYTES, bytes - offset);
+    const { bytesRead } = await source.read(buffer, 0, length, offset);
+    assert(bytesRead > 0, `${from} has ${bytes} bytes at least, and not ${offset}`);
+    await copy.writeFile(buffer.subarray(0, bytesRead));
+    offset += bytesRead;
+  }
 }
 
 function unwritable(spoolDir: string, cause: unknown): UnderstudyError {
