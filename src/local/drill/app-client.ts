@@ -71,6 +71,8 @@ export type Suits = (connection: AppConnection) => Promise<boolean>;
 export class HostSearch implements Disposable {
   readonly #options: ConnectOptions;
   readonly #underWay = new Set<string>();
+  /** What does not suit yet is asked again: logging in anew each time would be a load of its own. */
+  readonly #kept = new Map<string, AppConnection>();
   /** What was looked for since anything was found. */
   readonly #wanted = new Set<Suits>();
   #late: { readonly suits: Suits; readonly connection: AppConnection } | null = null;
@@ -102,6 +104,12 @@ export class HostSearch implements Disposable {
     this.#wanted.clear();
     this.#late?.connection[Symbol.dispose]();
     this.#late = null;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    for (const connection of this.#kept.values()) connection[Symbol.dispose]();
+    this.#kept.clear();
   }
 
   /** Two may come at one moment, and one when nobody looks any more. */
@@ -115,22 +123,26 @@ export class HostSearch implements Disposable {
     const { connection } = this.#late;
     this.#late = null;
     this.#wanted.clear();
+    this.#letGo();
     return connection;
   }
 
   async #try(host: AppHost, suits: Suits): Promise<AppConnection | null> {
     this.#underWay.add(host.member);
-    let connection: AppConnection | null = null;
+    let connection = this.#kept.get(host.member) ?? null;
+    this.#kept.delete(host.member);
     try {
-      connection = await connectTo(host, this.#options);
+      connection ??= await connectTo(host, this.#options);
       const limit = AbortSignal.timeout(this.#options.limitMs);
       if (await within(suits(connection), limit)) return connection;
+      if (this.#wanted.has(suits)) this.#kept.set(host.member, connection);
+      else connection[Symbol.dispose]();
     } catch {
       // It refuses, or does not answer: another one may.
+      connection?.[Symbol.dispose]();
     } finally {
       this.#underWay.delete(host.member);
     }
-    connection?.[Symbol.dispose]();
     return null;
   }
 }
