@@ -8,6 +8,9 @@ import { UnderstudyError, assert, codeOf, messageOf } from "../core/errors.ts";
 import { lsnFromBigInt, type Lsn } from "../core/lsn.ts";
 import { crc32c } from "./crc32c.ts";
 
+/** Of a data directory. */
+export const CONTROL_FILE = "global/pg_control";
+
 /** In the order of PostgreSQL's DBState, in the words of pg_controldata. */
 export const CONTROL_STATES = [
   "starting up",
@@ -176,7 +179,7 @@ function known<Name extends string>(names: readonly Name[], index: number): Name
  * MAJOR_UNKNOWN.
  */
 export async function readControlData(dataDir: string): Promise<ControlData> {
-  const path = join(dataDir, "global", "pg_control");
+  const path = join(dataDir, CONTROL_FILE);
   for (let attempt = 1; ; attempt++) {
     const parsed = parseControlData(await readStart(path));
     if (parsed.kind === "ok") return parsed.control;

@@ -1,7 +1,7 @@
 // A switchover, from the old primary's side: checkpoint, announce, shut down, prove that the
 // successor has everything, hand the lease over by name. Refused beforehand when it cannot end
 // well; undone when the successor does not get there.
-import { setTimeout as delay } from "node:timers/promises";
+import { join } from "node:path";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../../core/lsn.ts";
 import { MAX_HAND_OVER_LAG_BYTES } from "../../core/protocol/successor.ts";
@@ -14,7 +14,8 @@ import {
   releaseLease,
   withdrawSwitchover,
 } from "../../core/record-changes.ts";
-import { readControlData } from "../../postgres/control-data.ts";
+import { CONTROL_FILE, readControlData } from "../../postgres/control-data.ts";
+import { FileWatch } from "../../postgres/file-watch.ts";
 import { trustOf, type Member } from "../member.ts";
 import { askStatus, postToAgent } from "../peer.ts";
 import { readReplication } from "../probe.ts";
@@ -23,7 +24,8 @@ import type { EffectContext } from "./effect.ts";
 const CHECKPOINT_LIMIT_MS = 60_000;
 const SHUTDOWN_LIMIT_MS = 30_000;
 const REPLAY_LIMIT_MS = 10_000;
-const POLL_MS = 1;
+/** How late its shutdown is seen, where the system does not tell. */
+const LOOK_MS = 10;
 
 type Situation = Pick<EffectContext, "member" | "record" | "signal">;
 
@@ -132,12 +134,13 @@ async function shutDown({ member, record, to, signal }: Situation & { to: string
   // Not until its processes are gone: they wait for the archiver, and nothing can be written any
   // more (postgres-facts, "switchover floor").
   const deadline = performance.now() + SHUTDOWN_LIMIT_MS;
+  using control = new FileWatch(join(member.paths.data, CONTROL_FILE), { pollMs: LOOK_MS });
   for (;;) {
     signal.throwIfAborted();
     // Asked first: what its end left on disk is read after it.
     const isGone = await hasEnded(member);
-    const control = await readControlData(member.paths.data);
-    if (control.state === "shut down") return control.checkpointLsn;
+    const { state, checkpointLsn } = await readControlData(member.paths.data);
+    if (state === "shut down") return checkpointLsn;
     if (isGone)
       throw new UnderstudyError(
         "SWITCHOVER_FAILED",
@@ -151,7 +154,7 @@ async function shutDown({ member, record, to, signal }: Situation & { to: string
         `${member.name} did not shut down within ${SHUTDOWN_LIMIT_MS / 1000} s`,
       );
     }
-    await delay(POLL_MS);
+    await control.changed();
   }
 }
 

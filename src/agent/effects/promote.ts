@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError } from "../../core/errors.ts";
 import { parseLsn } from "../../core/lsn.ts";
-import { readControlData } from "../../postgres/control-data.ts";
+import { CONTROL_FILE, readControlData } from "../../postgres/control-data.ts";
 import { firstService } from "../../core/protocol/service.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { headsBeyondItsWal } from "../../postgres/unreached-histories.ts";
@@ -23,7 +23,6 @@ import { cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 import { stopServer } from "./start.ts";
 
-const CONTROL_FILE = "global/pg_control";
 /** How late it is seen that it is writable, where the system does not tell. */
 const LOOK_MS = 10;
 const CHECKPOINT_LIMIT_MS = 300_000;

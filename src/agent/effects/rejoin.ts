@@ -21,6 +21,7 @@ import { loginOf, upstreamAt, writableLeader, type Leader, type Member } from ".
 import { keepData, keepReport } from "./data-aside.ts";
 import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
+import { giveHeadStart } from "./head-start.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { startAsStandby } from "./start.ts";
 import { chooseSource } from "./supply.ts";
@@ -33,7 +34,10 @@ export async function rejoin(context: EffectContext): Promise<void> {
   const leader = writableLeader(record);
   // A leader that is not writable yet cannot be compared with: until it is, this member serves
   // reads and follows nobody.
-  if (leader === null) return startAsStandby(context, null);
+  if (leader === null) {
+    await giveHeadStart(context);
+    return startAsStandby(context, null);
+  }
   await member.server.killOrphans(signal);
   const compared = await compareWith(member, { leader, record }).catch((thrown: unknown) => {
     if (thrown instanceof UnderstudyError && thrown.code === "CONNECTION_FAILED") return null;

@@ -8,6 +8,7 @@ import { factsOf } from "../../postgres/majors.ts";
 import { removeUnreachedHistories } from "../../postgres/unreached-histories.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
 import type { EffectContext } from "./effect.ts";
+import { giveHeadStart } from "./head-start.ts";
 import { lowersStandbySettings, writeMemberSettings, writeStandbyMode } from "./settings.ts";
 
 type Situation = Pick<EffectContext, "member" | "record" | "signal">;
@@ -17,6 +18,7 @@ const STOP_LIMIT_MS = 60_000;
 
 /** Of the leader, before its promotion, and of a member that nobody leads yet. */
 export async function start(context: EffectContext): Promise<void> {
+  if (context.decision.rule === "start-and-wait") await giveHeadStart(context);
   await startAsStandby(context, null, { arguments: foundersArguments(context) });
 }
 
