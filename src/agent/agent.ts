@@ -163,6 +163,7 @@ export class Agent<M extends LoopMember = Member> {
   specificationRead(): void {
     this.#readings += 1;
     this.#appliedGeneration = null;
+    this.#mayRetry();
     this.lookAgain();
   }
 
@@ -346,7 +347,11 @@ export class Agent<M extends LoopMember = Member> {
     await this.#options.rereadFile();
     this.#generation = record.generation;
     this.#settled = null;
-    // What was changed may be what it failed for.
+    this.#mayRetry();
+  }
+
+  /** What was changed may be what it failed for. */
+  #mayRetry(): void {
     if (this.#failure !== null) this.#failure = { ...this.#failure, retryAtMs: -Infinity };
   }
 

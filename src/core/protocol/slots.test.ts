@@ -57,13 +57,14 @@ const anySlot: fc.Arbitrary<KeptSlot> = fc
     lost: state === "lost",
   }));
 const anyOwner: fc.Arbitrary<SlotOwner> = fc
-  .tuple(fc.constantFrom(...NAMES), fc.boolean(), fc.option(anyLsn))
-  .map(([name, answers, needsFrom]) => ({
+  .tuple(fc.constantFrom(...NAMES), fc.boolean(), fc.option(anyLsn), fc.boolean())
+  .map(([name, answers, needsFrom, isAlien]) => ({
     slot: name,
     member: name.replace("_", "-"),
     answers,
     needsFrom: answers ? needsFrom : null,
-    isAlien: false,
+    // Who says nothing does not say that either.
+    isAlien: answers && isAlien,
   }));
 const anyQuestion: fc.Arbitrary<SlotQuestion> = fc.record({
   slots: fc.uniqueArray(anySlot, { selector: ({ name }) => name }),
@@ -130,14 +131,25 @@ test("every member that answers ends with a slot that holds WAL, and no one else
   fc.assert(
     fc.property(anyQuestion, (question) => {
       const after = done(done(question));
-      for (const { slot: name, answers } of question.owners) {
+      for (const { slot: name, answers, isAlien } of question.owners) {
         const now = after.slots.find((each) => each.name === name);
-        if (answers && now?.active !== true) assert.notEqual(now?.restartLsn ?? null, null);
+        if (answers && !isAlien && now?.active !== true)
+          assert.notEqual(now?.restartLsn ?? null, null);
         if (!answers)
           assert.ok(now === undefined || question.slots.some((each) => each.name === name));
       }
       for (const { name, active } of after.slots)
         assert.ok(active || question.owners.some((each) => each.slot === name), name);
+    }),
+  );
+});
+
+test("no slot is made for a member on another's timeline of the same number, nor made anew", () => {
+  fc.assert(
+    fc.property(anyQuestion, (question) => {
+      const aliens = question.owners.filter(({ isAlien }) => isAlien).map(({ slot: name }) => name);
+      for (const { kind, slot: name } of planSlots(question))
+        if (kind === "create" || kind === "renew") assert.ok(!aliens.includes(name), kind);
     }),
   );
 });

@@ -173,7 +173,8 @@ function stepsFor(question: SlotQuestion, { slot, owner }: Kept): SlotStep[] {
       ...(why === "lost" ? creation(owner) : []),
     ];
   const { needsFrom, member } = owner;
-  if (slot.active) return [];
+  // Where an alien's WAL ends says nothing of what it needs of this member's.
+  if (slot.active || owner.isAlien) return [];
   // It was never used, and made without reserving anything.
   if (slot.restartLsn === null) return owner.answers ? [renewal(slot, member)] : [];
   if (needsFrom === null) return [];
