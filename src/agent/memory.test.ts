@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lsnFromBigInt, type Lsn } from "../core/lsn.ts";
+import { isSameFork } from "../core/fork.ts";
+import { formatLsn, lsnFromBigInt, type Lsn } from "../core/lsn.ts";
 import { termOfTimeline } from "../core/protocol/election.ts";
 import { MemberMemory, type Remembered } from "./memory.ts";
 
@@ -27,6 +28,16 @@ test("what is written after a promotion that could not be announced is of its te
   assert.equal(termOfTimeline(memory.timelineAt(at(0x901)), memory.forks), 5);
   assert.equal(termOfTimeline(7, memory.forks), 5, "PostgreSQL chose a higher number");
   assert.deepEqual(saved.at(-1)?.followed?.leader, "duo");
+});
+
+test("a timeline that it never reached does not pass for the one that it begins", async () => {
+  const memory = memoryThat(async () => {});
+  const forks = [...memory.forks, { timeline: 4, term: 5 }];
+  const followed = { leader: "una", timeline: 4, before: 3, switchPoint: formatLsn(at(0x900)) };
+  await memory.rememberPath({ followed, forks });
+  await memory.rememberBeginning({ leader: "duo", term: 6, timeline: 3, lsn: at(0x900) });
+  assert.equal(isSameFork(4, { member: memory.forks, primary: forks }), false);
+  assert.equal(termOfTimeline(memory.timelineAt(at(0x901)), memory.forks), 6);
 });
 
 test("nothing is claimed of WAL that was there before", async () => {

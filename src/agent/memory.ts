@@ -89,7 +89,8 @@ export class MemberMemory {
    * full by then, or an end of the agent, would leave WAL of which nobody knows in whose term it
    * was written, and the cluster would take it for older than it is. Where PostgreSQL chooses a
    * higher number the term is right all the same (termOfTimeline); where nothing is begun the WAL
-   * does not get beyond `lsn`, and this says nothing of it.
+   * does not get beyond `lsn`, and this says nothing of it. Timelines that it was to follow onto
+   * and never reached are forgotten: PostgreSQL gives their numbers once more.
    * @param beginning.timeline on which its WAL ends @param beginning.lsn where
    */
   async rememberBeginning(beginning: {
@@ -101,7 +102,7 @@ export class MemberMemory {
     const { leader, term, timeline: before, lsn } = beginning;
     const newest = this.forks.at(-1);
     const isNoted = newest?.term === term && newest.timeline > before;
-    const timeline = isNoted ? newest.timeline : Math.max(before, newest?.timeline ?? 1) + 1;
+    const timeline = isNoted ? newest.timeline : before + 1;
     const forks = isNoted ? [...this.forks] : withFork(this.forks, { timeline, term });
     const followed = { leader, timeline, before, switchPoint: formatLsn(lsn) };
     if (isNoted && JSON.stringify(followed) === JSON.stringify(this.followed)) return;

@@ -7,12 +7,13 @@ import type { observeModel } from "./model/effects.ts";
 import type { ModelMember, ModelWitnessed } from "./model/member.ts";
 import type { Steps } from "./model/steps.ts";
 import type { Choice } from "./failover-by-hand.ts";
+import type { ThemeName } from "./themes.ts";
 
 export interface Defect {
   /** A sentence: what is done wrong. */
   readonly name: string;
-  /** A seed that has shown it before: the search begins there. */
-  readonly seenAt?: number;
+  /** Of the plans under which it is looked for; else each seed has its own. */
+  readonly theme?: ThemeName;
   readonly steps?: Partial<Steps>;
   readonly alterEffects?: (effects: Effects<ModelMember>) => Effects<ModelMember>;
   readonly alterClock?: (clock: Clock, machineClock: MachineClock) => Clock;

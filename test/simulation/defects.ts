@@ -1,5 +1,6 @@
 // Deliberate defects, each a mistake that somebody could make: the checkers must find every one of
 // them, or they would not find the next one that nobody made on purpose.
+import type { EffectContext, Effects } from "../../src/agent/effects/effect.ts";
 import { MemberMemory } from "../../src/agent/memory.ts";
 import { relationTo } from "../../src/core/timeline.ts";
 import { withHistory } from "../../src/core/record.ts";
@@ -20,33 +21,32 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a former primary rejoins without comparing its WAL",
-    seenAt: 62,
+    theme: "forks",
     steps: { standingOf: () => ({ kind: "behind" }) },
   },
   {
     name: "timelines of one number count as one",
-    seenAt: 419,
+    theme: "forks",
     steps: { standingOf: (_member, { end, upstream }) => relationTo(upstream, end) },
   },
   {
     name: "a running standby is pointed at any new primary",
-    seenAt: 5,
     steps: { isKnownToFollow: () => true },
   },
   {
     name: "no marker is written before a copy",
-    seenAt: 6,
+    theme: "losses",
     steps: { writeMarker: () => {} },
   },
   {
     name: "the marker of a half-made copy is overlooked",
-    seenAt: 6,
+    theme: "losses",
     observe: (member, record) =>
       observeModel({ ...member, disk: { ...member.disk, marker: false } }, record),
   },
   {
     name: "diverged data is removed at once",
-    seenAt: 62,
+    theme: "forks",
     steps: {
       keepData: ({ name, disk, around }) => {
         const { data } = disk;
@@ -57,12 +57,12 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a server is started beside the backends of its dead predecessor",
-    seenAt: 67,
+    theme: "orphans",
     steps: { killOrphans: () => false },
   },
   {
     name: "the lease is handed over before the old primary is shut down",
-    seenAt: 140,
+    theme: "handovers",
     steps: {
       shutDown: async ({ member }) => {
         member.model.requestStop();
@@ -73,14 +73,14 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is handed over without shutting anything down",
-    seenAt: 466,
+    theme: "handovers",
     steps: {
       shutDown: async ({ member }) => (member.disk.data === null ? 0 : endOf(member.disk.data).lsn),
     },
   },
   {
     name: "promotion goes on whatever has become of the lease",
-    seenAt: 14,
+    theme: "outages",
     steps: { mayStillPromote: async ({ record }) => record, mayRequest: () => true },
     alterEffects: (effects) => ({
       ...effects,
@@ -89,7 +89,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "an old primary is not fenced",
-    seenAt: 58,
+    theme: "returns",
     alterEffects: (effects) => ({
       ...effects,
       stop: async (context) => {
@@ -99,7 +99,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "whoever finds that nobody leads takes the lease",
-    seenAt: 71,
+    theme: "forks",
     alterEffects: (effects) => ({
       ...effects,
       start: async (context) => {
@@ -110,12 +110,11 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a primary whose data is gone makes new data",
-    seenAt: 7,
     alterEffects: (effects) => ({ ...effects, "give-up-lease": effects.bootstrap }),
   },
   {
     name: "the record is written without comparing it",
-    seenAt: 8,
+    theme: "stragglers",
     alterStore: (store) => ({
       ...store,
       read: store.read,
@@ -131,7 +130,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a failover names the member that is furthest behind",
-    seenAt: 16,
+    theme: "forks",
     choice: {
       compare: (one, other) => (one.lsn < other.lsn ? -1 : 1),
       isIncluded: () => false,
@@ -139,7 +138,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a promotion trusts the record that was read before",
-    seenAt: 14,
+    theme: "outages",
     steps: {
       mayStillPromote: async ({ member, record }) =>
         member.keeper.holds(record.term) ? record : null,
@@ -147,7 +146,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a half-made copy is cleared by starting it",
-    seenAt: 6,
+    theme: "losses",
     alterEffects: (effects) => ({
       ...effects,
       clone: async (context) => {
@@ -169,18 +168,21 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "what an agent knew of terms and timelines is forgotten when it ends",
-    seenAt: 419,
-    alterEffects: (effects) => ({
-      ...effects,
-      lead: async (context) => {
-        await effects.lead(context);
-        context.member.disk.memory = null;
-      },
-    }),
+    theme: "losses",
+    alterEffects: (effects) => {
+      const forgetting = Object.entries(effects).map(([name, effect]) => [
+        name,
+        async (context: EffectContext<ModelMember>) => {
+          await effect(context);
+          context.member.disk.memory = null;
+        },
+      ]);
+      return Object.fromEntries(forgetting) as Effects<ModelMember>;
+    },
   },
   {
     name: "whoever stands for election takes the lease",
-    seenAt: 27,
+    theme: "stragglers",
     steps: {
       electLeader: (ballots) => ({ winner: ballots[0]?.name ?? null, reason: "it was first" }),
     },
@@ -191,7 +193,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "the lease is taken while the old primary may be back",
-    seenAt: 484,
+    theme: "returns",
     steps: { isHarmless: async () => true },
   },
   {
@@ -200,7 +202,6 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "a lease that has run out is proof enough",
-    seenAt: 4,
     alterWitness: (witness) => ({
       fence: (member) => witness.fence(member),
       hasNoServer: (member) => witness.hasNoServer(member),
@@ -210,7 +211,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "waits are measured by the wall clock",
-    seenAt: 1263,
+    theme: "clocks",
     alterClock: (clock, machineClock) => ({
       ...clock,
       nowMs: () => clock.nowMs() + machineClock.offsetMs,

@@ -1,7 +1,6 @@
 // Looks for the first seed in which a defect is found, and nothing is without it.
 import type { Defect } from "./defect.ts";
-import { drawPlan } from "./faults.ts";
-import { Random } from "./random.ts";
+import { planOf } from "./plan.ts";
 import { run } from "./world.ts";
 import type { Violation } from "./checkers/checker.ts";
 
@@ -12,10 +11,8 @@ export interface Finding {
 
 /** Null when none of that many seeds shows it. */
 export async function findDefect(defect: Defect, limit: number): Promise<Finding | null> {
-  const first = defect.seenAt ?? 1;
-  for (let place = 0; place < limit; place += 1) {
-    const seed = ((first - 1 + place) % limit) + 1;
-    const plan = drawPlan(new Random(seed, 1));
+  for (let seed = 1; seed <= limit; seed += 1) {
+    const plan = planOf(seed, defect.theme);
     const { violation } = await run({ seed, plan, defect });
     if (violation === null) continue;
     // What goes wrong anyway says nothing of the defect.

@@ -26,10 +26,13 @@ export interface Stage {
   readonly onEvent: (who: string, text: string) => void;
 }
 
-/** A fault waits so long for its moment, and comes at most so long after it. */
+/** A fault waits so long for its moment. */
 const WAIT_MS = 40_000;
-const LATEST_MS = 80;
+/** It comes at most so long after it: before anybody hears of it, before some do, or later. */
+const AFTER_MS = [0, 3, 80] as const;
 const HOUR_MS = 3_600_000;
+/** What waits for a clock that was set back waits longest. */
+const JUMPS_MS = [-HOUR_MS, -HOUR_MS, -HOUR_MS, HOUR_MS, -60_000, 60_000, -2_000, 2_000] as const;
 const SYNC_SETTINGS = [
   "sync=on required=1 whenUnavailable=block",
   "sync=on required=1 whenUnavailable=degrade",
@@ -54,7 +57,8 @@ export function inject(fault: Fault, stage: Stage): void {
   if (fault.moment === null) return begin(fault, stage);
   const trap = (about: string): void => {
     if (!remove()) return;
-    const afterMs = new Random(fault.dice, 1).between(0, LATEST_MS);
+    const random = new Random(fault.dice, 1);
+    const afterMs = random.between(0, random.pick(AFTER_MS));
     const met = fault.member === "the primary" ? { ...fault, member: about } : fault;
     stage.scheduler.at(afterMs, () => begin(met, stage));
   };
@@ -215,9 +219,13 @@ function endLater(scene: Scene, of: { afterMs: number; end: () => void }): void 
 }
 
 function memberOf(fault: Fault, { members, store }: Stage): SimulatedMember | undefined {
-  if (fault.member !== "the primary") return members.get(fault.member);
+  const { member, other, dice } = fault;
+  if (member !== "the primary" && member !== "a standby") return members.get(member);
   const writable = [...members.values()].find(({ server }) => server.isWritable);
-  return writable ?? members.get(store.record.leader?.member ?? fault.other);
+  const primary = writable ?? members.get(store.record.leader?.member ?? other);
+  if (member === "the primary") return primary;
+  const standbys = Object.keys(store.record.members).filter((name) => name !== primary?.name);
+  return members.get(standbys[dice % standbys.length] ?? other);
 }
 
 function kill(member: SimulatedMember): void {
@@ -251,7 +259,7 @@ function walOf({ server }: SimulatedMember): number {
 }
 
 function jump({ member, machineClocks, random }: Scene): void {
-  const byMs = random.pick([-HOUR_MS, -HOUR_MS, HOUR_MS, -60_000, 60_000, -2_000, 2_000]);
+  const byMs = random.pick(JUMPS_MS);
   const all = random.chance(0.7);
   for (const [name, clock] of machineClocks)
     if (all || name === member.name) clock.offsetMs += byMs;

@@ -2,9 +2,9 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { drawPlan } from "./faults.ts";
-import { Random } from "./random.ts";
+import { planOf } from "./plan.ts";
 import { add, noneYet, tallyOf, type Tally } from "./tally.ts";
+import type { ThemeName } from "./themes.ts";
 import { run } from "./world.ts";
 
 export interface Share {
@@ -12,6 +12,8 @@ export interface Share {
   /** The first that is not run. */
   readonly end: number;
   readonly step: number;
+  /** Of all of them; else each seed has its own. */
+  readonly theme?: ThemeName | undefined;
 }
 
 /** What a process says: how far it is, again and again, and at last what it all came to. */
@@ -30,13 +32,14 @@ export async function simulateMany(of: {
   from: number;
   count: number;
   processes: number;
+  theme?: ThemeName | undefined;
   onProgress?: (progress: Progress) => void;
 }): Promise<Tally> {
-  const { from, count, processes, onProgress } = of;
+  const { from, count, processes, theme, onProgress } = of;
   const reached = Array.from({ length: processes }, (): Progress => ({ seeds: 0, failed: [] }));
   const shares = await Promise.all(
     reached.map((_, place) =>
-      inProcess({ first: from + place, end: from + count, step: processes }, (progress) => {
+      inProcess({ first: from + place, end: from + count, step: processes, theme }, (progress) => {
         reached[place] = progress;
         onProgress?.(reached.reduce(sum));
       }),
@@ -46,13 +49,13 @@ export async function simulateMany(of: {
 }
 
 export async function runShare(
-  { first, end, step }: Share,
+  { first, end, step, theme }: Share,
   report: (progress: Progress) => void,
 ): Promise<Tally> {
   let tally = noneYet();
   let reportedMs = performance.now();
   for (let seed = first; seed < end; seed += step) {
-    const result = await run({ seed, plan: drawPlan(new Random(seed, 1)) });
+    const result = await run({ seed, plan: planOf(seed, theme) });
     tally = add(tally, tallyOf(seed, result));
     if (performance.now() - reportedMs < REPORT_MS) continue;
     reportedMs = performance.now();

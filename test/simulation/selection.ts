@@ -1,6 +1,6 @@
 // Part of a plan, as a command can name it: some of its faults, and what goes on without any.
 import { CALM } from "./model/network.ts";
-import type { Plan } from "./faults.ts";
+import type { Plan } from "./plan.ts";
 
 export interface Selection {
   /** Of the plan's faults, counted from 1; null: all. */

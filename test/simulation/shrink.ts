@@ -1,6 +1,6 @@
 // From a plan that fails to a smallest one: what can be left out while the same invariant is still
 // broken is left out, first much at once, then one by one.
-import type { Plan } from "./faults.ts";
+import type { Plan } from "./plan.ts";
 import { WHOLE, select, type Selection } from "./selection.ts";
 import { run, type RunOptions, type RunResult } from "./world.ts";
 

@@ -21,7 +21,6 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "what weakens a promise is written after PostgreSQL waits for less",
-    seenAt: 8,
     steps: {
       nextServiceStep: (view) => {
         const { service, wanted } = view;
@@ -33,7 +32,6 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a stronger promise is not proven of what was acknowledged before",
-    seenAt: 8,
     steps: {
       nextServiceStep: (view) =>
         nextServiceStep({ ...view, confirmed: view.wanted?.members ?? [] }),
@@ -41,17 +39,17 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "the barrier after a change of the settings is left out",
-    seenAt: 144,
+    theme: "promises",
     steps: { awaitBarrier: async () => {} },
   },
   {
     name: "commits are not proven to wait before that is promised",
-    seenAt: 52,
+    theme: "answers",
     steps: { checkpoint: async () => {}, seeACommitWait: async () => {} },
   },
   {
     name: "what was acknowledged until commits were proven to wait does not count",
-    seenAt: 142,
+    theme: "answers",
     steps: {
       checkpoint: async (member, signal) => {
         await makeCheckpoint(member, signal);
@@ -61,17 +59,17 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a promise that was written without an answer is taken not to be there",
-    seenAt: 589,
+    theme: "answers",
     steps: { isCertain: async () => true },
   },
   {
     name: "an election is content with those that it has seen",
-    seenAt: 323,
+    theme: "losses",
     steps: { doubtOf: () => null },
   },
   {
     name: "an election counts one member too few that it has to see",
-    seenAt: 323,
+    theme: "losses",
     steps: {
       doubtOf: (guarantee, of) =>
         doubtOf(guarantee && { ...guarantee, required: guarantee.required + 1 }, of),
@@ -79,7 +77,7 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a member whose disk is lost counts as one that has been seen",
-    seenAt: 323,
+    theme: "losses",
     steps: {
       doubtOf: (guarantee, of) => {
         const isThere = (name: string) =>
@@ -91,17 +89,14 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a takeover does not count on the one that led before in its own place",
-    seenAt: 6,
     alterStore: withoutSwap,
   },
   {
     name: "a primary is promoted with its door open",
-    seenAt: 5,
     steps: { closeDoor: () => {} },
   },
   {
     name: "a primary lets applications in before its standbys have what it has",
-    seenAt: 9,
     steps: {
       nextServiceStep: (view) => {
         const step = nextServiceStep(view);

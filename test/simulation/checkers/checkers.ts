@@ -134,10 +134,12 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     if (switchover !== null && before.switchover === null)
       this.#view.moment("switchover", switchover.to);
     if (leader === null && heir !== null && before.heir !== heir)
-      this.#view.moment("handover", heir);
+      this.#view.moment("handover", before.leader?.member ?? heir);
     if (leader !== null && leader.member !== before.leader?.member)
       this.#view.moment("lease", leader.member);
     if (leader !== null && !isSameGuarantee(before.sync.guarantee, after.sync.guarantee))
       this.#view.moment("promise", leader.member);
+    if (leader !== null && before.sync.guarantee === null && after.sync.guarantee !== null)
+      this.#view.moment("firstPromise", leader.member);
   }
 }
