@@ -17,9 +17,7 @@ const RIGHTS = "rbac.authorization.k8s.io";
 const LABELS = { "app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "understudy" };
 const HTTP_PORT = 8080;
 /** To make an object what it is to be, and to notice when it is not any more. */
-const KEEP = ["get", "list", "watch", "create", "patch", "delete"];
-/** Of what is made once and holds what others have put there. */
-const FOUND = ["get", "list", "watch", "create", "patch"];
+const KEEP = ["get", "list", "watch", "create", "patch"];
 
 /**
  * In the order in which they are to be made.
@@ -56,23 +54,25 @@ export function operatorRules(): Rule[] {
   const [group = ""] = POSTGRES_CLUSTER.apiVersion.split("/");
   const { plural } = POSTGRES_CLUSTER;
   return [
-    rule(group, { resources: [plural], verbs: ["get", "list", "watch", "patch"] }),
-    rule(group, { resources: [`${plural}/status`], verbs: ["get", "patch"] }),
+    rule(group, { resources: [plural], verbs: ["get", "list", "watch"] }),
+    rule(group, { resources: [`${plural}/status`], verbs: ["patch"] }),
     // Who names an owner that is to wait for its objects may have to be allowed to hold it up.
     rule(group, { resources: [`${plural}/finalizers`], verbs: ["update"] }),
-    rule("apps", { resources: ["statefulsets"], verbs: KEEP }),
+    // What belongs to a cluster's object Kubernetes deletes with it. By the operator a member ends
+    // that leaves, or that is made anew: nothing else.
+    rule("apps", { resources: ["statefulsets"], verbs: [...KEEP, "delete"] }),
     rule("", { resources: ["services", "configmaps", "serviceaccounts"], verbs: KEEP }),
     // Neither listed nor watched: others' Secrets are none of its business.
-    rule("", { resources: ["secrets"], verbs: ["get", "create", "patch", "delete"] }),
+    rule("", { resources: ["secrets"], verbs: ["get", "create", "patch"] }),
     rule("", { resources: ["persistentvolumeclaims"], verbs: KEEP }),
     rule("", { resources: ["persistentvolumes"], verbs: ["get"] }),
     rule("", { resources: ["pods"], verbs: ["get", "list", "watch", "delete"] }),
-    rule("coordination.k8s.io", { resources: ["leases"], verbs: FOUND }),
-    rule("discovery.k8s.io", { resources: ["endpointslices"], verbs: FOUND }),
+    rule("coordination.k8s.io", { resources: ["leases"], verbs: KEEP }),
+    rule("discovery.k8s.io", { resources: ["endpointslices"], verbs: KEEP }),
     rule("policy", { resources: ["poddisruptionbudgets"], verbs: KEEP }),
     rule("networking.k8s.io", { resources: ["networkpolicies"], verbs: KEEP }),
     rule(RIGHTS, { resources: ["roles", "rolebindings"], verbs: KEEP }),
-    rule("events.k8s.io", { resources: ["events"], verbs: ["create", "patch"] }),
+    rule("events.k8s.io", { resources: ["events"], verbs: ["create"] }),
     // Why a pod is not made, and what its node has not got, is told there alone.
     rule("", { resources: ["events"], verbs: ["list"] }),
   ];

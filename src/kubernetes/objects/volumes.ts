@@ -47,6 +47,12 @@ export function claims(cluster: PostgresCluster): Manifest[] {
   return made;
 }
 
+/** Of a member that is none now: only whose it is. */
+export function keptClaim(cluster: PostgresCluster, name: string): Manifest {
+  const frame = { apiVersion: "v1", kind: "PersistentVolumeClaim", name, isKept: true };
+  return manifest(cluster, { ...frame, body: {} });
+}
+
 function newClaim(
   cluster: PostgresCluster,
   of: { name: string; size: string; storageClass?: string | undefined; accessMode: string },

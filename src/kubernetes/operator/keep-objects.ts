@@ -7,6 +7,7 @@ import type { KubernetesObject, OwnerReference } from "../../kubernetes-api/reso
 import { objectKey, type ClusterObjects } from "../objects/cluster-objects.ts";
 import { textIn } from "../certificates/certificate-secrets.ts";
 import type { Manifest } from "../objects/manifest.ts";
+import { keptClaim } from "../objects/volumes.ts";
 import { TRUSTED_KEY } from "../objects/secrets.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import { contentDigest, covers, digest } from "./covers.ts";
@@ -57,6 +58,8 @@ export async function keepObjects(keeping: Keeping): Promise<Kept> {
     ...founded.map((object) => ({ object, keep: () => found(keeping, object) })),
     ...applied.map((object) => ({ object, keep: () => apply(keeping, object) })),
   ];
+  const left = claimsOfThoseWhoLeft(keeping);
+  steps.push(...left.map((of) => ({ object: of.object, keep: () => keepOwner(keeping, of) })));
   let { mayBegin } = keeping;
   for (const { object, keep } of steps) {
     // They come last: a pod would use what is another's.
@@ -67,6 +70,18 @@ export async function keepObjects(keeping: Keeping): Promise<Kept> {
     if (outcome.isForeign === true) mayBegin = false;
   }
   return { made, objections };
+}
+
+/** They are kept as `deletionPolicy` says now, and not as it said while their members were here. */
+function claimsOfThoseWhoLeft({ cluster, objects, reading }: Keeping) {
+  const wanted = new Set(objects.applied.map(objectKey));
+  return (
+    [...reading.present.values()]
+      .filter((live) => live.kind === "PersistentVolumeClaim" && !wanted.has(objectKey(live)))
+      .map((live) => ({ live, object: keptClaim(cluster, live.metadata.name) }))
+      // A person's own, which he has labelled, is nobody else's.
+      .filter(({ live, object }) => covers(live.metadata.labels, object.metadata.labels))
+  );
 }
 
 interface Outcome {
@@ -97,6 +112,7 @@ async function found(keeping: Keeping, object: Manifest): Promise<Outcome> {
       memory.secrets.set(key, live);
       await keepTrusted(keeping, { object, live });
     }
+    await keepFrame(keeping, { object, live });
     return keepOwner(keeping, { object, live });
   }
   const remembered = isSecret ? memory.secrets.get(key) : undefined;
@@ -109,6 +125,21 @@ async function found(keeping: Keeping, object: Manifest): Promise<Outcome> {
   if (created.kind === "other") return {};
   if (isSecret) memory.secrets.set(key, created.object);
   return { made: key };
+}
+
+/**
+ * An agent may write its services' EndpointSlices, and so could whoever has its token: whose they
+ * are, and to which port they lead, is not the agents' to say.
+ */
+async function keepFrame(
+  { api, signal }: Keeping,
+  of: { object: Manifest; live: KubernetesObject },
+): Promise<void> {
+  const { ports, metadata } = of.object;
+  const { labels } = metadata;
+  const frame = { metadata: { labels }, ...(ports === undefined ? {} : { ports }) };
+  if (covers(of.live, frame)) return;
+  await api.patch(kindOfObject(of.object), { place: placeOf(of.object), patch: frame }, { signal });
 }
 
 /** Who vouches for the servers changes; a Secret without logins does not say it. */

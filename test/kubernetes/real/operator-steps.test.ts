@@ -282,10 +282,10 @@ test("what the specification says of synchronous replication is in the record", 
   assert.equal((await own.read())?.record.sync.mode, "on");
 });
 
-async function owners(): Promise<number[]> {
+async function owners(member = "izdb-1"): Promise<number[]> {
   const claim = await administrator.get(kindOf("v1", "PersistentVolumeClaim"), {
     namespace: "shop",
-    name: "izdb-1-data",
+    name: `${member}-data`,
   });
   const secret = await administrator.get(kindOf("v1", "Secret"), {
     namespace: "shop",
@@ -296,12 +296,26 @@ async function owners(): Promise<number[]> {
 
 test("deletionPolicy makes Secrets, claims and record the object's own, and takes that back", async () => {
   assert.deepEqual(await owners(), [0, 0]);
+  const claims = kindOf("v1", "PersistentVolumeClaim");
+  const labels = { "understudy.dev/cluster": "izdb" };
+  const claim = await administrator.get(claims, { namespace: "shop", name: "izdb-1-data" });
+  await administrator.create(claims, {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "a-persons-own", namespace: "shop", labels },
+    spec: Object(claim).spec,
+  } as KubernetesObject);
   await change({ deletionPolicy: "Delete" });
   await onePass();
   assert.deepEqual(await owners(), [1, 1]);
+  // Of a member that left before, and one that nobody of us has made.
+  assert.deepEqual(await owners("izdb-3"), [1, 1]);
+  const own = await administrator.get(claims, { namespace: "shop", name: "a-persons-own" });
+  assert.equal(own?.metadata.ownerReferences, undefined);
   await change({ deletionPolicy: "Retain" });
   await onePass();
   assert.deepEqual(await owners(), [0, 0]);
+  assert.deepEqual(await owners("izdb-3"), [0, 0]);
 });
 
 test("a right that was taken away is told in a condition, and what it was for is done when it is back", async () => {

@@ -264,6 +264,9 @@ test("a claim that is not there is named, and one that another cluster has is re
   assert.equal((await versions("thief")).size, 1);
 });
 
+/** What belongs to a cluster's object goes with that, and not by the operator. */
+const KEPT_KINDS = [...listedKinds({ has: HAS }), SECRET];
+
 test("the operator may do nothing that it does not do", async () => {
   using api = new KubernetesApi({ access: server.access(OPERATOR) });
   const { apiVersion, kind: called } = POD;
@@ -281,6 +284,11 @@ test("the operator may do nothing that it does not do", async () => {
     "make pods": () => api.create(POD, pod),
     "delete a cluster": () => api.delete(POSTGRES_CLUSTER, place),
     "delete a record": () => api.delete(LEASE, place),
+    "change a cluster": () => api.patch(POSTGRES_CLUSTER, { place, patch }),
+    "read events": () => api.list(EVENT, { namespace: "shop" }),
+    ...Object.fromEntries(
+      KEPT_KINDS.map((each) => [`delete a ${each.kind}`, () => api.delete(each, place)]),
+    ),
     "read its own Deployment": () =>
       api.get(kind("apps/v1", "Deployment"), { ...place, name: "understudy-operator" }),
     "change ClusterRoles": () =>
