@@ -71,9 +71,7 @@ export class MemberTls {
 
   /** One sentence where what is renewed in good time was not; null else. */
   warning(now: Date): string | null {
-    const { server, client } = this.#texts;
-    const ends = [server, client].map(({ cert }) => new X509Certificate(cert).validToDate);
-    const end = new Date(Math.min(...ends.map((each) => each.getTime())));
+    const end = endOf(this.#texts);
     if (end.getTime() - now.getTime() > WARNING_MS) return null;
     const day = end.toISOString().slice(0, 10);
     return `its certificates run out on ${day} and were not renewed: who connects after that is refused, so see whether the operator runs`;
@@ -152,6 +150,7 @@ async function readWhole(directory: string): Promise<Texts> {
     try {
       const texts = await readTexts(directory);
       for (const pair of ["server", "client"] as const) requirePair(pair, texts[pair]);
+      requireAuthorities(texts.trusted);
       return texts;
     } catch (cause) {
       if (tries < TRIES) {
@@ -183,6 +182,35 @@ async function readTexts(directory: string): Promise<Texts> {
 function requirePair(name: string, { cert, key }: Certificate): void {
   if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
   throw new Error(`${name}.key is not the key of ${name}.crt`);
+}
+
+function requireAuthorities(trusted: string): void {
+  try {
+    if (authoritiesIn(trusted).length > 0) return;
+  } catch (cause) {
+    throw new Error(`ca.crt has a certificate that is damaged: ${messageOf(cause)}`, { cause });
+  }
+  throw new Error("ca.crt has no certificate");
+}
+
+function authoritiesIn(trusted: string): X509Certificate[] {
+  const texts = trusted.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return texts.map((text) => new X509Certificate(text));
+}
+
+/** From then on one of them is not believed, or who has signed it is not. */
+function endOf({ server, client, trusted }: Texts): Date {
+  const authorities = authoritiesIn(trusted);
+  const ends = [server, client].map(({ cert }) => {
+    const own = new X509Certificate(cert);
+    const signed = authorities
+      .filter((each) => own.checkIssued(each) && own.verify(each.publicKey))
+      .map((each) => each.validToDate.getTime());
+    // Of several by the same key the one that lasts longest is enough.
+    const believed = signed.length === 0 ? Infinity : Math.max(...signed);
+    return Math.min(own.validToDate.getTime(), believed);
+  });
+  return new Date(Math.min(...ends));
 }
 
 /** Others than our operator may leave it out, and something follows here. */

@@ -8,6 +8,7 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { accessInPod } from "../kubernetes-api/access.ts";
 import { KubernetesApi } from "../kubernetes-api/api.ts";
+import { terminationWords } from "../kubernetes-api/pod-end.ts";
 import { podName, serviceName } from "../kubernetes/objects/names.ts";
 import {
   AGENT_PORT,
@@ -54,7 +55,7 @@ export async function runPodAgent(pod: Pod, env: NodeJS.ProcessEnv): Promise<voi
     await runKubernetesAgent({ ...pod, api });
   } catch (thrown) {
     // The kubelet tells it of the container's end, and the operator in a condition.
-    await appendFile(pod.terminationLog, `${lastWords(thrown)}\n`).catch(() => {});
+    await appendFile(pod.terminationLog, terminationWords(lastWords(thrown))).catch(() => {});
     throw thrown;
   }
 }

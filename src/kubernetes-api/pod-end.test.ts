@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { hasEnded, terminationLine, type ContainerState, type PodObject } from "./pod-end.ts";
+import {
+  hasEnded,
+  terminationLine,
+  terminationWords,
+  type ContainerState,
+  type PodObject,
+} from "./pod-end.ts";
 
 const RUN = { container: "postgres", session: "s-2" };
 const CONTAINER_ID = "containerd://1";
@@ -72,4 +78,18 @@ test("whatever a pod says, a run is only gone by a word that names it", () => {
       assert.ok(!hasEnded(podWith({ state: now, lastState: last }), RUN));
     }),
   );
+});
+
+test("last words of any length leave the line that says whose end it is", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", maxLength: 5_000 }), (words) => {
+      const written = Buffer.from(`${terminationLine("s-2")}\n${terminationWords(words)}`);
+      // What a kubelet reads of the file.
+      const message = written.subarray(-4_096).toString("utf8");
+      assert.ok(!message.includes("\ufffd") || words.includes("\ufffd"));
+      const terminated = { reason: "Error", containerID: CONTAINER_ID, message };
+      assert.equal(hasEnded(podWith({ state: { terminated } }), RUN), true);
+    }),
+  );
+  assert.equal(terminationWords("short"), "short\n");
 });

@@ -44,9 +44,23 @@ export interface ContainerRun {
  */
 const SEEN_TO_END = new Set(["Completed", "Error", "OOMKilled"]);
 
+const WORDS_LIMIT_BYTES = 2_000;
+
 /** What an agent writes to its termination log. */
 export function terminationLine(session: string): string {
   return `understudy session ${session}`;
+}
+
+/**
+ * What an agent writes below that line when it ends by an error: for people, and never so long that
+ * the line is lost, because a kubelet tells only the last 4,096 bytes of the file.
+ */
+export function terminationWords(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= WORDS_LIMIT_BYTES) return `${text}\n`;
+  // No character is cut in two.
+  const cut = new TextDecoder().decode(bytes.subarray(0, WORDS_LIMIT_BYTES), { stream: true });
+  return `${cut}…\n`;
 }
 
 /**

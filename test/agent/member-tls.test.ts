@@ -1,5 +1,6 @@
 // A member's certificates as a kubelet keeps them in files, and as it makes them its own.
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,4 +73,34 @@ test("certificates that were not renewed in time are warned of", async (t) => {
     inDays(71) ?? "",
     /^its certificates run out on \d{4}-\d\d-\d\d and were not renewed/,
   );
+});
+
+test("that who has signed them is not believed any more is warned of, too", async (t) => {
+  const at = await places(t);
+  const authority = new TlsAuthority();
+  const server = authority.outliving({ commonName: "izdb-1", use: "server", names: ["izdb-1"] });
+  const client = authority.outliving({ commonName: "any", use: "client", names: [] });
+  await authority.writeTold(at.told, server, client);
+  const tls = await MemberTls.open(at);
+  const end = new X509Certificate(authority.certificate).validToDate.getTime();
+  const daysBefore = (days: number) => tls.warning(new Date(end - days * DAY_MS));
+  assert.equal(daysBefore(21), null);
+  const day = new Date(end).toISOString().slice(0, 10);
+  assert.match(daysBefore(19) ?? "", new RegExp(`run out on ${day} `));
+});
+
+test("an authority that cannot be read is told of by the name of its file", async (t) => {
+  const at = await places(t);
+  const authority = new TlsAuthority();
+  await authority.writeTold(at.told, authority.server("izdb-1"));
+  const damaged = authority.certificate.replace(/^(.{40})/ms, "$1AAAA");
+  for (const [text, why] of [
+    ["", /ca\.crt has no certificate$/],
+    ["no certificate\n", /ca\.crt has no certificate$/],
+    [damaged, /ca\.crt has a certificate that is damaged: /],
+    [authority.certificate + damaged, /ca\.crt has a certificate that is damaged: /],
+  ] as const) {
+    await writeFile(join(at.told, "ca.crt"), text);
+    await assert.rejects(MemberTls.open(at), { code: "SPEC_CORRUPT", message: why });
+  }
 });

@@ -1,10 +1,9 @@
 // `up` itself killed, interrupted and raced with: the next one must succeed, and nothing may be
 // left where it says so.
 import assert from "node:assert/strict";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { clusterPaths } from "../../src/agent/member-paths.ts";
 import { tryLock } from "../../src/store/process-lock.ts";
 import { withClient } from "../support/app-writer.ts";
 import { eventually } from "../support/eventually.ts";
@@ -15,6 +14,7 @@ import {
   type CommandResult,
 } from "../support/local-cluster.ts";
 import { writeUrl } from "./cluster-facts.ts";
+import { superuserUrl } from "./server-facts.ts";
 
 /**
  * Milliseconds after the start of `up`; what they hit differs from machine to machine, and all of
@@ -74,7 +74,7 @@ describe("up", () => {
 
   it("does not return before the applications' database is there", async () => {
     await using cluster = await TestCluster.up(15, { standbys: 1 });
-    await withClient(await superuserUrl(cluster), async (holder) => {
+    await withClient(await superuserUrl(cluster, "t-1"), async (holder) => {
       // Whoever is connected to template1 holds up every CREATE DATABASE.
       await holder.query("DROP DATABASE app");
       for (const member of ["t-1", "t-2"]) await cluster.killAgentForGood(member);
@@ -117,11 +117,6 @@ describe("up", () => {
     assert.equal(cluster.processes().filter(({ command }) => / agent /.test(command)).length, 2);
   });
 });
-
-async function superuserUrl(cluster: TestCluster): Promise<string> {
-  const { superuser } = JSON.parse(await readFile(clusterPaths(cluster.dir).secrets, "utf8"));
-  return `postgresql://postgres:${superuser}@127.0.0.1:${cluster.port}/template1`;
-}
 
 async function interruptedFirst(
   cluster: TestCluster,

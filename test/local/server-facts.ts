@@ -1,5 +1,8 @@
 // What tests ask of a member's server, and make it do, as its superuser.
+import { readFile } from "node:fs/promises";
+import { clusterPaths } from "../../src/agent/member-paths.ts";
 import type { TestCluster } from "../support/local-cluster.ts";
+import { memberUrl } from "./cluster-facts.ts";
 
 /** The first value of a statement's first row; null where it has none. */
 export async function asSuperuser(
@@ -10,6 +13,13 @@ export async function asSuperuser(
   const printed = await cluster.ok(["sql", "--as-superuser", "--member", member, sql]);
   const rows: readonly Readonly<Record<string, unknown>>[] = JSON.parse(printed);
   return Object.values(rows[0] ?? {})[0] ?? null;
+}
+
+/** To template1: nobody else is ever connected to it. */
+export async function superuserUrl(cluster: TestCluster, member: string): Promise<string> {
+  const { superuser } = JSON.parse(await readFile(clusterPaths(cluster.dir).secrets, "utf8"));
+  const { port } = new URL(await memberUrl(cluster, member));
+  return `postgresql://postgres:${superuser}@127.0.0.1:${port}/template1`;
 }
 
 /** So many segments of WAL, each with little in it. */

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Major } from "../../src/core/spec.ts";
+import { withClient } from "../support/app-writer.ts";
 import { signal } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
+import { memberUrl } from "./cluster-facts.ts";
 import { eventsOf } from "./diverged-primary.ts";
-import { asSuperuser, writeSegments } from "./server-facts.ts";
+import { asSuperuser, superuserUrl, writeSegments } from "./server-facts.ts";
 
 /** More than a member keeps without a slot: eight segments. */
 const SEGMENTS = 12;
@@ -27,6 +29,7 @@ export function describeSlots(major: Major): void {
     if (major >= 13)
       it("are given up for a member that stands still, which comes back by itself", () =>
         isGivenUp(cluster));
+    it("are looked after though something else fails each time", () => areLookedAfter(cluster));
     it("go with a member that is removed, and slots of users stay", () => goWithMember(cluster));
   });
 }
@@ -93,6 +96,28 @@ async function isGivenUp(cluster: TestCluster): Promise<void> {
     return status.state === "healthy" && state === "streaming" && upstream === primary;
   });
   await cluster.ok(["param", "set", "--reset", "max_slot_wal_keep_size"]);
+}
+
+async function areLookedAfter(cluster: TestCluster): Promise<void> {
+  const { primary } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  await withClient(await superuserUrl(cluster, primary), async (holder) => {
+    // It cannot be made anew while somebody is connected to what it is copied from.
+    await holder.query("DROP DATABASE app");
+    await holder.query("SELECT pg_create_physical_replication_slot('understudy_nobody', true)");
+    await eventually("a slot that is nobody's goes", async () => {
+      const ours = "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'understudy_nobody'";
+      return (await holder.query(ours)).rows.length === 0;
+    });
+    const app = await holder.query("SELECT 1 FROM pg_database WHERE datname = 'app'");
+    assert.equal(app.rows.length, 0, "the database could be made");
+  });
+  const url = await memberUrl(cluster, primary);
+  await eventually("the applications' database is there", () =>
+    withClient(url, async (client) => (await client.query("SELECT 1")).rows.length === 1).catch(
+      () => false,
+    ),
+  );
 }
 
 async function goWithMember(cluster: TestCluster): Promise<void> {

@@ -1,5 +1,6 @@
 // Certificates as the operator issues them, for tests: of one authority, good now, as files that a
 // kubelet would keep, and as Node's client takes them.
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -11,6 +12,7 @@ import {
   type Issue,
   type Signer,
 } from "../../src/kubernetes/certificates/authority.ts";
+import { keyPem, makeCertificate, makeKeyPair } from "../../src/kubernetes/certificates/x509.ts";
 
 const DAY_MS = 86_400_000;
 const CLIENT: Issue = { commonName: REPLICATION_ROLE, use: "client", names: [] };
@@ -47,6 +49,25 @@ export class TlsAuthority {
     return issue(this.#authority, { wanted, now, lifeMs: DAY_MS });
   }
 
+  /** As others than our operator may issue it: good for longer than this authority is. */
+  outliving(wanted: Issue): Signer {
+    const { certificate, key } = this.#authority.current;
+    const own = new X509Certificate(certificate);
+    const keys = makeKeyPair();
+    const made = makeCertificate({
+      ...wanted,
+      publicKey: keys.publicKey,
+      from: new Date(Date.now() - DAY_MS),
+      to: new Date(own.validToDate.getTime() + 90 * DAY_MS),
+      signer: {
+        commonName: own.subject.replace("CN=", ""),
+        publicKey: own.publicKey,
+        privateKey: createPrivateKey(key),
+      },
+    });
+    return { certificate: made, key: keyPem(keys) };
+  }
+
   /** Whom a client trusts, and as whom it comes. */
   context(client: Signer = this.client()): SecureContext {
     const { certificate: cert, key } = client;
@@ -54,8 +75,11 @@ export class TlsAuthority {
   }
 
   /** As a kubelet keeps them for a member. */
-  async writeTold(directory: string, server: Signer): Promise<void> {
-    const client = this.client();
+  async writeTold(
+    directory: string,
+    server: Signer,
+    client: Signer = this.client(),
+  ): Promise<void> {
     await mkdir(directory, { recursive: true });
     const texts = {
       "ca.crt": this.certificate,

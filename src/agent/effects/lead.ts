@@ -30,16 +30,22 @@ export async function lead({ member, record, signal }: EffectContext): Promise<v
   // Promoted by an agent that ended before it could say so.
   await announce({ member, record, position: await member.positions.read() });
   await synchronize({ member, signal }, { waits: false });
-  await keepApplicationDatabase(member);
-  await keepRewindRole(member);
+  const failed: unknown[] = [];
+  // One that fails with each pass must not keep the others from being done.
+  const tried = async (step: () => Promise<void>) => {
+    signal.throwIfAborted();
+    await step().catch((thrown: unknown) => void failed.push(thrown));
+  };
+  await tried(() => keepApplicationDatabase(member));
+  await tried(() => keepRewindRole(member));
   await pruneHistories(member);
   // An agent that does not answer is waited for, and commits must not wait for that.
-  const ended = await Promise.allSettled([
-    synchronize({ member, signal }, { waits: true }),
-    keepSlots(member, { record }),
+  await Promise.all([
+    tried(() => synchronize({ member, signal }, { waits: true })),
+    tried(() => keepSlots(member, { record })),
   ]);
   await shedWalCopies(member);
-  for (const each of ended) if (each.status === "rejected") throw each.reason;
+  if (failed.length > 0) throw failed[0];
 }
 
 /**

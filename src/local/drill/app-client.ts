@@ -71,7 +71,9 @@ export type Suits = (connection: AppConnection) => Promise<boolean>;
 export class HostSearch implements Disposable {
   readonly #options: ConnectOptions;
   readonly #underWay = new Set<string>();
-  /** What does not suit yet is asked again: logging in anew each time would be a load of its own. */
+  /**
+   * What does not suit yet is asked again: logging in anew each time would be a load of its own.
+   */
   readonly #kept = new Map<string, AppConnection>();
   /** What was looked for since anything was found. */
   readonly #wanted = new Set<Suits>();

@@ -20,16 +20,13 @@ export function tlsSettings({
   ]);
 }
 
-const NAMES = new Set(
-  tlsSettings({ major: 18, tls: { server: "", client: "", trusted: "" } }).keys(),
-);
-
 /**
  * Where there is no TLS of ours a server's is its user's.
  * @throws UnderstudyError PARAMETER_MANAGED.
  */
 export function refuseTlsSetting(name: string): void {
-  if (!NAMES.has(name.toLowerCase())) return;
+  const ours = tlsSettings({ major: 18, tls: { server: "", client: "", trusted: "" } });
+  if (!ours.has(name.toLowerCase())) return;
   const why = "members and applications reach it by the cluster's own certificates";
   throw new UnderstudyError(
     "PARAMETER_MANAGED",
