@@ -1,5 +1,5 @@
 // The order in which members' names are told and ties between members are broken. Without Intl: its
-// collation takes 8 to 12 ms of processor time where it is first used and 4 MB for as long as the
+// collation takes 8 to 12 ms of processor time where it is first used and 2 MB for as long as the
 // process lives, which each agent would pay at its start or in the middle of a failover. Pure.
 
 /** A number, or one character of anything else. */
