@@ -5,7 +5,7 @@ import { readdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UnderstudyError } from "../core/errors.ts";
 import { FileWatch } from "../postgres/file-watch.ts";
-import { initData } from "../postgres/init-data.ts";
+import { INIT_DATA_LIMIT_MS, initData } from "../postgres/init-data.ts";
 import { syncDirectory } from "../postgres/sync-directory.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
@@ -20,8 +20,8 @@ export interface Founder {
 }
 
 const POLL_MS = 50;
-/** Twice what an initdb is given. */
-const WAIT_LIMIT_MS = 120_000;
+/** Longer than whoever makes it may take. */
+const WAIT_LIMIT_MS = INIT_DATA_LIMIT_MS + 10_000;
 
 /** To be called with the founding lock held. @throws as initData does; nothing is left then. */
 export async function makeFirstData(

@@ -34,6 +34,8 @@ export interface InitDataOptions {
   readonly statements?: () => Promise<readonly string[]>;
   /** Of each program. Default 60,000. */
   readonly timeoutMs?: number;
+  /** Of making all of it durable. Default 300,000. */
+  readonly syncTimeoutMs?: number;
   readonly signal?: AbortSignal;
   /** What is being done now. */
   readonly onProgress?: (step: "initdb" | "renaming") => void;
@@ -57,6 +59,13 @@ interface LocaleChoice {
 
 const SAID_LINES = 3;
 const PROGRAM_LIMIT_MS = 60_000;
+/** Some forty megabytes in a thousand files, which slow storage in a network may take long for. */
+const SYNC_LIMIT_MS = 300_000;
+/**
+ * All of it takes no longer, but where a disk does not answer at all: initdb, with one way to have
+ * the locale and with another, the statements, the syncing.
+ */
+export const INIT_DATA_LIMIT_MS = 3 * PROGRAM_LIMIT_MS + SYNC_LIMIT_MS;
 
 /**
  * @throws UnderstudyError DIRECTORY_NOT_OURS when dataDir holds something, INITDB_FAILED with
@@ -74,7 +83,7 @@ export async function initData(options: InitDataOptions): Promise<InitDataResult
     options.onProgress?.("initdb");
     const choice = await runInitdb(options, { staging, passwordFile });
     await runStatements(options, staging);
-    await syncTree(staging, options.signal ?? new AbortController().signal);
+    await makeDurable(staging, options);
     options.onProgress?.("renaming");
     await rename(staging, options.dataDir);
     await syncDirectory(dirname(options.dataDir));
@@ -87,6 +96,22 @@ export async function initData(options: InitDataOptions): Promise<InitDataResult
   } finally {
     await rm(passwordFile, { force: true });
     await removeTree(staging);
+  }
+}
+
+/** @throws UnderstudyError TIMED_OUT, and what syncTree throws. */
+async function makeDurable(staging: string, options: InitDataOptions): Promise<void> {
+  const { signal, syncTimeoutMs = SYNC_LIMIT_MS, dataDir } = options;
+  const limit = AbortSignal.timeout(syncTimeoutMs);
+  try {
+    await syncTree(staging, signal === undefined ? limit : AbortSignal.any([signal, limit]));
+  } catch (cause) {
+    if (!limit.aborted || signal?.aborted === true) throw cause;
+    throw new UnderstudyError(
+      "TIMED_OUT",
+      `cannot make a data directory at ${dataDir}: its files were not on disk within ${syncTimeoutMs / 1000} s`,
+      { cause, hint: "See whether that disk is slow or fails." },
+    );
   }
 }
 

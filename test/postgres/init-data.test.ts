@@ -246,3 +246,10 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     await delay(2);
   }
 }
+
+test("a disk that is too slow for it is told of, and nothing is left", async () => {
+  const { parent, dataDir } = await place();
+  const made = initData({ ...COMMON, installation: installation(), dataDir, syncTimeoutMs: 1 });
+  await assert.rejects(made, { code: "TIMED_OUT", message: /not on disk within 0\.001 s$/ });
+  assert.deepEqual(await readdir(parent), []);
+});
