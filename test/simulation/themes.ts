@@ -107,8 +107,7 @@ export const THEMES = {
       { kind: "wall clock jumps" },
       { kind: "wall clock jumps", moments: ["primary", "start", "copy"] },
       { kind: "member is killed whole", whom: "the primary", lastsMs: [2_000, 20_000] },
-      { kind: "disk is full", lastsMs: [10_000, 40_000] },
-      { kind: "member is cut off from the others", whom: "a standby", lastsMs: [10_000, 40_000] },
+      { kind: "disk is full", whom: "the primary", lastsMs: [20_000, 60_000] },
     ],
   },
   /** Some of those that have what was promised are gone for good, and some are not heard of. */
