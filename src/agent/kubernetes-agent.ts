@@ -7,6 +7,7 @@ import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { leaveMember } from "../core/enter-member.ts";
 import type { KubernetesApi } from "../kubernetes-api/api.ts";
 import { terminationLine } from "../kubernetes-api/pod-end.ts";
+import { mendWalPlace } from "../postgres/wal-place.ts";
 import { KubernetesStore } from "../store/kubernetes-store.ts";
 import { changeRecord } from "../store/store.ts";
 import { systemClock } from "./clock.ts";
@@ -21,6 +22,7 @@ import { ServiceSlices } from "./service-slices.ts";
 import { memberPaths } from "./member-paths.ts";
 import type { OwnHost } from "./own-host.ts";
 import { requireOwnVolume } from "./own-volume.ts";
+import { requireOwnWal } from "./own-wal.ts";
 import { keepDataPrivate } from "./private-data.ts";
 import { Pulse } from "./pulse.ts";
 import { noteRemoval, wasJustRemoved } from "./removal.ts";
@@ -36,6 +38,8 @@ export interface KubernetesAgentOptions {
   readonly member: string;
   /** The member's own files are below it, as on one machine. */
   readonly clusterRoot: string;
+  /** A volume for its WAL alone; null: that is with its data. */
+  readonly walRoot: string | null;
   /** What the kubelet keeps for it: told-files.ts. */
   readonly told: string;
   /** A private directory for its keys; null: members reach each other without TLS. */
@@ -68,13 +72,18 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   const paths = memberPaths(options.clusterRoot, member);
   const uid = process.getuid?.() ?? 0;
   const { installation } = first.file;
-  await requireOwnVolume({ cluster, member, paths, installation, uid });
+  const { walRoot } = options;
+  const use = { cluster, member, paths, installation, uid };
+  await requireOwnVolume(use);
+  if (walRoot !== null) await requireOwnWal(use, walRoot);
   const mended = await keepDataPrivate({ paths, uid, major: installation.major });
   if (mended !== null) writeLine(mended);
   const { keys } = options;
   const tls = keys === null ? null : await MemberTls.open({ told: join(told, "tls"), own: keys });
   const store = () => new KubernetesStore({ api, namespace, cluster });
   if (!(await enter(options, { session, files, tls }))) return;
+  // Not before the run before is over, and before anything looks at the WAL.
+  if (walRoot !== null) await mendWalPlace(paths.data);
   using slices = new ServiceSlices({
     api,
     namespace,
@@ -91,7 +100,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
     clusterRoot: options.clusterRoot,
     member,
     openStore: store,
-    host: { ...hostOf(options, { session, files }), services, tls },
+    host: { ...hostOf(options, { session, files }), services, tls, walRoot },
     deadman: { program: options.deadmanProgram, policy: "confirmed-renewals" },
   });
   await using own = store();
@@ -180,7 +189,7 @@ function toldOnce(tell: (why: string) => void): (thrown: unknown) => void {
 function hostOf(
   options: KubernetesAgentOptions,
   of: { session: string; files: ToldFiles },
-): Omit<OwnHost, "services" | "tls"> {
+): Omit<OwnHost, "services" | "tls" | "walRoot"> {
   const { session, files } = of;
   return {
     session,

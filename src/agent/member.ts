@@ -35,6 +35,8 @@ export interface Member {
   readonly cluster: string;
   readonly clusterRoot: string;
   readonly paths: MemberPaths;
+  /** A volume for its WAL alone; null: that is with its data. */
+  readonly walRoot: string | null;
   readonly secrets: ClusterSecrets;
   /** Null: there is none; members are on one machine. */
   readonly tls: MemberTls | null;

@@ -21,6 +21,8 @@ export interface OwnHost {
   /** What is to be in the record of synchronous replication; null: others see to that. */
   readonly syncWish: () => SyncPolicy | null;
   readonly readSecrets: () => Promise<ClusterSecrets>;
+  /** Where this member has its WAL; null: with its data. */
+  readonly walRoot: string | null;
   /** Null: members reach each other without. */
   readonly tls: MemberTls | null;
   /** Of this run of the agent, as it has entered the cluster (entry.ts). */

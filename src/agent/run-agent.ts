@@ -42,6 +42,7 @@ import { requireOwnData } from "./own-data.ts";
 import { AgentPresence } from "./presence.ts";
 import { PositionProbe } from "./probe.ts";
 import { Pulse } from "./pulse.ts";
+import { prepareWal } from "./own-wal.ts";
 import { takeUpRenewals } from "./renewals.ts";
 import { RequestDesk } from "./requests.ts";
 import { SwitchoverSchedule } from "./schedule.ts";
@@ -91,6 +92,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const paths = memberPaths(options.clusterRoot, options.member);
   const { host } = options;
   const tls = host?.tls ?? null;
+  const walRoot = host?.walRoot ?? null;
   const trust = (member: string) => trustOf({ tls }, member);
   const readFile = host?.readFile ?? (() => readClusterFile(cluster.cluster));
   let file = await readFile();
@@ -137,6 +139,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     configFile: paths.configFile,
     logDir: paths.logs,
     backendOomScore: usualPriority().oomScoreAdj,
+    ...prepareWal({ paths, walRoot }),
     onExit: () => {
       positions.forget();
       wake();
@@ -198,6 +201,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     cluster: file.specification.metadata.name,
     clusterRoot: options.clusterRoot,
     paths,
+    walRoot,
     secrets,
     tls,
     server,

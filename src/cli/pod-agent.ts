@@ -30,6 +30,7 @@ export function readPod(env: NodeJS.ProcessEnv): Pod {
     cluster,
     member: checkMemberName(needed(env, "UNDERSTUDY_MEMBER")),
     clusterRoot: env["UNDERSTUDY_DIR"] ?? PLACES.cluster,
+    walRoot: env["UNDERSTUDY_WAL_DIR"] ?? null,
     told: env["UNDERSTUDY_TOLD"] ?? PLACES.told,
     keys: env["UNDERSTUDY_KEYS"] ?? null,
     address: {

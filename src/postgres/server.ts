@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly logDir: string;
   /** See oom-score.ts. Default: this process's own. */
   readonly backendOomScore?: number;
+  /** Done before each start, when no process is left on the data. */
+  readonly prepare?: (signal: AbortSignal) => Promise<void>;
   /** Called when the postmaster that was running is found to be gone. */
   readonly onExit: () => void;
 }
@@ -157,6 +159,7 @@ export class PostgresServer {
   }): Promise<void> {
     await this.killOrphans(options.signal);
     await removeStalePidFile(this.#options.dataDir);
+    await this.#options.prepare?.(options.signal);
     using watch = new FileWatch(join(this.#options.dataDir, "postmaster.pid"), { pollMs: LOOK_MS });
     const exited = this.#spawn(options.arguments ?? []);
     const deadline = performance.now() + START_WAIT_MS;

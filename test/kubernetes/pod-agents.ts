@@ -51,6 +51,8 @@ export interface PodAgentsOptions {
   readonly port: number;
   /** Where agents and servers listen; 127.0.0.1 where nothing is said. */
   readonly host?: string;
+  /** Each member has a volume of its own for its WAL. */
+  readonly walApart?: boolean;
   /** Of the specification, beside what all have. */
   readonly spec?: Readonly<Record<string, unknown>>;
 }
@@ -62,9 +64,9 @@ export class PodAgents implements AsyncDisposable {
   readonly #server: ApiServer;
   readonly #firstPort: number;
   readonly #host: string;
+  readonly #walApart: boolean;
   readonly #authority = new TlsAuthority();
   readonly #running = new Map<string, ChildProcess>();
-
   readonly #spec: Readonly<Record<string, unknown>>;
   #told = 0;
 
@@ -72,6 +74,7 @@ export class PodAgents implements AsyncDisposable {
     this.#server = server;
     this.#firstPort = options.port;
     this.#host = options.host ?? "127.0.0.1";
+    this.#walApart = options.walApart ?? false;
     this.#spec = {
       postgres: { image: "postgres:15" },
       standbys: options.standbys,
@@ -138,7 +141,7 @@ export class PodAgents implements AsyncDisposable {
   }
 
   async startAgent(member: string): Promise<void> {
-    const root = this.#place(member);
+    const root = this.place(member);
     const own = join(root, "cluster/members", member);
     await mkdir(own, { recursive: true, mode: 0o700 });
     const temporary = join(root, "tmp");
@@ -158,6 +161,7 @@ export class PodAgents implements AsyncDisposable {
       UNDERSTUDY_DIR: clusterRoot,
       UNDERSTUDY_TOLD: join(this.#server.directory, "told"),
       UNDERSTUDY_KEYS: join(root, "keys"),
+      ...(this.#walApart ? { UNDERSTUDY_WAL_DIR: join(root, "wal") } : {}),
       UNDERSTUDY_POD_ADDRESS: this.#host,
       UNDERSTUDY_PORT: String(port),
       UNDERSTUDY_AGENT_PORT: String(apiPort),
@@ -182,7 +186,7 @@ export class PodAgents implements AsyncDisposable {
 
   /** Its volumes of its own are empty then. */
   async newPod(member: string): Promise<void> {
-    await rm(join(this.#place(member), "tmp"), { recursive: true, force: true });
+    await rm(join(this.place(member), "tmp"), { recursive: true, force: true });
   }
 
   /** To the container's first process. @returns when it has ended, where the signal ends it. */
@@ -288,7 +292,7 @@ export class PodAgents implements AsyncDisposable {
       spec: { containers: [container] },
     };
     await this.api.create<KubernetesObject>(POD, pod);
-    const message = await readFile(join(this.#place(member), "termination-log"), "utf8");
+    const message = await readFile(join(this.place(member), "termination-log"), "utf8");
     const terminated = { exitCode: 137, reason: "Error", containerID: "containerd://1", message };
     const read = await this.api.get<KubernetesObject>(POD, { namespace, name });
     if (read === null) throw new Error(`there is no pod ${name}`);
@@ -326,9 +330,9 @@ export class PodAgents implements AsyncDisposable {
 
   async logs(): Promise<string> {
     const texts = [...this.#running.keys()].map(async (member) => {
-      const paths = memberPaths(join(this.#place(member), "cluster"), member);
+      const paths = memberPaths(join(this.place(member), "cluster"), member);
       const [out = "", log = ""] = await Promise.all(
-        [join(this.#place(member), "agent.out"), paths.agentLog].map((path) =>
+        [join(this.place(member), "agent.out"), paths.agentLog].map((path) =>
           readFile(path, "utf8").catch(() => ""),
         ),
       );
@@ -345,7 +349,8 @@ export class PodAgents implements AsyncDisposable {
     this.api[Symbol.dispose]();
   }
 
-  #place(member: string): string {
+  /** Its volumes and files. */
+  place(member: string): string {
     return join(this.#server.directory, member);
   }
 

@@ -1,7 +1,7 @@
 // Rewinding real data directories of PostgreSQL 15, the one installation here that has pg_rewind:
 // from each state that a target may be in, and what is left when it does not come to its end.
 import assert from "node:assert/strict";
-import { appendFile, cp, readFile, readdir, rm } from "node:fs/promises";
+import { appendFile, cp, lstat, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { Secret } from "../../src/core/secret.ts";
@@ -10,6 +10,7 @@ import { readControlData } from "../../src/postgres/control-data.ts";
 import { findServerProcesses } from "../../src/postgres/processes.ts";
 import { rewindDataDirectory, type RewindResult } from "../../src/postgres/rewind/rewind.ts";
 import { prepareSource, type RewindSource } from "../../src/postgres/rewind/source.ts";
+import { placeWal } from "../../src/postgres/wal-place.ts";
 import { BareServer } from "../support/bare-server.ts";
 import { dropPrivileges } from "../support/drop-privileges.ts";
 import { eventually } from "../support/eventually.ts";
@@ -24,6 +25,18 @@ test("a primary that was killed recovers by itself, is rewound, and then follows
   assert.ok(result.kind === "rewound", JSON.stringify(result));
   assert.equal(result.recovered, true);
   assert.equal((await readMarker(pair.old.dataDir))?.operation, "rewind", "it is the caller's");
+  await assertFollows(pair);
+});
+
+test("a primary whose WAL is on a volume of its own is rewound as any other, and its WAL stays there", async () => {
+  await using pair = await Pair.make();
+  await pair.old.kill();
+  const { dataDir } = pair.old;
+  const walRoot = await mkdtemp(join(dirname(dataDir), "wal-"));
+  await placeWal({ dataDir, walRoot }, new AbortController().signal);
+  const result = await pair.rewind();
+  assert.ok(result.kind === "rewound", JSON.stringify(result));
+  assert.ok((await lstat(join(dataDir, "pg_wal"))).isSymbolicLink());
   await assertFollows(pair);
 });
 

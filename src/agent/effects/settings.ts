@@ -217,7 +217,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
   const { specification, installation } = member.file();
   const { paths, name } = member;
   const address = request.record.members[name];
-  const disk = await statfs(paths.root);
+  const disk = await statfs(member.walRoot ?? paths.root);
   const applyDelayMs = request.asPrimary || request.withoutDelay ? 0 : (address?.tags.delayMs ?? 0);
   return {
     major: installation.major,

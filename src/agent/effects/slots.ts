@@ -49,7 +49,7 @@ export async function keepSlots(
   const position = await member.positions.read();
   const way = wayOf(member.memory, await reachAt(member, position));
   const control = await readControlData(member.paths.data);
-  const disk = await statfs(member.paths.data);
+  const disk = await statfs(member.walRoot ?? member.paths.data);
   const facts = factsOf(member.file().installation.major);
   const steps = planSlots({
     slots,

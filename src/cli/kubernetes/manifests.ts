@@ -18,7 +18,6 @@ import {
   type Manifest,
   type Surroundings,
 } from "../../kubernetes/objects/manifest.ts";
-import { notYet } from "../../kubernetes/resource/not-yet.ts";
 import {
   engineSpecification,
   readPostgresCluster,
@@ -69,7 +68,7 @@ function documentsOf(document: unknown, options: Wanted): string {
   // Nothing owns them: there is no object that they belong to.
   const cluster = readPostgresCluster({ ...Object(document), metadata: { ...placed, uid: null } });
   const { parameters } = engineSpecification(cluster).spec.postgres;
-  const [objection] = [...notYet(cluster), ...parameterObjections(parameters)];
+  const [objection] = parameterObjections(parameters);
   if (objection !== undefined) throw invalid(objection);
   const { agentImage, clusterDomain } = options;
   const has =

@@ -117,12 +117,13 @@ function database(cluster: PostgresCluster, volumes: MemberVolumes) {
 }
 
 /** Names and places; nothing that is secret. */
-function environment({ name }: PostgresCluster, { member }: MemberVolumes) {
+function environment({ name }: PostgresCluster, { member, wal }: MemberVolumes) {
   const given = {
     UNDERSTUDY_CLUSTER: name,
     UNDERSTUDY_MEMBER: member,
     UNDERSTUDY_DIR: PLACES.cluster,
     UNDERSTUDY_KEYS: PLACES.keys,
+    ...(wal === null ? {} : { UNDERSTUDY_WAL_DIR: PLACES.wal }),
   };
   const asked = {
     UNDERSTUDY_NAMESPACE: "metadata.namespace",

@@ -7,7 +7,6 @@ import { CLUSTER_LABEL, specificationName } from "../objects/names.ts";
 import { objectionsToMoves } from "../objects/moved-volumes.ts";
 import { memberVolumes } from "../objects/volumes.ts";
 import { isWithin } from "../resource/cluster-schema.ts";
-import { notYet } from "../resource/not-yet.ts";
 import {
   engineSpecification,
   objectionsToChange,
@@ -55,7 +54,7 @@ function askedOf(
   try {
     const cluster = readPostgresCluster(object);
     const { parameters } = engineSpecification(cluster).spec.postgres;
-    const objections = [...notYet(cluster), ...check(parameters)];
+    const objections = check(parameters);
     return objections.length === 0 ? { cluster } : { objections };
   } catch (thrown) {
     if (!(thrown instanceof UnderstudyError)) throw thrown;

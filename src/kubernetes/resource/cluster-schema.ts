@@ -123,9 +123,7 @@ const storage = v.pipe(
     wal: v.optional(
       v.pipe(
         fields({ size: size("Of each member's WAL volume."), storageClass }),
-        v.description(
-          "A volume of its own for each member's WAL. Not supported yet: it is refused.",
-        ),
+        v.description("A volume of its own for each member's WAL."),
       ),
     ),
   }),
@@ -138,10 +136,7 @@ const claimedMember = v.pipe(
   fields({
     ...claimedVolume,
     wal: v.optional(
-      v.pipe(
-        fields(claimedVolume),
-        v.description("Where its WAL is, if not with its data. Not supported yet: refused."),
-      ),
+      v.pipe(fields(claimedVolume), v.description("Where its WAL is, if not with its data.")),
     ),
   }),
   v.description("One member's volume."),
