@@ -9,8 +9,7 @@ import { quoteLiteral, quoteName } from "../postgres/base-backup/command.ts";
 import { factsOf } from "../postgres/majors.ts";
 import { scramVerifier } from "../postgres/scram-verifier.ts";
 import type { ClusterSecrets } from "./cluster-file.ts";
-import { REPLICATION_ROLE } from "../core/role.ts";
-import { REWIND_ROLE } from "./member.ts";
+import { REPLICATION_ROLE, REWIND_ROLE } from "../core/role.ts";
 
 /** What pg_rewind reads another server's files by (manual, pg_rewind "Notes"). */
 export const REWIND_FUNCTIONS = [

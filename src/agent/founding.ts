@@ -4,12 +4,12 @@
 import { readdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UnderstudyError } from "../core/errors.ts";
+import { SUPERUSER } from "../core/role.ts";
 import { FileWatch } from "../postgres/file-watch.ts";
 import { INIT_DATA_LIMIT_MS, initData } from "../postgres/init-data.ts";
 import { syncDirectory } from "../postgres/sync-directory.ts";
 import { tryLock, type ProcessLock } from "../store/process-lock.ts";
 import type { ClusterFile, ClusterSecrets } from "./cluster-file.ts";
-import { SUPERUSER } from "./member.ts";
 import type { MemberPaths } from "./member-paths.ts";
 
 /** The founder: the member whose data is the cluster's first. */

@@ -24,11 +24,6 @@ import type { SyncKeeping } from "./sync/sync-keeping.ts";
 import type { Supply } from "./supply.ts";
 import type { Witness } from "./witness.ts";
 
-/** The PostgreSQL roles of Understudy's own. */
-export const SUPERUSER = "postgres";
-/** For pg_rewind: may read files of the data directory by function, and nothing else. */
-export const REWIND_ROLE = "understudy_rewind";
-
 export interface Member {
   readonly name: string;
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 // A short connection to a member as the superuser, for the commands that ask a server about itself.
 import type { Client } from "pg";
-import { SUPERUSER } from "../agent/member.ts";
+import { SUPERUSER } from "../core/role.ts";
 import { UnderstudyError } from "../core/errors.ts";
 import { connect } from "../postgres/connect.ts";
 import type { LocalCluster } from "./cluster.ts";

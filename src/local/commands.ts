@@ -1,6 +1,6 @@
 // Everything that can be asked of clusters on this machine, as one object for the command line.
 // Each part is loaded when it is first asked for: `status` does not pay for what only `up` needs.
-import { SUPERUSER } from "../agent/member.ts";
+import { SUPERUSER } from "../core/role.ts";
 import type { AgentProgram } from "./agents.ts";
 import type { DrillRequest, DrillResult } from "./drill/drill.ts";
 import { openCluster, readRecord, type LocalCluster, type Operation } from "./cluster.ts";

@@ -26,7 +26,7 @@ export async function removeUnreachedHistories(
   const { timeline } = await readControlData(dataDir);
   // pg_control lags, so the WAL itself is only read where there is something to find.
   if ((await historiesBeyond(dataDir, timeline)).length === 0) return [];
-  const reached = await reachedTimeline(dataDir, options);
+  const reached = await timelineAtEnd(dataDir, options);
   if (reached === null) return [];
   const unreached = await historiesBeyond(dataDir, reached);
   const walDir = join(dataDir, "pg_wal");
@@ -36,7 +36,7 @@ export async function removeUnreachedHistories(
 }
 
 /** Null where its WAL cannot be read: its own recovery then says why. */
-async function reachedTimeline(
+async function timelineAtEnd(
   dataDir: string,
   options: { signal?: AbortSignal },
 ): Promise<number | null> {

@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { markerPath } from "../../src/postgres/base-backup/marker.ts";
 import { findServerProcesses } from "../../src/postgres/processes.ts";
+import { withClient } from "../support/app-writer.ts";
 import { isAlive } from "../support/cluster-processes.ts";
 import { eventually } from "../support/eventually.ts";
 import { installationFor } from "../support/installations.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { RewindWrapper } from "../support/rewind-wrapper.ts";
 import { assertRejoined, divergedPrimary, eventsOf, newReport } from "./diverged-primary.ts";
+import { superuserUrl } from "./server-facts.ts";
 
 describe("PostgreSQL 15, a former primary that has diverged", () => {
   let wrapper: RewindWrapper;
@@ -26,6 +28,8 @@ describe("PostgreSQL 15, a former primary that has diverged", () => {
     await wrapper[Symbol.asyncDispose]();
   });
 
+  it("finds the rights of the role that reads for it, which a person had taken away", () =>
+    hasRights(cluster));
   it("is rewound in place, and what only it had is kept with a report", () =>
     isRewound(cluster, wrapper));
   it("is copied anew when the rewind fails", () => isCopiedAfterFailure(cluster, wrapper));
@@ -35,6 +39,21 @@ describe("PostgreSQL 15, a former primary that has diverged", () => {
   it("is never started half rewound: its agent killed in the middle, it is copied anew", () =>
     isCopiedAfterKill(cluster, wrapper));
 });
+
+async function hasRights(cluster: TestCluster): Promise<void> {
+  const { primary } = await cluster.untilHealthy();
+  assert.ok(primary !== null);
+  const url = (await superuserUrl(cluster, primary)).replace("template1", "postgres");
+  await withClient(url, async (client) => {
+    const role = "understudy_rewind";
+    const one = "pg_catalog.pg_read_binary_file(text)";
+    await client.query(`REVOKE EXECUTE ON FUNCTION ${one} FROM ${role}`);
+    await client.query(`REVOKE pg_checkpoint FROM ${role}`);
+    const both = `SELECT has_function_privilege('${role}', '${one}', 'EXECUTE')
+                     AND pg_has_role('${role}', 'pg_checkpoint', 'MEMBER') AS has`;
+    await eventually("it has them again", async () => (await client.query(both)).rows[0]?.has);
+  });
+}
 
 async function isRewound(cluster: TestCluster, wrapper: RewindWrapper): Promise<void> {
   await wrapper.set("real");

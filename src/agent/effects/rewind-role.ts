@@ -1,19 +1,22 @@
 // The role by which a former primary's pg_rewind reads the new primary's files: from 11 on by four
 // functions that are granted to it (manual, pg_rewind "Notes"), so that no superuser's password
 // leaves an agent. Up to 10 only a superuser may.
+import { REWIND_ROLE, SUPERUSER } from "../../core/role.ts";
+import type { Major } from "../../core/spec.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import type { RewindSource } from "../../postgres/rewind/source.ts";
 import {
   CHECKPOINT_ROLE_SINCE,
   REWIND_FUNCTIONS,
   createRole,
+  rewindGrants,
   rewindPassword,
   rolesOf,
 } from "../first-objects.ts";
-import { REWIND_ROLE, SUPERUSER, type Leader, type Member } from "../member.ts";
+import type { Leader, Member } from "../member.ts";
 
 /**
- * One pass of a primary; one query where everything is as it should be. The grants hold in the
+ * One pass of a primary; two queries where everything is as it should be. The grants hold in the
  * database that the agent is connected to, the one in which pg_rewind logs in.
  */
 export async function keepRewindRole(member: Member): Promise<void> {
@@ -22,18 +25,19 @@ export async function keepRewindRole(member: Member): Promise<void> {
   if (factsOf(major).rewind.needsSuperuser) return;
   const [role] = await session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [REWIND_ROLE]);
   if (role === undefined) await session.query(createRole(rolesOf(secrets).rewind));
-  const ungranted = await session.query<{ name: string }>(
-    "SELECT name FROM unnest($2::text[]) name WHERE NOT has_function_privilege($1, name, 'EXECUTE')",
+  if (await hasGrants(session, major)) return;
+  for (const grant of rewindGrants(major)) await session.query(grant);
+}
+
+async function hasGrants(session: Member["session"], major: Major): Promise<boolean> {
+  const mayCheckpoint =
+    major < CHECKPOINT_ROLE_SINCE ? "" : " AND pg_has_role($1, 'pg_checkpoint', 'MEMBER')";
+  const [granted] = await session.query<{ all: boolean }>(
+    `SELECT bool_and(has_function_privilege($1, name, 'EXECUTE'))${mayCheckpoint} AS "all"
+       FROM unnest($2::text[]) name`,
     [REWIND_ROLE, REWIND_FUNCTIONS],
   );
-  for (const { name } of ungranted)
-    await session.query(`GRANT EXECUTE ON FUNCTION ${name} TO ${REWIND_ROLE}`);
-  if (major < CHECKPOINT_ROLE_SINCE) return;
-  const [granted] = await session.query<{ has: boolean }>(
-    "SELECT pg_has_role($1, 'pg_checkpoint', 'MEMBER') AS has",
-    [REWIND_ROLE],
-  );
-  if (granted?.has === false) await session.query(`GRANT pg_checkpoint TO ${REWIND_ROLE}`);
+  return granted?.all === true;
 }
 
 /** By whom pg_rewind reads the leader's files, and who may be asked to CHECKPOINT there. */

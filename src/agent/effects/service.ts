@@ -6,9 +6,9 @@ import { UnderstudyError, assert } from "../../core/errors.ts";
 import { CLOSED, isSameQuorum, type Quorum } from "../../core/protocol/quorum.ts";
 import type { Service } from "../../core/protocol/service.ts";
 import type { ClusterRecord } from "../../core/record.ts";
-import { REPLICATION_ROLE } from "../../core/role.ts";
+import { REPLICATION_ROLE, REWIND_ROLE, SUPERUSER } from "../../core/role.ts";
 import { formatStandbyNames } from "../../postgres/settings/standby-names.ts";
-import { REWIND_ROLE, SUPERUSER, type Member } from "../member.ts";
+import type { Member } from "../member.ts";
 import { readStreams } from "../sync/standbys.ts";
 import { serviceOnDisk, writeMemberSettings } from "./settings.ts";
 

@@ -6,7 +6,7 @@ import { codeOf } from "../../core/errors.ts";
 import { NOBODY } from "../../core/protocol/quorum.ts";
 import { OPEN, type Service } from "../../core/protocol/service.ts";
 import type { ClusterRecord } from "../../core/record.ts";
-import { REPLICATION_ROLE } from "../../core/role.ts";
+import { REPLICATION_ROLE, REWIND_ROLE, SUPERUSER } from "../../core/role.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import {
@@ -35,7 +35,7 @@ import {
 } from "../../postgres/settings/settings-files.ts";
 import { formatStandbyNames, parseStandbyNames } from "../../postgres/settings/standby-names.ts";
 import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-settings.ts";
-import { REWIND_ROLE, SUPERUSER, type Member } from "../member.ts";
+import type { Member } from "../member.ts";
 
 const RELOAD_LIMIT_MS = 5_000;
 /** As it is issued: whom it lets log in as whom. */

@@ -6,6 +6,7 @@ import {
   connectionUrl,
   type ConnectionTarget,
 } from "../../core/connection-url.ts";
+import { SUPERUSER } from "../../core/role.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { PostgresCluster } from "../resource/postgres-cluster.ts";
 import { manifest, type Manifest, type Surroundings } from "./manifest.ts";
@@ -19,7 +20,6 @@ export interface ClusterPasswords {
   readonly apiToken: Secret;
 }
 
-const SUPERUSER = "postgres";
 /** The only one of these that is brought up to date: who vouches for the servers. */
 export const TRUSTED_KEY = "ca.crt";
 
