@@ -20,7 +20,7 @@ export const TRUSTED = "trusted";
 
 export const PASSWORDS: ClusterPasswords = {
   superuser: new Secret("pw-superuser:\\1"),
-  application: new Secret("pw-application"),
+  application: new Secret("pw-application:\\1"),
   replication: new Secret("pw-replication"),
   apiToken: new Secret("pw-api-token"),
 };

@@ -311,23 +311,64 @@ test("what an older Kubernetes has under another version is asked of it so", () 
 });
 
 test("an application finds all that it needs in one Secret, whatever the password", () => {
+  const secret = objectsOf(clusterWith()).get("Secret izdb-app");
+  assert.deepEqual(at(secret, "stringData"), {
+    username: "app",
+    password: "pw-application:\\1",
+    host: "izdb-rw",
+    port: "5432",
+    dbname: "app",
+    uri: "postgresql://app:pw-application%3A%5C1@izdb-rw:5432/app?sslmode=require",
+    "fqdn-uri":
+      "postgresql://app:pw-application%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/app?sslmode=require",
+    "verified-uri":
+      "postgresql://app:pw-application%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/app?sslmode=verify-full&sslrootcert=/etc/izdb-app/ca.crt",
+    "jdbc-uri":
+      "jdbc:postgresql://izdb-rw:5432/app?user=app&password=pw-application%3A%5C1&sslmode=require",
+    pgpass: "izdb-rw:5432:app:app:pw-application\\:\\\\1",
+    "ca.crt": TRUSTED,
+  });
+});
+
+test("the superuser's Secret names no address: it is let in from the pod itself alone", () => {
   const secret = objectsOf(clusterWith()).get("Secret izdb-superuser");
   assert.deepEqual(at(secret, "stringData"), {
     username: "postgres",
     password: "pw-superuser:\\1",
-    host: "izdb-rw",
-    port: "5432",
     dbname: "postgres",
-    uri: "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw:5432/postgres?sslmode=require",
-    "fqdn-uri":
-      "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/postgres?sslmode=require",
-    "verified-uri":
-      "postgresql://postgres:pw-superuser%3A%5C1@izdb-rw.shop.svc.cluster.local:5432/postgres?sslmode=verify-full&sslrootcert=/etc/izdb-superuser/ca.crt",
-    "jdbc-uri":
-      "jdbc:postgresql://izdb-rw:5432/postgres?user=postgres&password=pw-superuser%3A%5C1&sslmode=require",
-    pgpass: "izdb-rw:5432:postgres:postgres:pw-superuser\\:\\\\1",
     "ca.crt": TRUSTED,
   });
+});
+
+/** Of the write, the read and the third service. */
+function ranges(spec: Record<string, unknown>): unknown[] {
+  const objects = objectsOf(clusterWith(spec));
+  return ["rw", "ro", "r"].map((each) =>
+    at(objects.get(`Service izdb-${each}`), "spec", "loadBalancerSourceRanges"),
+  );
+}
+
+test("a load balancer lets in whom access names, and of other services it is asked in vain", () => {
+  const access = [{ cidr: "10.0.0.0/8" }, { namespace: "shop" }, { cidr: "fd00::/8" }];
+  const services = { write: { type: "LoadBalancer" }, read: { type: "NodePort" } };
+  const named = ["10.0.0.0/8", "fd00::/8"];
+  assert.deepEqual(ranges({ services, access }), [named, undefined, undefined]);
+  assert.deepEqual(ranges({ services }), [undefined, undefined, undefined]);
+});
+
+test("endpoints have addresses of the family that the cluster's network has", () => {
+  for (const addressType of ["IPv4", "IPv6"] as const) {
+    const { founded } = clusterObjects(clusterWith(), {
+      passwords: PASSWORDS,
+      trusted: TRUSTED,
+      surroundings: { ...SURROUNDINGS, addressType },
+    });
+    const slices = founded.filter(({ kind }) => kind === "EndpointSlice");
+    assert.deepEqual(
+      slices.map((slice) => at(slice, "addressType")),
+      [addressType, addressType],
+    );
+  }
 });
 
 function ingress(spec: Record<string, unknown>): unknown[] {

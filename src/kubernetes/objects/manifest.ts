@@ -15,6 +15,8 @@ export interface Surroundings {
   readonly clusterDomain: string;
   /** Where the operator runs, which talks to the agents; null: there is none. */
   readonly operatorNamespace: string | null;
+  /** Of pods and Services; IPv4 where it is left out. */
+  readonly addressType?: "IPv4" | "IPv6";
   /** Kubernetes 1.21 and later have these as v1, older ones as v1beta1. */
   readonly has: {
     readonly policyV1: boolean;

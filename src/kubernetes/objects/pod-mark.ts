@@ -8,15 +8,39 @@ import type { MemberVolumes } from "./volumes.ts";
 /** An annotation of the pod. */
 export const POD_MARK = "understudy.dev/pod";
 
-/** Where the pod may run at all counts; where it would better run (anti-affinity) does not. */
+/**
+ * Where the pod may run at all counts; where it would better run (anti-affinity) does not. A field
+ * that a later operator adds must not change the mark of whoever does not use it: it is empty where
+ * nothing is said, or is left out here while it has its default.
+ */
 export function podMark({ spec, restart }: PostgresCluster, volumes: MemberVolumes): string {
   const { image, uid, pullPolicy, pullSecrets } = spec.postgres;
   const { resources, scheduling, stopSeconds } = spec;
-  const text = JSON.stringify(
-    [image, uid, pullPolicy, pullSecrets, resources, scheduling, stopSeconds, volumes, restart],
-    inOrder,
-  );
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const { member, data, wal } = volumes;
+  const of = said({
+    image,
+    uid,
+    pullPolicy,
+    pullSecrets,
+    stopSeconds,
+    restart,
+    member,
+    resources: said(resources),
+    scheduling: said(scheduling),
+    data: said(data),
+    wal: wal === null ? null : said(wal),
+  });
+  return createHash("sha256").update(JSON.stringify(of, inOrder)).digest("hex").slice(0, 16);
+}
+
+/** Only of our own fields: an empty text in a person's labels is something that was said. */
+function said(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === "" || value === false) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
 }
 
 /** The order in which fields are written says nothing. */

@@ -27,29 +27,32 @@ export function secrets(
   cluster: PostgresCluster,
   of: { passwords: ClusterPasswords; trusted: string | null; surroundings: Surroundings },
 ): Manifest[] {
-  const { passwords } = of;
-  const access = (login: Login) => accessTexts(cluster, { ...of, login });
+  const { passwords, trusted } = of;
   const name = (kind: "superuser" | "app" | "agents") => secretName(cluster.name, kind);
   const { superuser, application, replication, apiToken } = passwords;
   return [
     secret(cluster, {
       name: name("superuser"),
       type: "kubernetes.io/basic-auth",
-      texts: access({
-        secret: name("superuser"),
-        user: SUPERUSER,
-        database: "postgres",
-        password: superuser,
-      }),
+      // No address: the superuser is let in from the pod itself alone, whatever leads to it.
+      texts: {
+        username: SUPERUSER,
+        password: superuser.reveal(),
+        dbname: "postgres",
+        ...(trusted === null ? {} : { [TRUSTED_KEY]: trusted }),
+      },
     }),
     secret(cluster, {
       name: name("app"),
       type: "kubernetes.io/basic-auth",
-      texts: access({
-        secret: name("app"),
-        user: APPLICATION_ROLE,
-        database: APPLICATION_DATABASE,
-        password: application,
+      texts: accessTexts(cluster, {
+        ...of,
+        login: {
+          secret: name("app"),
+          user: APPLICATION_ROLE,
+          database: APPLICATION_DATABASE,
+          password: application,
+        },
       }),
     }),
     secret(cluster, {

@@ -35,7 +35,7 @@ export function endpointSlices(cluster: PostgresCluster, surroundings: Surroundi
         "endpointslice.kubernetes.io/managed-by": "understudy.dev",
       },
       body: {
-        addressType: "IPv4",
+        addressType: surroundings.addressType ?? "IPv4",
         endpoints: [],
         ports: [{ name: DATABASE_PORT.name, port: DATABASE_PORT.number, protocol: "TCP" }],
       },
@@ -66,6 +66,16 @@ function membersService(cluster: PostgresCluster): Manifest {
   });
 }
 
+/**
+ * The load balancer itself keeps out who is not named. PostgreSQL and the NetworkPolicy often see a
+ * node's address in the client's place; the policy "Local", which would show them the client's,
+ * lets only the node of the primary answer, and that changes.
+ */
+function sourceRanges({ spec }: PostgresCluster): { loadBalancerSourceRanges?: string[] } {
+  const named = spec.access.flatMap(({ cidr }) => (cidr === undefined ? [] : [cidr]));
+  return named.length === 0 ? {} : { loadBalancerSourceRanges: named };
+}
+
 function service(cluster: PostgresCluster, role: ServiceRole): Manifest {
   const { type, port, nodePort, annotations } = cluster.spec.services[role];
   const isLed = LED_SERVICES.includes(role);
@@ -77,6 +87,7 @@ function service(cluster: PostgresCluster, role: ServiceRole): Manifest {
     body: {
       spec: {
         type,
+        ...(type === "LoadBalancer" ? sourceRanges(cluster) : {}),
         ...(isLed ? {} : { selector: clusterSelector(cluster.name) }),
         ports: [
           {

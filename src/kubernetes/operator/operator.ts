@@ -1,6 +1,7 @@
 // The operator: watches PostgresClusters and all that is made of them, and passes over each cluster
 // of which something has changed. Only while it holds its Lease; who succeeds it goes on from what
 // there is.
+import { isIP } from "node:net";
 import { messageOf, UnderstudyError } from "../../core/errors.ts";
 import type { KubernetesApi } from "../../kubernetes-api/api.ts";
 import { POD, POSTGRES_CLUSTER } from "../../kubernetes-api/kinds.ts";
@@ -23,7 +24,7 @@ export interface OperatorOptions {
   readonly api: KubernetesApi;
   readonly agents: Agents;
   /** What the API server has is asked of it. */
-  readonly surroundings: Omit<Surroundings, "has">;
+  readonly surroundings: Omit<Surroundings, "has" | "addressType">;
   readonly check: ParameterCheck;
   /** Where the operator's own Lease is. */
   readonly namespace: string;
@@ -64,7 +65,9 @@ async function lead(options: OperatorOptions, until: AbortSignal): Promise<void>
   const end = new AbortController();
   const signal = AbortSignal.any([until, end.signal]);
   try {
-    const surroundings = { ...options.surroundings, has: await whatThereIs(options.api, signal) };
+    const has = await whatThereIs(options.api, signal);
+    const addressType = await addressTypeOf(options.api, signal);
+    const surroundings = { ...options.surroundings, has, addressType };
     const kinds = listedKinds(surroundings);
     const { api, agents, check, onEvent, self: instance } = options;
     const handovers = new Handovers(() => performance.now());
@@ -147,6 +150,20 @@ async function whatThereIs(api: KubernetesApi, signal: AbortSignal): Promise<Sur
     policyV1: await api.serves(kindOf("policy/v1", "PodDisruptionBudget"), { signal }),
     discoveryV1: await api.serves(kindOf("discovery.k8s.io/v1", "EndpointSlice"), { signal }),
   };
+}
+
+/**
+ * Of the Service by which pods reach the API: pods' own addresses are of the same family, the first
+ * of two where there are both.
+ */
+export async function addressTypeOf(
+  api: KubernetesApi,
+  signal: AbortSignal,
+): Promise<"IPv4" | "IPv6"> {
+  const place = { namespace: "default", name: "kubernetes" };
+  const service = await api.get(kindOf("v1", "Service"), place, { signal });
+  const address: unknown = Object(Object(service)["spec"])["clusterIP"];
+  return typeof address === "string" && isIP(address) === 6 ? "IPv6" : "IPv4";
 }
 
 function placeOf(key: string): ClusterPlace {

@@ -281,7 +281,7 @@ const access = v.pipe(
   ),
   v.maxLength(50, "it must have 50 entries at most"),
   v.description(
-    "Who may connect to PostgreSQL beside the pods of the namespace. Where nothing is said, a NodePort or LoadBalancer is open to everybody who has a password.",
+    "Who may connect to PostgreSQL beside the pods of the namespace. Where nothing is said, a NodePort or LoadBalancer is open to everybody who has a password. A LoadBalancer keeps out whom no cidr here names; behind a NodePort PostgreSQL often sees a node's address in the client's place, so there it takes a firewall.",
   ),
 );
 

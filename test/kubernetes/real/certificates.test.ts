@@ -18,11 +18,12 @@ const DAY_MS = 86_400_000;
 const NAMES = ["ca", "1-tls", "2-tls", "replication"];
 
 let server: ApiServer;
+let administrator: KubernetesApi;
 let operator: KubernetesApi;
 
 before(async () => {
   server = await ApiServer.start({ users: [OPERATOR] });
-  using administrator = new KubernetesApi({ access: server.access() });
+  administrator = new KubernetesApi({ access: server.access() });
   const install = { image: "understudy:test", namespace: "understudy", hasRules: false };
   for (const object of operatorObjects(install))
     await administrator.apply(kindOfObject(object), object, { force: true });
@@ -32,6 +33,7 @@ before(async () => {
 
 after(async () => {
   operator[Symbol.dispose]();
+  administrator[Symbol.dispose]();
   await server[Symbol.asyncDispose]();
 });
 
@@ -77,7 +79,7 @@ test("certificates are made once, left alone while they are good, and issued ane
 
 test("one that is deleted or damaged is issued again, by the same authority", async () => {
   const { trusted } = await keep("two");
-  await operator.delete(SECRET, { namespace: "shop", name: "two-1-tls" });
+  await administrator.delete(SECRET, { namespace: "shop", name: "two-1-tls" });
   const place = { namespace: "shop", name: "two-2-tls" };
   await operator.patch(SECRET, { place, patch: { stringData: { "tls.crt": "damaged" } } });
   const kept = await keep("two");
@@ -88,7 +90,7 @@ test("one that is deleted or damaged is issued again, by the same authority", as
 test("an authority that is lost is succeeded, and what it had issued is trusted until it is renewed", async () => {
   const { trusted } = await keep("three");
   const certificate = textIn(await read("three-1-tls"), "tls.crt");
-  await operator.delete(SECRET, { namespace: "shop", name: "three-ca" });
+  await administrator.delete(SECRET, { namespace: "shop", name: "three-ca" });
   const kept = await keep("three");
   assert.deepEqual([kept.made, kept.renewed], [["Secret three-ca"], []]);
   assert.equal(certificatesIn(kept.trusted ?? "").length, 2);
@@ -96,6 +98,26 @@ test("an authority that is lost is succeeded, and what it had issued is trusted 
   const secret = await read("three-1-tls");
   assert.equal(textIn(secret, "tls.crt"), certificate);
   assert.equal(textIn(secret, "ca.crt"), kept.trusted);
+});
+
+test("where all of it is deleted, as for a key that others know, nothing that it issued is trusted", async () => {
+  const { trusted } = await keep("stolen");
+  // As docs/operate/kubernetes.md says, while no operator runs.
+  const labelSelector = "understudy.dev/cluster=stolen";
+  const fieldSelector = "type=kubernetes.io/tls";
+  const selection = { namespace: "shop", labelSelector, fieldSelector };
+  const { items } = await administrator.list(SECRET, selection);
+  const names = ["stolen-1-tls", "stolen-2-tls", "stolen-replication"];
+  assert.deepEqual(
+    items.map(({ metadata }) => metadata.name),
+    names,
+  );
+  for (const name of ["stolen-ca", ...names])
+    await administrator.delete(SECRET, { namespace: "shop", name });
+  const kept = await keep("stolen");
+  assert.equal(certificatesIn(kept.trusted ?? "").length, 1);
+  assert.notEqual(kept.trusted, trusted);
+  for (const name of names) assert.equal(textIn(await read(name), "ca.crt"), kept.trusted);
 });
 
 test("the next authority is told to everybody before it issues, and takes over a day later", async () => {

@@ -6,9 +6,10 @@ import { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
 import { kindOfObject, POSTGRES_CLUSTER } from "../../../src/kubernetes-api/kinds.ts";
 import type { KubernetesObject, ResourceKind } from "../../../src/kubernetes-api/resource.ts";
 import { clusterObjects, objectKey } from "../../../src/kubernetes/objects/cluster-objects.ts";
+import { addressTypeOf } from "../../../src/kubernetes/operator/operator.ts";
 import { operatorObjects } from "../../../src/kubernetes/objects/operator-objects.ts";
 import { readPostgresCluster } from "../../../src/kubernetes/resource/postgres-cluster.ts";
-import { PASSWORDS, SURROUNDINGS, TRUSTED } from "../../support/postgres-clusters.ts";
+import { clusterWith, PASSWORDS, SURROUNDINGS, TRUSTED } from "../../support/postgres-clusters.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ApiServer } from "../cluster/api-server.ts";
 
@@ -106,6 +107,26 @@ test("the operator with its own rights makes every object of a cluster, and make
     const first = await applyAll(applied);
     assert.equal(first.size, applied.length);
     assert.deepEqual(await applyAll(applied), first);
+  }
+});
+
+test("which family of addresses pods have is asked of the API server, which takes slices of both", async () => {
+  await install();
+  const { signal } = new AbortController();
+  assert.equal(await addressTypeOf(operator, signal), "IPv4");
+  await server.makeNamespace("six");
+  const cluster = clusterWith({}, { namespace: "six", uid: undefined });
+  const { founded } = clusterObjects(cluster, {
+    passwords: PASSWORDS,
+    trusted: TRUSTED,
+    surroundings: { ...surroundings, addressType: "IPv6" },
+  });
+  const endpoints = [{ addresses: ["fd00::1"], conditions: { ready: true } }];
+  for (const object of founded.filter(({ kind }) => kind === "EndpointSlice")) {
+    await operator.create(kindOfObject(object), object);
+    const place = { namespace: "six", name: object.metadata.name };
+    const patched = await operator.patch(kindOfObject(object), { place, patch: { endpoints } });
+    assert.equal(patched.kind, "changed");
   }
 });
 
