@@ -98,7 +98,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   }
 
   recordWritten(before: ClusterRecord, after: ClusterRecord, by: string): void {
-    this.commits.mayLead(after.leader?.member ?? after.heir);
+    this.promises.letGo(this.commits.mayLead(after.leader?.member ?? after.heir));
     this.leaders.recordWritten(before, after, by);
     this.promises.recordWritten(before, after);
     this.#tellMoments(before, after, by);

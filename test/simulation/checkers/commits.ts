@@ -43,10 +43,10 @@ export class CommitChecker {
     this.#choices.set(server.name, { better: better?.name ?? null, told });
   }
 
-  /** The choice holds once that member may lead. */
-  mayLead(member: string | null): void {
+  /** The choice holds once that member may lead. @returns what was told to be lost by it. */
+  mayLead(member: string | null): readonly number[] {
     const choice = this.#choices.get(member ?? "");
-    if (member === null || choice === undefined) return;
+    if (member === null || choice === undefined) return [];
     this.#choices.delete(member);
     const { better, told } = choice;
     if (better !== null)
@@ -56,6 +56,7 @@ export class CommitChecker {
       );
     this.lostReported += told.length;
     for (const id of told) this.#acknowledged.delete(id);
+    return told;
   }
 
   leads(server: ModelServer): void {

@@ -10,8 +10,8 @@ export class PromiseChecker {
   readonly #view: View;
   /** When each commit came onto its primary's disk. */
   readonly #flushedMs = new Map<number, number>();
-  /** That was acknowledged: who has it has all before it. */
-  #newest: number | null = null;
+  /** In their order: who has one of them has all before it. */
+  readonly #acknowledged: number[] = [];
   /** Of a primary that nobody was let into yet: what it had when it became one. */
   readonly #unseen = new Map<string, readonly number[]>();
   acknowledged = 0;
@@ -26,7 +26,7 @@ export class PromiseChecker {
   }
 
   acknowledges(id: number, server: ModelServer): void {
-    this.#newest = id;
+    this.#acknowledged.push(id);
     const { guarantee } = this.#view.storedRecord().sync;
     if (guarantee === null) return;
     this.acknowledged += 1;
@@ -36,6 +36,11 @@ export class PromiseChecker {
         "a promise is kept",
         `${server.name} acknowledged a commit that ${held} of ${guarantee.members.join(", ")} have, and ${guarantee.required} were promised`,
       );
+  }
+
+  /** A person has let these be lost: nothing is promised of them, should they come back. */
+  letGo(told: readonly number[]): void {
+    while (told.includes(this.#acknowledged.at(-1) ?? -1)) this.#acknowledged.pop();
   }
 
   leads({ name, disk }: ModelServer): void {
@@ -61,6 +66,7 @@ export class PromiseChecker {
         "nobody is shown what is on no standby",
         `${server.name} lets applications in, and ${held} of ${guarantee.members.join(", ")} have what it has`,
       );
+    this.#acknowledged.push(last);
     return shown;
   }
 
@@ -69,9 +75,9 @@ export class PromiseChecker {
     if (isSameGuarantee(before.sync.guarantee, guarantee)) return;
     this.changes += 1;
     const server = this.#view.servers.get(after.leader?.member ?? "");
-    if (guarantee === null || this.#newest === null || server === undefined) return;
-    const id = this.#newest;
-    // What a person has let be lost is nowhere.
+    const id = this.#acknowledged.at(-1);
+    if (guarantee === null || id === undefined || server === undefined) return;
+    // What was lost without a promise is nowhere.
     if (server.disk.data?.wal.some((record) => record.id === id) !== true) return;
     const held = this.#holdersOf(id, { server, guarantee });
     if (held < guarantee.required)
