@@ -1,7 +1,7 @@
 // Members whose data is in directories of claims that exist, as on NFS: on a real Kubernetes.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { chown, mkdir } from "node:fs/promises";
+import { chown, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { kindOfObject, PERSISTENT_VOLUME } from "../../../src/kubernetes-api/kinds.ts";
@@ -24,21 +24,31 @@ await installOperator(kubernetes);
 
 test("a cluster lives in directories of two claims that many may mount", async () => {
   const namespace = "shop";
-  const directories = await Promise.all(["nfs", "nfs-standby"].map(makeVolume));
+  const names = ["nfs", "nfs-standby", "nfs-wal"];
+  const [nfs = "", standby = "", wal = ""] = await Promise.all(names.map(makeVolume));
   await kubernetes.server.makeNamespace(namespace);
-  for (const name of ["nfs", "nfs-standby"]) await claim(namespace, name);
+  for (const name of names) await claim(namespace, name);
   await using cluster = await PodCluster.in(kubernetes, namespace);
   await cluster.apply({
     storage: undefined,
     standbys: 1,
     members: [
       { claim: "nfs", subPath: "izdb/data" },
-      { claim: "nfs-standby", subPath: "izdb/data" },
+      {
+        claim: "nfs-standby",
+        subPath: "izdb/data",
+        wal: { claim: "nfs-wal", subPath: "izdb/data" },
+      },
     ],
   });
   await cluster.untilStreaming({ standbys: 1 });
-  for (const directory of directories)
+  for (const directory of [nfs, standby])
     assert(existsSync(join(directory, "izdb/data/data/PG_VERSION")), directory);
+  const own = await readdir(join(wal, "izdb/data"));
+  assert.ok(
+    own.some((name) => name.startsWith("wal-")),
+    own.join(),
+  );
   const seen = await strike(cluster, POD_FAULTS["pod-deleted"]);
   assert.equal(seen.doubled, 0);
 });
