@@ -132,7 +132,8 @@ export class StatusReader {
 async function lowersFirst({ member, ground }: MemberLook, facts: Facts): Promise<boolean> {
   const { record } = member.keeper;
   if (ground !== "primary" || record === null || facts.pendingRestart.length === 0) return false;
-  return lowersStandbySettings(member, { record, upstream: null, asPrimary: true });
+  const request = { record, upstream: null, asPrimary: true };
+  return lowersStandbySettings(member, request).catch(() => false);
 }
 
 /** Null as long as there is no primary that anybody could follow. */

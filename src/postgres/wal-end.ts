@@ -44,7 +44,7 @@ export interface CommitCount {
  * along them: a history file alone may have been fetched by a member that never got there, or that
  * has diverged. A clean stop needs one record.
  * @param options.near a position that is likely to be close to the end: reading begins just before
- * it
+ * it, and does not see what is missing before that (see lateStart)
  * @throws UnderstudyError DATA_UNREADABLE when the checkpoint's record is missing or damaged, or
  * when WAL ends before what the data files need. Whoever calls makes sure that no process of the
  * server lives.

@@ -21,7 +21,9 @@ const BEFORE_HINT_BYTES = 256 * 1024;
  * The first record behind the beginning of the last segment but one, or close before a hint that
  * lies further on; null where the newest checkpoint is as good. Whoever finds no whole record from
  * there on has to begin at the checkpoint: a longer one may lie across it.
- * @param of.near a position that is likely to be close to the end; a wrong one does no harm
+ * @param of.near a position that is likely to be close to the end. It may be far from it, but all
+ * before it is to be on that disk for certain, as what a primary has sent is, or with the one who
+ * asks: a hole before it is not seen.
  */
 export async function lateStart(
   files: WalFiles,

@@ -1,7 +1,7 @@
 // From a primary that is gone to the next one: its lease is freed, the standbys compare themselves,
 // and the best of them saves what the old primary's disk still has before it takes the lease.
 import { UnderstudyError } from "../../core/errors.ts";
-import { greatestLsn, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
+import { greatestLsn, parseLsnOrNull } from "../../core/lsn.ts";
 import {
   electLeader,
   formerLeaders,
@@ -19,7 +19,7 @@ import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
 import { promisedLeader } from "../confirmation.ts";
 import { trustOf, type Member } from "../member.ts";
 import { askReach } from "../peer.ts";
-import { reachOnDisk } from "../reach-on-disk.ts";
+import { reachOnDisk, type Near } from "../reach-on-disk.ts";
 import { ownReach } from "../own-reach.ts";
 import { describeBallot, describeElection } from "./decision-record.ts";
 import type { EffectContext } from "./effect.ts";
@@ -42,7 +42,14 @@ export async function freeLease({ member, record, decision }: EffectContext): Pr
   const gone = leader ?? heir;
   // Silence is no proof while it leads by this member's own word.
   const isProven = gone === null || member.witness.isGone(gone, { leaseHasRunOut: false });
-  if (!isProven && promisedLeader(member, record) === gone) return;
+  if (!isProven && promisedLeader(member, record) === gone) {
+    member.log.write({
+      event: "not-freed",
+      rule: decision.rule,
+      message: `${gone} is silent, but its lease is not freed: ${member.name} has confirmed it for as long as that lease lasts.`,
+    });
+    return;
+  }
   const sharing = await sharingOf(member, record);
   if (sharing !== null)
     throw new UnderstudyError(
@@ -369,8 +376,11 @@ async function absent(
   return onDisk === null ? of : { ...of, onDisk };
 }
 
-function lastFlushed({ positions }: Member): Lsn | null {
-  return parseLsnOrNull(positions.latest?.flushLsn ?? null);
+/** Null where it is not proven which timeline that is on. */
+function lastFlushed({ positions, memory }: Pick<Member, "positions" | "memory">): Near | null {
+  const lsn = parseLsnOrNull(positions.latest?.flushLsn ?? null);
+  const timeline = lsn === null ? null : memory.timelineAt(lsn);
+  return lsn === null || timeline === null ? null : { lsn, timeline };
 }
 
 export function tagsOf(record: ClusterRecord, name: string) {
