@@ -9,6 +9,7 @@ await rescueWal({
   standbyDataDir: field("standbyDataDir"),
   spoolDir: field("spoolDir"),
   position: lsnFromBigInt(BigInt(field("position"))),
+  leaveUpstream: async () => {},
   signal: AbortSignal.timeout(60_000),
 });
 

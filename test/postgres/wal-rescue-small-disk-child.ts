@@ -34,6 +34,7 @@ const watch = setInterval(() => {
 const rescue = rescueWal({
   ...given,
   position: lsnFromBigInt(BigInt(given.position)),
+  leaveUpstream: async () => {},
   signal: AbortSignal.timeout(60_000),
 });
 const ended = await outcomeOf(rescue, ({ kind }) => `the rescue ended as ${kind}`);

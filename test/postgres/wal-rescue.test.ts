@@ -45,7 +45,7 @@ for (const major of testMajors()) {
     await pair.primary.kill();
     assert.equal(await pair.rowsOnStandby(), rowsBefore, "the standby lacks them");
     const { files } = await rescued(pair);
-    assert.equal(files.length, 1);
+    assert.deepEqual([files.length, pair.leftUpstream], [1, []]);
     assert.equal(await pair.rowsOnStandby(), rowsBefore + 300, "before anything irreversible");
     await staysAfterPromotion(pair, rowsBefore + 300);
   });
@@ -93,7 +93,7 @@ for (const major of testMajors()) {
     });
     await rename(`${second}.away`, second);
     const outcome = await rescued(pair);
-    assert.equal(outcome.timeline, 3);
+    assert.deepEqual([outcome.timeline, pair.leftUpstream], [3, [[]]]);
     assert.deepEqual(outcome.files.slice(-2), ["00000003.history", "00000002.history"]);
     assert.equal(await pair.rowsOnStandby(), rowsBefore + 400);
     await staysAfterPromotion(pair, rowsBefore + 400);
@@ -198,14 +198,14 @@ test("WAL that forked off is not given: not of one timeline's number, and not of
   await pair.primary.start();
   await pair.writeRows(500);
   await pair.primary.kill();
-  const forward = await requestBetween(pair.primary, pair.standby);
+  const forward = await requestBetweenStopped(pair.primary, pair.standby);
   assertIsRefused(await rescueWal(forward), { reason: "different-wal", message: /differ at byte/ });
 
   await pair.primary.startInRecovery();
   await pair.primary.promote();
   await pair.primary.kill();
   assertIsRefused(await rescueWal(forward), { reason: "different-wal", message: /differ at byte/ });
-  const back = await requestBetween(pair.standby, pair.primary);
+  const back = await requestBetweenStopped(pair.standby, pair.primary);
   assertIsRefused(await rescueWal(back), {
     reason: "timelines",
     message: /the standby is on timeline 2, and the dead server ended on timeline 1/,
@@ -221,7 +221,7 @@ test("a standby that is beyond the place where the dead server left their timeli
   await pair.primary.promote();
   await pair.writeRows(500);
   await pair.primary.kill();
-  assertIsRefused(await rescueWal(await requestBetween(pair.primary, pair.standby)), {
+  assertIsRefused(await rescueWal(await requestBetweenStopped(pair.primary, pair.standby)), {
     reason: "timelines",
     message:
       /the standby has WAL of timeline 1 up to .*, and the dead server left that timeline at/,
@@ -364,13 +364,13 @@ test("an aborted rescue, and one whose source cannot be read, leave an empty spo
   });
 });
 
-/** For servers that are both stopped. */
-async function requestBetween(dead: BareServer, standby: BareServer) {
+async function requestBetweenStopped(dead: BareServer, standby: BareServer) {
   return {
     deadDataDir: dead.dataDir,
     standbyDataDir: standby.dataDir,
     spoolDir: join(standby.dataDir, "..", "spool"),
     position: await endOf(standby),
+    leaveUpstream: async () => {},
     signal: AbortSignal.timeout(60_000),
   };
 }

@@ -93,7 +93,7 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a primary is promoted with its door open",
-    steps: { closeDoor: () => {} },
+    steps: { closeDoor: async () => {} },
   },
   {
     name: "a primary lets applications in before its standbys have what it has",

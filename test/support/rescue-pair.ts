@@ -1,6 +1,7 @@
 // A primary and its standby, whose restore_command looks into a spool with an awkward path: for
 // tests that kill the primary while the standby lacks some of its WAL. Trials of a rescue are
 // driven from here.
+import { readdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { join } from "node:path";
 import { greatestLsn, parseLsn, parseLsnOrNull, type Lsn } from "../../src/core/lsn.ts";
@@ -26,6 +27,8 @@ export class RescuePair implements AsyncDisposable {
   readonly primary: BareServer;
   readonly standby: BareServer;
   readonly #upstreamPort: number;
+  /** What was in the spool each time that the standby was to leave its upstream. */
+  readonly leftUpstream: string[][] = [];
 
   private constructor(of: { primary: BareServer; standby: BareServer }) {
     this.primary = of.primary;
@@ -123,6 +126,9 @@ export class RescuePair implements AsyncDisposable {
       standbyDataDir: this.standby.dataDir,
       spoolDir: this.spoolDir,
       position: await this.position(),
+      leaveUpstream: async () => {
+        this.leftUpstream.push(await readdir(this.spoolDir));
+      },
       signal: AbortSignal.timeout(60_000),
     };
   }

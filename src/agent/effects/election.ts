@@ -146,14 +146,13 @@ export async function saveFromDisks(
   of: { old: readonly string[]; ballots: readonly Ballot[]; fromStandbys: boolean },
 ): Promise<SavedWal | null> {
   const { old, ballots, fromStandbys } = of;
-  const { term } = record;
   if (old.length === 0) return null;
-  const saved = await saveAll(member, { from: old, term, signal });
+  const saved = await saveAll(member, { from: old, record, signal });
   if (saved.lostBytes === 0 || !fromStandbys) return saved;
   const from = await furtherStandbys({ member, record }, { old, ballots });
   if (from.length === 0) return saved;
-  const more = await saveAll(member, { from, term, signal });
-  const left = await saveAll(member, { from: old, term, signal });
+  const more = await saveAll(member, { from, record, signal });
+  const left = await saveAll(member, { from: old, record, signal });
   return { ...left, savedBytes: more.savedBytes + left.savedBytes };
 }
 
@@ -209,7 +208,7 @@ async function doubtAfter(of: {
   const before = await ownBallot(member, record);
   if (!("lsn" in before)) return `it is not known what ${member.name} has`;
   const ahead = aheadOnDisk(guarantee, { candidate: before, ballots });
-  if (ahead.length > 0) await saveAll(member, { from: ahead, term: record.term, signal });
+  if (ahead.length > 0) await saveAll(member, { from: ahead, record, signal });
   const candidate = ahead.length > 0 ? await ownBallot(member, record) : before;
   const others = ballots.filter(({ name }) => name !== member.name);
   const doubt = "lsn" in candidate ? doubtOf(guarantee, { candidate, ballots: others }) : null;

@@ -19,7 +19,7 @@ import { ownReach, reachAt } from "../own-reach.ts";
 import { describeWriteGap } from "../write-gap.ts";
 import type { EffectContext } from "./effect.ts";
 import { announce, keepReplicationRole } from "./lead.ts";
-import { cutApplications, writeService } from "./service.ts";
+import { awaitShown, cutApplications, writeService } from "./service.ts";
 import { writeMemberSettings } from "./settings.ts";
 import { stopServer } from "./start.ts";
 
@@ -48,7 +48,7 @@ export async function promote(decided: EffectContext): Promise<void> {
     return;
   }
   if (from?.inRecovery !== false) await rememberBeginning(member, { ...reach, term: record.term });
-  await closeDoor(context, { isAccepting: from !== null });
+  await closeDoor(context);
   // What a delayed standby holds back it replays at once when it is promoted (measured on 10 to
   // 18).
   if (from !== null && from.inRecovery) await clearTheWay(member, from);
@@ -109,18 +109,21 @@ async function headsAstray({ paths }: Member, { timeline }: WalReach): Promise<b
 
 /**
  * Before it is writable: nobody may see commits that no standby has, nor is any acknowledged until
- * it waits for standbys. It is not waited for: the postmaster reads its settings before it acts on
- * a request that comes later, and who connects until then is cut off before anybody is served.
+ * it waits for standbys. Who connects before the postmaster has read that would stay, so it is
+ * waited for before those that are connected are cut off. Where it does not let anybody in yet
+ * nobody is: it reads its settings before it begins to, and before it acts on a request that comes
+ * later. Only its own word tells: one that does not answer in time may have applications.
  */
-async function closeDoor(
-  { member, record, signal }: EffectContext,
-  of: { isAccepting: boolean },
-): Promise<void> {
+async function closeDoor({ member, record, signal }: EffectContext): Promise<void> {
   const { guarantee } = record.sync;
   if (guarantee === null) return;
   member.sync.isOpen = false;
-  await writeService({ member, record, signal, service: firstService(guarantee) });
-  if (of.isAccepting) await cutApplications(member);
+  const change = { member, record, signal, service: firstService(guarantee) };
+  await writeService(change);
+  const { kind } = await member.server.state();
+  if (kind !== "accepting" && kind !== "held") return;
+  await awaitShown(change);
+  await cutApplications(member);
 }
 
 /**

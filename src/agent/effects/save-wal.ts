@@ -4,6 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { UnderstudyError, messageOf } from "../../core/errors.ts";
 import { formatLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
+import type { ClusterRecord } from "../../core/record.ts";
 import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
 import { readTimelineHistory } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
@@ -13,6 +14,7 @@ import type { Member } from "../member.ts";
 import type { MemberPaths } from "../member-paths.ts";
 import { MemberMemory } from "../memory.ts";
 import { reachAt } from "../own-reach.ts";
+import { leaveUpstream } from "./leave-upstream.ts";
 import { cutReaders } from "./promote.ts";
 
 export interface SavedWal {
@@ -45,8 +47,8 @@ const NOTHING_MISSING: SavedWal = {
 
 interface Drain {
   readonly from: string;
-  /** In which nobody leads. */
-  readonly term: number;
+  /** Of a term in which nobody leads. */
+  readonly record: ClusterRecord;
   readonly signal: AbortSignal;
 }
 
@@ -98,7 +100,8 @@ async function saveWal(member: Member, of: Drain): Promise<SavedWal> {
 }
 
 async function drain(member: Member, of: Drain): Promise<SavedWal> {
-  const { from, term, signal } = of;
+  const { from, record, signal } = of;
+  const { term } = record;
   const disk = member.witness.diskOf(from);
   const { lsn: position, timeline } = await reachAt(member, await member.positions.read());
   if (disk === null || position === null)
@@ -110,6 +113,7 @@ async function drain(member: Member, of: Drain): Promise<SavedWal> {
     standbyDataDir: member.paths.data,
     spoolDir: member.paths.spool,
     position,
+    leaveUpstream: () => leaveUpstream({ member, record, signal }),
     signal,
   });
   if (rescue.kind === "refused") return unsaved(await missingOf(member, from), rescue.message);

@@ -58,7 +58,7 @@ export async function writeService({ member, record, service }: ServiceChange): 
  * every other process to. Its processes look before what they do next, but for walsenders in the
  * middle of something, and for the checkpointer.
  */
-async function awaitShown(change: ServiceChange): Promise<void> {
+export async function awaitShown(change: ServiceChange): Promise<void> {
   await (await connectAfterReload(change)).end();
 }
 

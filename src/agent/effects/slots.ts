@@ -10,15 +10,18 @@ import {
   isOnOtherTimeline,
   neededOf,
   planSlots,
+  wentBeyond,
   type OwnWay,
   type SlotOwner,
   type SlotStep,
 } from "../../core/protocol/slots.ts";
 import type { ClusterRecord } from "../../core/record.ts";
+import type { TimelineHistory } from "../../core/timeline.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import { slotCapBytes } from "../../postgres/settings/slot-cap.ts";
 import { readSlots, type ReplicationSlot } from "../../postgres/slots.ts";
+import { readTimelineHistory } from "../../postgres/wal-end.ts";
 import type { Member } from "../member.ts";
 import { askNeighbours, type Neighbours } from "../neighbours.ts";
 import { reachAt } from "../own-reach.ts";
@@ -48,12 +51,13 @@ export async function keepSlots(
   const neighbours = of.neighbours ?? (await askNeighbours(member, record, restless));
   const position = await member.positions.read();
   const way = wayOf(member.memory, await reachAt(member, position));
+  const history = await historyOf(member, way);
   const control = await readControlData(member.paths.data);
   const disk = await statfs(member.walRoot ?? member.paths.data);
   const facts = factsOf(member.file().installation.major);
   const steps = planSlots({
     slots,
-    owners: others.map((name) => ownerOf(name, { neighbours, way })),
+    owners: others.map((name) => ownerOf(name, { neighbours, way, history })),
     endLsn: parseLsnOrNull(position.writeLsn) ?? control.redoLsn,
     redoLsn: control.redoLsn,
     segmentBytes: control.walSegmentBytes,
@@ -78,12 +82,24 @@ function wayOf({ followed, forks }: Member["memory"], { timeline }: WalReach): O
   };
 }
 
-function ownerOf(name: string, of: { neighbours: Neighbours; way: OwnWay }): SlotOwner {
+/** Null where it is not known on which timeline it is, or how it came there. */
+async function historyOf({ paths }: Member, { timeline }: OwnWay): Promise<TimelineHistory | null> {
+  if (timeline === null) return null;
+  return readTimelineHistory(paths.data, timeline).catch(() => null);
+}
+
+function ownerOf(
+  name: string,
+  of: { neighbours: Neighbours; way: OwnWay; history: TimelineHistory | null },
+): SlotOwner {
   const status = of.neighbours.get(name);
   const owner = { member: name, slot: slotNameOf(name) };
   if (status === undefined) return { ...owner, answers: false, needsFrom: null, isAlien: false };
   const needsFrom = parseLsnOrNull(status.needsWalFrom);
-  const isAlien = isOnOtherTimeline(status, of.way.forks);
+  const { timeline } = status;
+  const end = { timeline, endLsn: parseLsnOrNull(status.flushLsn) };
+  const isAlien =
+    isOnOtherTimeline(status, of.way.forks) || (of.history !== null && wentBeyond(end, of.history));
   return {
     ...owner,
     answers: true,

@@ -7,6 +7,7 @@ import {
   isOnOtherTimeline,
   neededOf,
   planSlots,
+  wentBeyond,
   type KeptSlot,
   type SlotOwner,
   type SlotQuestion,
@@ -264,4 +265,21 @@ test("a member on another timeline of the same number gets no slot (lesson 19)",
   assert.equal(isOnOtherTimeline({ timeline: null, timelineTerm: 0 }, forks), false);
   const stranger = { ...owner(null), isAlien: true };
   assert.deepEqual(planSlots(asked({ owners: [stranger] })), []);
+});
+
+test("a member beyond where this one's WAL left its timeline gets no slot", () => {
+  const history = {
+    timeline: 4,
+    ancestors: [
+      { timeline: 1, switchPoint: at(1), reason: "" },
+      { timeline: 2, switchPoint: at(50), reason: "" },
+    ],
+  };
+  assert.equal(wentBeyond({ timeline: 2, endLsn: at(50, 1) }, history), true);
+  assert.equal(wentBeyond({ timeline: 2, endLsn: at(50) }, history), false, "it may follow");
+  assert.equal(wentBeyond({ timeline: 1, endLsn: at(2) }, history), true);
+  assert.equal(wentBeyond({ timeline: 4, endLsn: at(200) }, history), false, "it is further");
+  assert.equal(wentBeyond({ timeline: 3, endLsn: at(200) }, history), false, "not known");
+  assert.equal(wentBeyond({ timeline: 2, endLsn: null }, history), false);
+  assert.equal(wentBeyond({ timeline: null, endLsn: at(60) }, history), false);
 });

@@ -4,6 +4,7 @@
 // our prefix are ever looked at.
 import { isKnownToDiffer, type Fork } from "../fork.ts";
 import type { Lsn } from "../lsn.ts";
+import type { TimelineHistory } from "../timeline.ts";
 import { termOfTimeline } from "./election.ts";
 
 /** A physical slot of ours on this member's server. */
@@ -29,7 +30,7 @@ export interface SlotOwner {
    * it has flushed. Null where that is not known, or is of another timeline.
    */
   readonly needsFrom: Lsn | null;
-  /** See isOnOtherTimeline. */
+  /** See isOnOtherTimeline and wentBeyond. */
   readonly isAlien: boolean;
 }
 
@@ -128,6 +129,23 @@ export function isOnOtherTimeline(
 ): boolean {
   if (timeline === null) return false;
   return isKnownToDiffer(timeline, { member: [{ timeline, term: timelineTerm }], primary: forks });
+}
+
+/**
+ * Whether it went on with a timeline beyond where this member's WAL left that one. PostgreSQL
+ * refuses to stream to it only until it starts anew, which it does by itself when one of its
+ * processes crashes: then it heads for the newest history that it was given, takes its position for
+ * one in that, and given a slot it would stream from here, and mix the two. So did one that could
+ * not reach the new primary, when the old one that it still pointed at came back with that one's
+ * data (found by the simulation).
+ * @param owner.endLsn of what it has @param history of the timeline that this member is on
+ */
+export function wentBeyond(
+  owner: { readonly timeline: number | null; readonly endLsn: Lsn | null },
+  history: TimelineHistory,
+): boolean {
+  const left = history.ancestors.find(({ timeline }) => timeline === owner.timeline);
+  return left !== undefined && owner.endLsn !== null && owner.endLsn > left.switchPoint;
 }
 
 /** In the order in which they are to be done; done as they say, no step is asked for twice. */

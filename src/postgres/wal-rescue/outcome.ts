@@ -10,6 +10,11 @@ export interface RescueRequest {
   readonly spoolDir: string;
   /** What the standby has: the greater of what it has received and replayed. */
   readonly position: Lsn;
+  /**
+   * Done before the standby is shown WAL of a timeline that it is not on: it is to stream from
+   * nobody then. Whoever it was told to may come back on another of that number.
+   */
+  readonly leaveUpstream: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 

@@ -74,6 +74,7 @@ async function fill(request: RescueRequest, needed: Needed): Promise<RescueOutco
     { path: spoolDir, bytes, what: "WAL" },
     { path: join(standbyDataDir, "pg_wal"), bytes, what: "WAL" },
   ]);
+  if (needed.knownTimeline !== history.timeline) await request.leaveUpstream();
   for (const { name, start } of segments) {
     signal.throwIfAborted();
     const wanted = Math.min(segmentBytes, Number(endLsn) - start);

@@ -114,7 +114,7 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
   if (model.takesConnections && model.inRecovery && steps.headsBeyondItsWal(member))
     return stopModel(context);
   if (model.inRecovery) await steps.rememberBeginning(member, record.term);
-  steps.closeDoor(member, record, signal);
+  await steps.closeDoor(member, record, signal);
   for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
@@ -131,7 +131,7 @@ async function lead(steps: Steps, context: ModelContext): Promise<void> {
   await member.life.sleep(member.random.between(2, 20), context.signal);
   await announceModel(member, context);
   await synchronize(steps, context, { waits: false });
-  keepSlots(member, record);
+  keepSlots(steps, member, record);
   await synchronize(steps, context, { waits: true });
 }
 
@@ -192,7 +192,7 @@ async function follow(steps: Steps, context: ModelContext): Promise<void> {
   await member.life.sleep(member.random.between(1, 10), context.signal);
   const { service } = member.disk;
   writeSettings(member, OPEN);
-  keepSlots(member, record);
+  keepSlots(steps, member, record);
   if (data.upstream === leader.name && service === member.disk.service) return;
   data.upstream = leader.name;
   member.model.reload();

@@ -289,14 +289,18 @@ async function saveAll(
 ): Promise<number | null> {
   let all: number | null = 0;
   for (const name of from) {
-    const one = await steps.saveWal(context, name);
+    const one = await steps.saveWal(steps, context, name);
     all = all === null || one === null ? null : all + one;
   }
   return all;
 }
 
 /** As saveWal. */
-export async function saveWal({ member, signal }: Context, from: string): Promise<number | null> {
+export async function saveWal(
+  steps: Pick<Steps, "leaveUpstream">,
+  { member, signal }: Context,
+  from: string,
+): Promise<number | null> {
   const { around, life, random, disk } = member;
   const old = around.neighbour(from);
   if (old === null) return null;
@@ -313,6 +317,7 @@ export async function saveWal({ member, signal }: Context, from: string): Promis
   // Asked again after the copying: it may run again.
   if (!isQuiet()) return missing(member, old.server);
   const before = reachedTimeline(member);
+  if (endOf(own).timeline !== endOf(dead.data).timeline) steps.leaveUpstream(member);
   if (member.model.restore(dead.data))
     return rememberWay(member, { from, dead, before }).then(
       () => 0,

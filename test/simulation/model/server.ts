@@ -31,8 +31,8 @@ export class ModelServer {
   /** The agent's sign that the server has ended. */
   onExit: () => void = () => {};
   #promoting = false;
-  /** What was asked of a postmaster that was stopped by a signal: it hears it when it goes on. */
-  #unheard: (() => void)[] | null = null;
+  /** What was asked of a postmaster that stands still: it hears all in order when it goes on. */
+  #unheard: (() => void)[] = [];
   /** What is due in processes that are all stopped. */
   #frozen: (() => void)[] | null = null;
   /** Counts its phases: what was due in one of them is not done in the next. */
@@ -57,9 +57,7 @@ export class ModelServer {
   }
 
   /** Its postmaster was stopped by a signal; its other processes go on. */
-  get isHeld(): boolean {
-    return this.#unheard !== null;
-  }
+  isHeld = false;
 
   /** Frozen in another way than by a signal. */
   isInFreezer = false;
@@ -148,13 +146,12 @@ export class ModelServer {
 
   /** SIGSTOP to the postmaster. */
   hold(): void {
-    if (this.state !== "stopped") this.#unheard ??= [];
+    if (this.state !== "stopped") this.isHeld = true;
   }
 
   letGo(): void {
-    const unheard = this.#unheard ?? [];
-    this.#unheard = null;
-    for (const act of unheard) act();
+    this.isHeld = false;
+    this.#hearAll();
     this.machine.scheduler.stir();
   }
 
@@ -171,6 +168,7 @@ export class ModelServer {
     this.isInFreezer = false;
     const { scheduler, random } = this.machine;
     for (const act of due) scheduler.at(random.between(0, 3), act);
+    this.#hearAll();
     this.wakeStandbys();
   }
 
@@ -240,13 +238,16 @@ export class ModelServer {
   }
 
   #hear(act: () => void): void {
-    const waiting = this.#frozen ?? this.#unheard;
     const life = this.#life;
-    if (waiting === null) act();
-    else
-      waiting.push(() => {
-        if (life === this.#life) this.#hear(act);
-      });
+    if (!this.isFrozen && !this.isHeld) return act();
+    this.#unheard.push(() => {
+      if (life === this.#life) act();
+    });
+  }
+
+  #hearAll(): void {
+    if (this.isFrozen || this.isHeld) return;
+    for (const act of this.#unheard.splice(0)) act();
   }
 
   #stop(): void {
@@ -367,7 +368,8 @@ export class ModelServer {
 
   #exit(): void {
     this.#endLife("stopped");
-    this.#unheard = null;
+    this.isHeld = false;
+    this.#unheard = [];
     this.#frozen = null;
     this.isInFreezer = false;
     this.machine.scheduler.stir();

@@ -91,12 +91,20 @@ export async function makeCheckpoint(member: ModelMember, signal: AbortSignal): 
 }
 
 /** As closeDoor in src/agent/effects/promote.ts. */
-export function closeDoor(member: ModelMember, record: ClusterRecord, signal: AbortSignal): void {
+export async function closeDoor(
+  member: ModelMember,
+  record: ClusterRecord,
+  signal: AbortSignal,
+): Promise<void> {
   const { guarantee } = record.sync;
   if (guarantee === null) return;
   member.sync.isOpen = false;
-  writeService({ member, signal, service: firstService(guarantee) });
-  if (member.model.state === "accepting") member.model.gate.cutApplications();
+  const change = { member, signal, service: firstService(guarantee) };
+  writeService(change);
+  const { model } = member;
+  if (model.state !== "accepting" || model.closed) return;
+  await awaitShown(change);
+  model.gate.cutApplications();
 }
 
 function connects({ model }: ModelMember): boolean {

@@ -15,6 +15,7 @@ import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts"
 import { isHarmless, reachedTimeline, saveWal } from "./election.ts";
 import { keepAside, keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
+import { isAlien } from "./slots.ts";
 import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
 import {
   endOf,
@@ -81,7 +82,15 @@ export interface Steps {
   /** Says in the record that what this member had confirmed may not be on it any more. */
   beginCopy(member: ModelMember): Promise<void>;
   /** What the old primary's disk has and this member has not. @returns the bytes that are lost. */
-  saveWal(context: EffectContext<ModelMember>, from: string): Promise<number | null>;
+  saveWal(
+    steps: Pick<Steps, "leaveUpstream">,
+    context: EffectContext<ModelMember>,
+    from: string,
+  ): Promise<number | null>;
+  /** Before WAL of another timeline is taken from there. */
+  leaveUpstream(member: ModelMember): void;
+  /** Whether a member would stream from another what is not its own. */
+  isAlien: typeof isAlien;
   /** Last of all before the lease is taken. */
   isHarmless(context: EffectContext<ModelMember>, old: string): Promise<boolean>;
   /** Before the first byte of a copy or of a rewind changes. */
@@ -121,6 +130,10 @@ export const STEPS: Steps = {
     await keeper.change((current) => beginCopy(current, name));
   },
   saveWal,
+  leaveUpstream: ({ disk }) => {
+    if (disk.data !== null) disk.data.upstream = null;
+  },
+  isAlien,
   isHarmless,
   isKnownToFollow,
   keepData: (member) => keepData(member),
