@@ -2,7 +2,7 @@
 // PostgreSQL that was chosen for it, and the secrets. Written whole (temporary name, fsync,
 // rename, fsync of the directory), read anew whenever the record's generation has risen.
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { describeIssue } from "../core/describe-issue.ts";
@@ -11,7 +11,7 @@ import { Secret } from "../core/secret.ts";
 import { isMajor, parseSpec, type ClusterSpec, type Major } from "../core/spec.ts";
 import type { Installation } from "../postgres/installation.ts";
 import { checkReachable } from "../postgres/os-user.ts";
-import { syncDirectory } from "../postgres/sync-directory.ts";
+import { writeWhole } from "../postgres/write-whole.ts";
 
 export interface ClusterFile {
   readonly specification: ClusterSpec;
@@ -92,30 +92,6 @@ export async function createSecrets(path: string): Promise<void> {
     apiToken: fresh(),
   };
   await writeWhole(path, `${JSON.stringify(texts, null, 2)}\n`);
-}
-
-/**
- * Replaces a file so that a reader, or a crash, sees the old one or the new one and nothing
- * between, and finds the new one from then on: also its name is synced. Mode 0600; written by root
- * it belongs to whom its directory belongs, so that the agents can read it.
- */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-  const owner = await stat(dirname(path));
-  try {
-    {
-      await using file = await open(temporary, "w", 0o600);
-      if (process.getuid?.() === 0) await file.chown(owner.uid, owner.gid);
-      await file.writeFile(text);
-      await file.sync();
-    }
-    await rename(temporary, path);
-  } catch (thrown) {
-    // What is tried again on a full disk would leave one each time.
-    await rm(temporary, { force: true });
-    throw thrown;
-  }
-  await syncDirectory(dirname(path));
 }
 
 function fresh(): string {

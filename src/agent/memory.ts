@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { forkSchema, withFork, type Fork } from "../core/fork.ts";
 import { formatLsn, parseLsn, type Lsn } from "../core/lsn.ts";
-import { writeWhole } from "./cluster-file.ts";
+import { writeWhole } from "../postgres/write-whole.ts";
 
 const memorySchema = v.object({
   term: v.number(),

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import type { RecordMember } from "../core/record.ts";
 import type { Store } from "../store/store.ts";
-import { writeWhole } from "./cluster-file.ts";
+import { writeWhole } from "../postgres/write-whole.ts";
 
 export type MemberAddress = Pick<RecordMember, "host" | "port" | "apiPort" | "tlsName">;
 

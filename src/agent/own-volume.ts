@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { codeOf, messageOf, UnderstudyError } from "../core/errors.ts";
 import type { Installation } from "../postgres/installation.ts";
 import { syncDirectory } from "../postgres/sync-directory.ts";
-import { writeWhole } from "./cluster-file.ts";
+import { writeWhole } from "../postgres/write-whole.ts";
 import type { MemberPaths } from "./member-paths.ts";
 
 export interface VolumeUse {

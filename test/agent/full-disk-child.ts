@@ -2,7 +2,7 @@
 // does as it begins; it says as JSON how that went (full-disk.test.ts).
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeWhole } from "../../src/agent/cluster-file.ts";
+import { writeWhole } from "../../src/postgres/write-whole.ts";
 import { memberPaths } from "../../src/agent/member-paths.ts";
 import { keepAddress } from "../../src/agent/own-address.ts";
 import { requireOwnVolume, type VolumeUse } from "../../src/agent/own-volume.ts";

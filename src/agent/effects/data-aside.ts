@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
 import { copyWal, type WalPart } from "../../postgres/rewind/wal-copy.ts";
 import { syncDirectory } from "../../postgres/sync-directory.ts";
-import { writeWhole } from "../cluster-file.ts";
+import { writeWhole } from "../../postgres/write-whole.ts";
 import type { Member } from "../member.ts";
 import type { DivergenceReport } from "./divergence-report.ts";
 import { keptName } from "./kept-name.ts";

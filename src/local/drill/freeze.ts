@@ -7,7 +7,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { findAgentsOf } from "../../agent/agent-processes.ts";
 import { findDeadmen } from "../../agent/deadman/deadmen.ts";
-import { writeWhole } from "../../agent/cluster-file.ts";
+import { writeWhole } from "../../postgres/write-whole.ts";
 import { memberPaths } from "../../agent/member-paths.ts";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
 import { identityOf, isAlive, surveyServer } from "../../postgres/processes.ts";

@@ -1,10 +1,8 @@
 // Puts a member's settings on disk: each file whole or not at all, readable by its owner only, and
 // untouched where it already says the same.
-import { randomBytes } from "node:crypto";
-import { chmod, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { chmod, readFile, stat } from "node:fs/promises";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
-import { syncDirectory } from "../sync-directory.ts";
+import { writeWhole } from "../write-whole.ts";
 
 const OWNER_ONLY = 0o600;
 
@@ -29,7 +27,7 @@ export async function writeSettingsFile(
 ): Promise<boolean> {
   try {
     if (await holds(path, content.text)) return false;
-    await replaceFile(path, content.text);
+    await writeWhole(path, content.text);
     return true;
   } catch (cause) {
     const full = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
@@ -51,22 +49,4 @@ async function holds(path: string, text: string): Promise<boolean> {
     if (codeOf(thrown) === "ENOENT") return false;
     throw thrown;
   }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-  try {
-    const file = await open(temporary, "wx", OWNER_ONLY);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    throw thrown;
-  }
-  await syncDirectory(dirname(path));
 }
