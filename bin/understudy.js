@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The way in. Plain JavaScript that old versions of Node can read: it finds a Node that runs the
 // program (24 or newer: this process, or the one that npm put into node_modules), turns on Node's
-// compile cache, and hands over to main() of src/cli/main.ts, or of dist/ in a published package.
+// compile cache, and hands over to main() of src/cli/main.ts, or of what was made of it.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import module from "node:module";
 import { homedir } from "node:os";
 import { join, sep } from "node:path";
@@ -28,13 +28,31 @@ async function runHere() {
   process.exitCode = await program.main(args);
 }
 
-/** Node does not strip types inside of node_modules, so a published package brings dist/. */
+/**
+ * In few files where `npm ci` has made it, and those are made of what is here now; else its
+ * sources. A published package brings the former alone: Node strips no types inside of
+ * node_modules.
+ */
 function mainModule(command) {
   // Agents and deadmen run for months beside a database and load only what they need.
   const name = command === "agent" || command === "deadman" ? `${command}-main` : "main";
+  const built = join(packageRoot, "dist", "cli", `${name}.js`);
   const source = join(packageRoot, "src", "cli", `${name}.ts`);
-  const published = packageRoot.includes(`${sep}node_modules${sep}`) || !existsSync(source);
-  return published ? join(packageRoot, "dist", "cli", `${name}.js`) : source;
+  const isInstalled = packageRoot.includes(`${sep}node_modules${sep}`) || !existsSync(source);
+  return isInstalled || isOfTheseSources(built) ? built : source;
+}
+
+/** By size and time of each file: 3 ms for an agent's three hundred. */
+function isOfTheseSources(built) {
+  try {
+    const inputs = JSON.parse(readFileSync(built.replace(/\.js$/, ".inputs.json"), "utf8"));
+    return inputs.every(([path, size, mtimeMs]) => {
+      const now = statSync(packageRoot + path);
+      return now.size === size && now.mtimeMs === mtimeMs;
+    });
+  } catch {
+    return false; // not made yet, or something that it was made of is gone
+  }
 }
 
 /**

@@ -4,19 +4,18 @@
 //   --archive FILE   also as one file: ctr images import, docker load, podman load, skopeo
 //   --name NAME:TAG  what it is called there
 //   --tree DIR       only the files, into a new directory: what the Containerfile copies
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildProgram } from "../build/program.js";
 import { imageConfig, programEntries, runtimeEntries, type Architecture } from "./contents.ts";
 import { packLayer } from "./layer.ts";
 import { composeImage, packArchive, requireLayoutPlace, writeLayout } from "./oci-image.ts";
 import { completeTree, sizeOf, writeTree, type Entry } from "./tree.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const COMPILE_LIMIT_MS = 300_000;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -28,7 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
       throw new Error(`${tree} exists; name a new directory`);
     const architecture = ownArchitecture();
     const version = ownVersion();
-    const layers = contents(architecture);
+    const layers = await contents(architecture);
     const bytes = layers.reduce((sum, entries) => sum + sizeOf(entries), 0);
     const files = layers.flat().filter(({ kind }) => kind === "file").length;
     say(`understudy ${version} for ${architecture}: ${files} files, ${megabytes(bytes)}`);
@@ -59,32 +58,15 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The layers' files: first the runtime, then the program. */
-function contents(architecture: Architecture): [Entry[], Entry[]] {
+async function contents(architecture: Architecture): Promise<[Entry[], Entry[]]> {
   const runtime = runtimeEntries(ROOT, architecture);
-  const compiled = mkdtempSync(join(tmpdir(), "understudy-image-"));
+  const built = mkdtempSync(join(tmpdir(), "understudy-image-"));
   try {
-    say("compiling");
-    compile(compiled);
-    return [runtime, programEntries(ROOT, compiled)];
+    say("building");
+    await buildProgram(built);
+    return [runtime, programEntries(ROOT, built)];
   } finally {
-    rmSync(compiled, { recursive: true, force: true });
-  }
-}
-
-function compile(outDir: string): void {
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  const project = join(ROOT, "tsconfig.build.json");
-  try {
-    execFileSync(process.execPath, [tsc, "-p", project, "--outDir", outDir], {
-      timeout: COMPILE_LIMIT_MS,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-  } catch (thrown) {
-    const said = thrown instanceof Error && "stdout" in thrown ? String(thrown.stdout) : "";
-    throw new Error(`the program does not compile: ${said.trim() || String(thrown)}`, {
-      cause: thrown,
-    });
+    rmSync(built, { recursive: true, force: true });
   }
 }
 

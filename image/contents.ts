@@ -4,7 +4,6 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { carriedProgram } from "./elf.ts";
 import { AGENT, BRING, CARRIED_HOME, COMMAND, HOME, LIBRARIES, LOADER } from "./launchers.ts";
-import { isProgramPart, productionPackages } from "./packages.ts";
 import { libraryDirectories, sharedLibraries } from "./shared-libraries.ts";
 import { completeTree, file, filesBelow, program, type Entry } from "./tree.ts";
 
@@ -14,11 +13,11 @@ export type Architecture = "amd64" | "arm64";
 export const INPUTS = [
   "LICENSE",
   "bin",
+  "build",
   "image",
   "package-lock.json",
   "package.json",
   "src",
-  "tsconfig.build.json",
   "tsconfig.json",
 ] as const;
 
@@ -77,11 +76,10 @@ export function runtimeEntries(root: string, architecture: Architecture): Entry[
   ]);
 }
 
-/** @param compiled where tsc has put src. */
-export function programEntries(root: string, compiled: string): Entry[] {
+/** @param built where build/program.js has put the program. */
+export function programEntries(root: string, built: string): Entry[] {
   const home = HOME.slice(1);
   const read = (path: string) => readFileSync(join(root, path));
-  const packages = productionPackages(read("package-lock.json").toString("utf8"));
   return completeTree([
     program(`${home}/agent`, AGENT),
     program(`${home}/bring`, BRING),
@@ -90,13 +88,8 @@ export function programEntries(root: string, compiled: string): Entry[] {
     file(`${home}/package.json`, read("package.json")),
     file(`${home}/licenses/understudy`, read("LICENSE")),
     file(`${home}/licenses/node`, nodeTerms()),
-    ...filesBelow(compiled, { at: `${home}/dist`, wanted: (path) => path.endsWith(".js") }),
-    ...packages.flatMap((path) =>
-      filesBelow(required(join(root, path), "run npm ci"), {
-        at: `${home}/${path}`,
-        wanted: isProgramPart,
-      }),
-    ),
+    ...filesBelow(built, { at: `${home}/dist`, wanted: (path) => path.endsWith(".js") }),
+    ...filesBelow(join(built, "licenses"), { at: `${home}/licenses/npm`, wanted: () => true }),
   ]);
 }
 

@@ -1,19 +1,22 @@
 // `npm test`: type check, lint and format, then every test file: pure ones (beside the source) all
 // in one process, those in test/ a process each, UNDERSTUDY_TEST_CONCURRENCY at a time (one more
 // than there are processors, at most 4, where nothing is said). `npm test -- PATTERN` runs what has
-// PATTERN in its path or name. The last line is the result. What needs a real
-// Kubernetes comes last, where there is one or one is asked for.
+// PATTERN in its path or name. The last line is the result. What needs root or a real Kubernetes
+// comes last, where there is one, and is named where there is none.
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runCheck } from "./support/run/check.ts";
+import { SharedRoom } from "./support/run/shared-room.ts";
 import { runTestFiles } from "./support/run/test-files.ts";
 import type { Tally } from "./support/run/tally.ts";
 import { whyNoKubernetes, whyNoNodes } from "./kubernetes/cluster/home.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Each of these starts an API server; those of the second folder nodes with it. */
-const KUBERNETES = {
+/** What does not run everywhere. Of Kubernetes, each starts an API server, or nodes with it. */
+const CONDITIONAL = {
+  "test/image/first-process.test.ts": whyNotRoot,
+  "test/postgres/processes-of-others.test.ts": whyNotRoot,
   "test/kubernetes/real/": whyNoKubernetes,
   "test/kubernetes/nodes/": whyNoNodes,
 };
@@ -36,7 +39,8 @@ async function main(patterns: readonly string[]): Promise<number> {
   const wanted = (name: string) =>
     patterns.length === 0 || patterns.some((pattern) => name.includes(pattern));
   const total = { passed: 0, failed: 0 };
-  const queue = jobs(wanted);
+  using shared = new SharedRoom();
+  const queue = jobs(wanted, shared);
   const concurrency = Number(process.env["UNDERSTUDY_TEST_CONCURRENCY"] ?? usualConcurrency());
   const worker = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
@@ -57,7 +61,7 @@ function usualConcurrency(): number {
   return Math.min(availableParallelism() + 1, 4);
 }
 
-function jobs(wanted: (name: string) => boolean): Job[] {
+function jobs(wanted: (name: string) => boolean, { variables }: SharedRoom): Job[] {
   const checks = Object.entries(CHECKS).map(([name, command]) => ({
     name,
     run: (signal: AbortSignal) => runCheck({ command, root: ROOT, signal }),
@@ -67,30 +71,36 @@ function jobs(wanted: (name: string) => boolean): Job[] {
   const together = {
     name: `${pure.length} pure test files`,
     run: (signal: AbortSignal) =>
-      runTestFiles({ files: pure, isolation: "none", root: ROOT, signal }),
+      runTestFiles({ files: pure, isolation: "none", root: ROOT, variables, signal }),
   };
   const alone = filesOf("test/**/*.test.ts")
     .filter(wanted)
     .map((name) => ({
       name,
       run: (signal: AbortSignal) =>
-        runTestFiles({ files: [name], isolation: "process", root: ROOT, signal }),
+        runTestFiles({ files: [name], isolation: "process", root: ROOT, variables, signal }),
     }));
-  const folders = Object.entries(KUBERNETES).map(([folder, obstacle]) => ({
-    folder,
+  const conditional = Object.entries(CONDITIONAL).map(([path, obstacle]) => ({
+    path,
     obstacle: obstacle(),
-    files: alone.filter(({ name }) => name.startsWith(folder)),
+    files: alone.filter(({ name }) => name.startsWith(path)),
   }));
-  for (const { folder, obstacle, files } of folders)
-    if (obstacle !== null && files.length > 0)
-      process.stderr.write(`- ${files.length} files in ${folder} are not run here: ${obstacle}\n`);
-  const real = new Set(folders.flatMap(({ files }) => files));
+  for (const { path, obstacle, files } of conditional)
+    if (obstacle !== null && files.length > 0) {
+      const what = path.endsWith("/") ? `${files.length} files in ${path} are` : `${path} is`;
+      process.stderr.write(`- ${what} not run here: ${obstacle}\n`);
+    }
+  const last = new Set(conditional.flatMap(({ files }) => files));
   return [
     ...checks.filter(({ name }) => wanted(name)),
     ...(pure.length > 0 ? [together] : []),
-    ...alone.filter((job) => !real.has(job)),
-    ...folders.flatMap(({ obstacle, files }) => (obstacle === null ? files : [])),
+    ...alone.filter((job) => !last.has(job)),
+    ...conditional.flatMap(({ obstacle, files }) => (obstacle === null ? files : [])),
   ];
+}
+
+function whyNotRoot(): string | null {
+  return process.getuid?.() === 0 ? null : "it needs root";
 }
 
 async function perform(job: Job): Promise<Tally> {

@@ -43,6 +43,7 @@ interface Suspicion {
 
 export class KubernetesWitness implements Witness {
   readonly freedIsGone = true;
+  readonly reachesDisks = false;
   readonly #options: KubernetesWitnessOptions;
   /** Sessions of runs that are over, now and for ever. */
   readonly #ended = new Set<string>();

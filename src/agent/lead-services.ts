@@ -1,5 +1,5 @@
-// Whom a cluster's services lead to, kept by the agent of its leader: itself first of all as soon
-// as it takes writes, then the standbys that applications are to read from.
+// Whom a cluster's services lead to, kept by the agent of its leader: itself first of all, on the
+// way to its promotion, then the standbys that applications are to read from.
 import { takesReaders } from "../core/cascade.ts";
 import { lsnDistance, parseLsnOrNull } from "../core/lsn.ts";
 import type { Ground } from "../core/protocol/situation.ts";
@@ -18,7 +18,13 @@ export interface LedServices {
   readonly read: readonly string[] | null;
 }
 
-type Leading = Pick<Member, "name" | "clock" | "keeper" | "positions" | "session" | "sync" | "log">;
+/** What of a member counts here. */
+interface Leading extends Pick<Member, "name" | "clock"> {
+  readonly keeper: Pick<Member["keeper"], "record" | "holdsLease">;
+  readonly positions: Pick<Member["positions"], "latest" | "read">;
+  readonly session: Pick<Member["session"], "query">;
+  readonly sync: Pick<Member["sync"], "isOpen">;
+}
 
 /** Of a cluster that does not change. */
 const LOOK_EVERY_MS = 1_000;
@@ -28,7 +34,10 @@ export class ServiceLeader {
   readonly #put: (services: LedServices) => void;
   readonly #forget: () => void;
   readonly #maxLagBytes: () => number | null;
+  /** In which writes were led here. */
   #term: number | null = null;
+  /** In which it has become the primary. */
+  #ledTerm: number | null = null;
   #lookedMs = -Infinity;
   #isBusy = false;
 
@@ -50,22 +59,42 @@ export class ServiceLeader {
   look(record: ClusterRecord | null, ground: Ground): void {
     const { name, keeper, sync, clock } = this.#member;
     const own = record?.members[name];
-    const leads = ground === "primary" && keeper.holdsLease && sync.isOpen;
-    if (record === null || own === undefined || !leads) {
+    const leads = ground === "primary" && sync.isOpen;
+    const isLedTo = keeper.holdsLease && (leads || this.#isAboutToLead(record, ground));
+    if (record === null || own === undefined || !isLedTo) {
       if (this.#term !== null) this.#forget();
       this.#term = null;
+      this.#ledTerm = null;
       return;
     }
     // Clients wait for this; who reads can be asked after that.
     if (this.#term !== record.term) this.#put({ reign: record, write: own.host, read: null });
-    const isNew = this.#term !== record.term;
     this.#term = record.term;
-    if (this.#isBusy || (!isNew && clock.nowMs() - this.#lookedMs < LOOK_EVERY_MS)) return;
+    if (!leads) return;
+    // Readers stay where they are for a moment: the standbys are about to stream again, and each
+    // change has every node write its rules anew while writers wait for theirs.
+    if (this.#ledTerm !== record.term) this.#lookedMs = clock.nowMs();
+    this.#ledTerm = record.term;
+    if (this.#isBusy || clock.nowMs() - this.#lookedMs < LOOK_EVERY_MS) return;
     this.#lookedMs = clock.nowMs();
     this.#isBusy = true;
     void this.#lead(record)
       .catch(() => {}) // Its server does not answer: the next look asks again.
       .finally(() => (this.#isBusy = false));
+  }
+
+  /**
+   * The lease is this member's, and its promotion takes about as long as nodes need to hear of it.
+   * Who comes earlier finds a server that takes no writes yet, where there was none at all before;
+   * but nobody is to read there before it shows all that it has. Nor where acknowledged commits are
+   * promised: the door is shut then until standbys have what it has.
+   */
+  #isAboutToLead(record: ClusterRecord | null, ground: Ground): boolean {
+    if (ground !== "standby" || record === null || record.sync.guarantee !== null) return false;
+    const { latest } = this.#member.positions;
+    const received = parseLsnOrNull(latest?.receiveLsn);
+    const replayed = parseLsnOrNull(latest?.replayLsn);
+    return received !== null && replayed !== null && replayed >= received;
   }
 
   async #lead(record: ClusterRecord): Promise<void> {

@@ -51,7 +51,7 @@ async function keeperOf(options: { self?: string; restores?: boolean } = {}) {
     position: () => ({ lsn: null, timeline: null }),
     onChange: () => {},
     onStoreTrouble: () => {},
-    renewsUnread: true,
+    changesUnread: true,
     isConfirmedByAll: async () => asked.isConfirmed,
     ...(options.restores === false ? {} : { onPutBack: (record) => void putBack.push(record) }),
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HandClock } from "../../test/support/hand-clock.ts";
 import { bumpGeneration, renewLease } from "../core/record-changes.ts";
-import { newRecord } from "../core/record.ts";
+import { newRecord, type ClusterRecord } from "../core/record.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import { changeRecord, type Store, type Versioned } from "../store/store.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -54,7 +54,7 @@ async function keeperOf(member: string) {
     store,
     clock,
     member,
-    renewsUnread: true,
+    changesUnread: true,
     oldestTerm: () => 0,
     position: () => ({ lsn: null, timeline: null }),
     onChange: () => {},
@@ -68,6 +68,14 @@ async function keeperOf(member: string) {
 function renewed(store: Store) {
   const position = { lsn: null, timeline: null };
   return changeRecord(store, (record) => renewLease(record, { member: "t-1", term: 1, position }));
+}
+
+function bumpFirst(record: ClusterRecord): ClusterRecord | null {
+  return record.generation > 1 ? null : bumpGeneration(record);
+}
+
+function bumpSecond(record: ClusterRecord): ClusterRecord | null {
+  return record.generation < 2 ? null : bumpGeneration(record);
 }
 
 test("a renewal is one write and nothing else", async () => {
@@ -84,6 +92,26 @@ test("a renewal on a record that somebody has changed meanwhile is made again on
   assert.deepEqual(subject.store.asked, ["write", "read", "write"]);
   assert.equal(subject.keeper.record?.leader?.renewals, 1);
   assert.equal(subject.keeper.record?.generation, 2);
+});
+
+test("whoever changes what it knows does that with one write", async () => {
+  using subject = await keeperOf("t-2");
+  assert.equal((await subject.keeper.change(bumpGeneration))?.generation, 2);
+  assert.deepEqual(subject.store.asked, ["write"]);
+});
+
+test("a change that what is known does not allow is tried on what there is now", async () => {
+  using subject = await keeperOf("t-2");
+  await changeRecord(subject.shared, bumpGeneration);
+  assert.equal((await subject.keeper.change(bumpSecond))?.generation, 3);
+  assert.deepEqual(subject.store.asked, ["read", "write"]);
+});
+
+test("a change is not made of a record that is not there any more as it was known", async () => {
+  using subject = await keeperOf("t-2");
+  await changeRecord(subject.shared, bumpGeneration);
+  assert.equal(await subject.keeper.change(bumpFirst), null);
+  assert.equal((await subject.shared.read())?.record.generation, 2);
 });
 
 test("who is told of a renewal asks for nothing", async () => {

@@ -37,10 +37,10 @@ export interface LeaseKeeperOptions {
    */
   readonly isConfirmedByAll?: (record: ClusterRecord) => Promise<boolean>;
   /**
-   * Where a read costs as much as a write: a renewal is tried on what is known, and is one request
+   * Where a read costs as much as a write: a change is tried on what is known, and is one request
    * as long as nobody else has changed the record.
    */
-  readonly renewsUnread?: boolean;
+  readonly changesUnread?: boolean;
   /**
    * Where the store's record is gone and all members confirm this leader, it writes the one that it
    * knows back; called when it has. Left out: that is for a person (`up --adopt-record`).
@@ -194,14 +194,16 @@ export class LeaseKeeper {
    */
   async change(
     change: (record: ClusterRecord) => ClusterRecord | null,
-    options: { durable?: boolean; from?: Versioned } = {},
+    options: { durable?: boolean } = {},
   ): Promise<ClusterRecord | null> {
     const confirmed = this.#options.sending?.();
+    const known = this.#options.changesUnread === true ? this.#known : null;
+    const from = known === null ? options : { ...options, from: known };
     const before = this.record;
     const failures = this.#failures;
     let written: Versioned | null;
     try {
-      written = await this.#learnFrom(() => changeRecord(this.#options.store, change, options));
+      written = await this.#learnFrom(() => changeRecord(this.#options.store, change, from));
     } catch (thrown) {
       this.#failures += 1;
       this.#isCertain = false;
@@ -239,10 +241,7 @@ export class LeaseKeeper {
     this.#renewing = true;
     try {
       using _asking = this.#askMeanwhile(record);
-      const known = this.#options.renewsUnread === true ? this.#known : null;
-      const from = known === null ? {} : { from: known };
-      const options = { durable: false, ...from };
-      const renewed = await this.change((now) => renewLease(now, holder), options);
+      const renewed = await this.change((now) => renewLease(now, holder), { durable: false });
       // Where nothing was to be renewed it was read once more, and that has told how it stands.
       if (renewed !== null) this.#storeAnswered();
     } catch (thrown) {

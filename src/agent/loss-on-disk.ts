@@ -57,6 +57,8 @@ async function commitsFrom(dataDir: string, from: Lsn): Promise<number | null> {
  * holds. Null where that cannot be told soon.
  */
 export async function estimateTransactions(dataDir: string, bytes: number): Promise<number | null> {
+  // Reading takes a while, in which nobody leads.
+  if (bytes === 0) return 0;
   const signal = AbortSignal.timeout(ESTIMATE_LIMIT_MS);
   const found = await findWalEnd(dataDir, { signal }).catch(() => null);
   if (found === null || found.commits.bytes === 0) return null;

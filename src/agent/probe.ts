@@ -91,7 +91,7 @@ export async function readInRecovery(session: Session): Promise<boolean> {
 }
 
 /** What streams from this server, a row each. */
-export function readReplication(session: Session): Promise<ReplicationPeer[]> {
+export function readReplication(session: Pick<Session, "query">): Promise<ReplicationPeer[]> {
   return session.query<ReplicationPeer & Record<string, unknown>>(`
 SELECT application_name AS "applicationName", state,
        sent_lsn::text AS "sentLsn", write_lsn::text AS "writeLsn",

@@ -170,7 +170,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
       return doubts.length === 0;
     },
     onStoreTrouble: (why) => outage.note(why),
-    renewsUnread: host !== undefined,
+    changesUnread: host !== undefined,
     ...(host === undefined ? {} : { onPutBack: (record) => outage.notePutBack(record) }),
   });
   const witness =

@@ -24,6 +24,8 @@ export interface Witness {
    * server. @throws UnderstudyError STOP_FAILED.
    */
   fence(member: string, signal: AbortSignal): Promise<void>;
+  /** False: `diskOf` is null of whomever, always. */
+  readonly reachesDisks?: boolean;
   /** The files of another member, where they can be reached. */
   diskOf(member: string): MemberPaths | null;
 }

@@ -9,7 +9,7 @@ import { runAgent } from "../agent/run-agent.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
-import { SMALL_PROCESS_FLAGS, ownProgram, startAgainFromWarmCache } from "./entry.ts";
+import { SMALL_PROCESS_FLAGS, forgetMalloc, ownProgram, startAgainFromWarmCache } from "./entry.ts";
 import { namedArguments } from "./named-arguments.ts";
 
 const STDOUT = 1;
@@ -43,6 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 /** What only that needs, the agents of one machine do not load. */
 async function mainInPod(): Promise<number> {
+  forgetMalloc(process.env);
   const { readPod, runPodAgent } = await import("./pod-agent.ts");
   const pod = readPod(process.env);
   const logs = logsToStdout(pod.clusterRoot, pod.member);

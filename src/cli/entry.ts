@@ -12,6 +12,25 @@ import { fileURLToPath } from "node:url";
  */
 export const SMALL_PROCESS_FLAGS = ["--max-semi-space-size=1"] as const;
 
+/**
+ * What such a process tells its own C library in a pod, where that is the one that we bring along:
+ * one heap for all of Node's threads, which gives back what is free. It is not meant for what the
+ * process starts (forgetMalloc): PostgreSQL sorts in that memory.
+ */
+export const SMALL_PROCESS_MALLOC = {
+  GLIBC_TUNABLES: [
+    "glibc.malloc.arena_max=1",
+    "glibc.malloc.trim_threshold=131072",
+    "glibc.malloc.mmap_threshold=131072",
+  ].join(":"),
+} as const;
+
+/** To be called before anything is started. What somebody else has set stays. */
+export function forgetMalloc(env: NodeJS.ProcessEnv): void {
+  for (const [name, value] of Object.entries(SMALL_PROCESS_MALLOC))
+    if (env[name] === value) delete env[name];
+}
+
 const STARTED_AGAIN = "UNDERSTUDY_STARTED_AGAIN";
 
 export interface OwnProgram {
@@ -33,9 +52,11 @@ export function ownProgram(nodeFlags: readonly string[] = []): OwnProgram {
  * does anything. Node's type stripper stays resident in a process that used it (15 MB, measured on
  * 24.21); on a warm compile cache it is never loaded. So a process that found the cache cold writes
  * it and replaces itself, under the same pid and at most once. Returns where there is nothing to
- * gain: a warm cache, an unwritable one, or a platform without execve.
+ * gain: a program that was built, a warm cache, an unwritable one, or a platform without execve.
  */
 export function startAgainFromWarmCache(): void {
+  // What was built needs no stripper.
+  if (!import.meta.url.endsWith(".ts")) return;
   const cache = module.getCompileCacheDir();
   if (cache === undefined || process.execve === undefined) return;
   if (process.env[STARTED_AGAIN] !== undefined) {

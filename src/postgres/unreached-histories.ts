@@ -5,12 +5,11 @@
 // 15).
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { UnderstudyError } from "../core/errors.ts";
 import { historyFileName, isBeginningOf, type TimelineHistory } from "../core/timeline.ts";
 import { readControlData } from "./control-data.ts";
 import { inspectDataDirectory } from "./data-directory.ts";
 import { syncDirectory } from "./sync-directory.ts";
-import { findWalEnd, readTimelineHistory } from "./wal-end.ts";
+import { findWalEndOrNull, readTimelineHistory } from "./wal-end.ts";
 
 /**
  * Of a stopped server, before it starts: what it needs of them its upstream gives it again.
@@ -26,26 +25,13 @@ export async function removeUnreachedHistories(
   const { timeline } = await readControlData(dataDir);
   // pg_control lags, so the WAL itself is only read where there is something to find.
   if ((await historiesBeyond(dataDir, timeline)).length === 0) return [];
-  const reached = await timelineAtEnd(dataDir, options);
-  if (reached === null) return [];
-  const unreached = await historiesBeyond(dataDir, reached);
+  const end = await findWalEndOrNull(dataDir, options);
+  if (end === null) return [];
+  const unreached = await historiesBeyond(dataDir, end.timeline);
   const walDir = join(dataDir, "pg_wal");
   for (const each of unreached) await rm(join(walDir, historyFileName(each)), { force: true });
   if (unreached.length > 0) await syncDirectory(walDir);
   return unreached;
-}
-
-/** Null where its WAL cannot be read: its own recovery then says why. */
-async function timelineAtEnd(
-  dataDir: string,
-  options: { signal?: AbortSignal },
-): Promise<number | null> {
-  try {
-    return (await findWalEnd(dataDir, options)).timeline;
-  } catch (thrown) {
-    if (thrown instanceof UnderstudyError && thrown.code === "DATA_UNREADABLE") return null;
-    throw thrown;
-  }
 }
 
 /**

@@ -25,6 +25,11 @@ export interface WalEnd {
   readonly lastRecordLsn: Lsn;
   /** Why it ends there, for logs: "nothing is written there". */
   readonly reason: string;
+  /**
+   * The start of a record that was begun there, fills its segment and goes on in one that is not
+   * there; else null (see dropBegunRecord).
+   */
+  readonly begunLsn: Lsn | null;
   readonly commits: CommitCount;
 }
 
@@ -78,6 +83,19 @@ export async function findWalEnd(
   // Where there is no whole record from there on, the end of the one before it is still to be seen.
   const reading = short === null || short.scanner.lastRecord === null ? await read(first) : short;
   return resultOf({ ...reading, control, dataDir, countFrom });
+}
+
+/** Null where that WAL cannot be read: the server's own recovery then says why. */
+export async function findWalEndOrNull(
+  dataDir: string,
+  options: { signal?: AbortSignal },
+): Promise<WalEnd | null> {
+  try {
+    return await findWalEnd(dataDir, options);
+  } catch (thrown) {
+    if (thrown instanceof UnderstudyError && thrown.code === "DATA_UNREADABLE") return null;
+    throw thrown;
+  }
 }
 
 interface Reading {
@@ -166,7 +184,7 @@ function resultOf(
   },
 ): WalEnd {
   const { scanner, control, dataDir, reason, countFrom, from } = of;
-  const last = scanner.lastRecord;
+  const [last, begun] = [scanner.lastRecord, scanner.cutAtSegment];
   const endLsn = lsnFromBigInt(BigInt(scanner.end));
   if (last === null)
     throw walError(
@@ -183,6 +201,7 @@ function resultOf(
     timeline: scanner.timeline,
     lastRecordLsn: lsnFromBigInt(BigInt(last)),
     reason,
+    begunLsn: begun === null ? null : lsnFromBigInt(BigInt(begun)),
     commits: {
       count: scanner.commits,
       bytes: Math.max(0, scanner.end - Math.max(countFrom, from)),

@@ -91,6 +91,15 @@ export class WalScanner {
     return this.#nextPage;
   }
 
+  /**
+   * The start of a record that is whole up to the end of a segment, as long as its rest, at
+   * `nextPage`, has not come.
+   */
+  get cutAtSegment(): number | null {
+    const isAtSegment = this.#nextPage % this.#shape.segmentBytes === 0;
+    return isAtSegment ? (this.#open?.start ?? null) : null;
+  }
+
   /** Another timeline may go on where this one's last record ended. */
   branch(timeline: number): WalScanner {
     const branch = new WalScanner(this.#shape, {

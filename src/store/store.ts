@@ -44,7 +44,8 @@ export interface Store extends AsyncDisposable {
 /**
  * Reads, computes and writes until it is written, or `change` says null (not allowed in this
  * state).
- * @param options.from the version that is known: the change is first tried on it, without a read
+ * @param options.from the version that is known: the change is first tried on it, without a read;
+ * what it does not allow may be allowed in a newer one
  * @returns what was written, or null.
  */
 export async function changeRecord(
@@ -52,10 +53,9 @@ export async function changeRecord(
   change: (record: ClusterRecord) => ClusterRecord | null,
   options: { durable?: boolean; from?: Versioned } = {},
 ): Promise<Versioned | null> {
-  let { from } = options;
-  for (;;) {
-    const current: Versioned | null = from ?? (await store.read());
-    from = undefined;
+  const known = options.from;
+  let current = known !== undefined && change(known.record) !== null ? known : await store.read();
+  for (; ; current = await store.read()) {
     const next = current === null ? null : change(current.record);
     if (current === null || next === null) return null;
     const written = await store.write({

@@ -18,22 +18,9 @@ import { installationFor } from "../support/installations.ts";
 import { takePortBlock } from "../support/port-block.ts";
 import { testUser } from "../support/test-user.ts";
 import { fillVolume } from "./carried-volume.ts";
-import {
-  IS_ROOT,
-  emptyRoot,
-  endContainer,
-  link,
-  runIn,
-  startIn,
-  type Container,
-} from "./container.ts";
+import { emptyRoot, endContainer, link, runIn, startIn, type Container } from "./container.ts";
 
 describe("the agent as a container's first process", () => {
-  if (!IS_ROOT) {
-    it("is tested by root alone", (t) => t.diagnostic("PostgreSQL refuses to run as root"));
-    return;
-  }
-
   it("leaves no zombie when PostgreSQL crashes, and stops cleanly at SIGTERM", async (t) => {
     const scratch = await mkdtemp(join(tmpdir(), "understudy-first-"));
     t.after(() => rm(scratch, { recursive: true, force: true }));

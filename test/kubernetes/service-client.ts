@@ -18,6 +18,10 @@ const ATTEMPT_LIMIT_MS = 2_000;
 /** An answer that does not come, as of a node that is off. */
 const STATEMENT_LIMIT_MS = 1_000;
 const PAUSE_MS = 5;
+/** Longer is no promotion: a node's old rules lead to a former primary that has come back. */
+const PROMOTION_MS = 300;
+/** read_only_sql_transaction (manual, appendix A). */
+const READ_ONLY = "25006";
 /** Of pg, where a server speaks no TLS. */
 const NO_TLS = "The server does not support SSL connections";
 
@@ -90,10 +94,14 @@ export class ServiceWriter implements AsyncDisposable {
     while (!signal.aborted) {
       const client = await connectSoon(this.#login, signal);
       if (client === null) return;
+      const patience = performance.now() + PROMOTION_MS;
       try {
         while (!signal.aborted) {
           const n = this.#next++;
-          await client.query("INSERT INTO written (n) VALUES ($1)", [n]);
+          if (!(await insert(client, { n, patient: performance.now() < patience }))) {
+            await delay(PAUSE_MS);
+            continue;
+          }
           this.#acknowledged.push(n);
           this.#longestGapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastMs);
           this.#lastMs = performance.now();
@@ -107,6 +115,20 @@ export class ServiceWriter implements AsyncDisposable {
         void client.end().catch(() => {});
       }
     }
+  }
+}
+
+/**
+ * A server that takes no writes yet takes them in the same session when it is promoted: pools keep
+ * theirs after such an error. @returns whether it is acknowledged
+ */
+async function insert(client: Client, of: { n: number; patient: boolean }): Promise<boolean> {
+  try {
+    await client.query("INSERT INTO written (n) VALUES ($1)", [of.n]);
+    return true;
+  } catch (thrown) {
+    if (of.patient && Object(thrown).code === READ_ONLY) return false;
+    throw thrown;
   }
 }
 

@@ -176,7 +176,7 @@ test("while the postmaster or an orphan of the dead server lives, nothing is giv
 
 test("another cluster's WAL is not given, nor that of a half-made directory", async () => {
   await using pair = await RescuePair.streaming(installed(ANY));
-  await using stranger = await BareServer.make(installed(ANY));
+  await using stranger = await BareServer.make({ ...installed(ANY), ownSystem: true });
   const request = await pair.request();
   assertIsRefused(await rescueWal({ ...request, deadDataDir: stranger.dataDir }), {
     reason: "other-system",

@@ -8,6 +8,7 @@ import type { Defect } from "./defect.ts";
 import { SYNC_DEFECTS } from "./sync-defects.ts";
 import { observeModel } from "./model/effects.ts";
 import type { ModelMember } from "./model/member.ts";
+import { openTurn } from "./model/rewind-turn.ts";
 import { endOf } from "./model/wal.ts";
 
 export const DEFECTS: readonly Defect[] = [
@@ -54,6 +55,11 @@ export const DEFECTS: readonly Defect[] = [
         if (data !== null) around.onlooker.destroyed(data, { member: name, announced: false });
       },
     },
+  },
+  {
+    name: "members are rewound all at once",
+    theme: "castaways",
+    steps: { takeRewindTurn: ({ member }, leader) => openTurn(member, leader) },
   },
   {
     name: "a server is started beside the backends of its dead predecessor",

@@ -72,6 +72,7 @@ export async function failOver(options: Options, record: ClusterRecord): Promise
   try {
     if (choice.mustBeHarmless)
       await Promise.all(suspects.map((name) => awaitHarmless(options, name)));
+    refuseGreaterLoss(options, { record, to });
   } catch (thrown) {
     if (holder !== null) await appoint(holder);
     else if (record.electing)
@@ -90,6 +91,17 @@ export async function failOver(options: Options, record: ClusterRecord): Promise
   checkers.named({ ...named, byPerson: true });
   checkers.asked("failover", to.name);
   await appoint(to.name);
+}
+
+/** The old primary may have gone on for a while, and another standby with it. */
+function refuseGreaterLoss(
+  options: Options,
+  { record, to }: { record: ClusterRecord; to: Candidate },
+): void {
+  const all = candidates(options, record);
+  const own = all.find(({ name }) => name === to.name);
+  if (own === undefined || all.some((each) => options.choice.isIncluded(own, each)))
+    throw new Error("more would be lost than was told");
 }
 
 /** As furthestFirst in src/local/candidates.ts. */

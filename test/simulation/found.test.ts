@@ -8,6 +8,7 @@ import { isOnOtherTimeline } from "../../src/core/protocol/slots.ts";
 import { NO_DEFECT } from "./defect.ts";
 import type { Fault } from "./faults.ts";
 import { reachedTimeline } from "./model/election.ts";
+import { openTurn } from "./model/rewind-turn.ts";
 import type { Steps } from "./model/steps.ts";
 import { planOf, type Plan } from "./plan.ts";
 import { run } from "./world.ts";
@@ -65,6 +66,58 @@ test("a standby that went on beyond where the new primary left its timeline stre
   assert.deepEqual(await violations(plan, {}), []);
   const found = new Set(await violations(plan, { isAlien }));
   assert.deepEqual([...found], ["nobody streams what is not its history"]);
+});
+
+/** A standby that all others are ahead of leads, and is lost with its disk when they follow it. */
+const CAST_AWAY: readonly Fault[] = [
+  {
+    atMs: 18_126,
+    kind: "member is cut off from the others",
+    member: "quin",
+    other: "quad",
+    lastsMs: 17_519,
+    moment: null,
+    dice: 841_086_515,
+  },
+  {
+    atMs: 20_727,
+    kind: "data directory is lost",
+    member: "the primary",
+    other: "quin",
+    lastsMs: 36_034,
+    moment: null,
+    dice: 246_214_798,
+  },
+  {
+    atMs: 41_389,
+    kind: "member is lost with its disk",
+    member: "the primary",
+    other: "tre",
+    lastsMs: 19_141,
+    moment: null,
+    dice: 941_378_651,
+  },
+];
+
+/** There is always one. */
+const takeAnyTurn: Steps["takeRewindTurn"] = ({ member }, leader) => openTurn(member, leader);
+
+test("members that have diverged are not rewound all at once (seed 80834)", async () => {
+  const members = ["una", "duo", "tre", "quad", "quin"];
+  const plan: Plan = {
+    ...planOf(1, "stragglers"),
+    members,
+    spares: [],
+    rewinders: members,
+    ttlMs: 10_000,
+    weather: { lost: 0.04, doubled: 0.04, slow: 0.08, slowMs: 1_500 },
+    faults: CAST_AWAY,
+    clockRates: { una: 1.085, duo: 1.049, tre: 0.995, quad: 1.007, quin: 1.07 },
+    healAtMs: 110_000,
+  };
+  assert.deepEqual(await violations(plan, {}), []);
+  const found = new Set(await violations(plan, { takeRewindTurn: takeAnyTurn }));
+  assert.ok(found.has("rewinds take turns"), [...found].join());
 });
 
 async function violations(plan: Plan, steps: Partial<Steps>): Promise<readonly string[]> {

@@ -9,6 +9,8 @@ import type { Clock } from "../../src/agent/clock.ts";
 import { SyncKeeping } from "../../src/agent/sync/sync-keeping.ts";
 import type { Store } from "../../src/store/store.ts";
 import { UnderstudyError } from "../../src/core/errors.ts";
+import type { TurnNeighbour } from "../../src/core/protocol/rewind-turn.ts";
+import { isFenced as isFencedIn } from "../../src/core/record-changes.ts";
 import { formatLsn } from "../../src/core/lsn.ts";
 import { Life, clockOf, type MachineClock } from "./life.ts";
 import { ModelDeadman, type Standing } from "./model/deadman.ts";
@@ -193,6 +195,19 @@ export class SimulatedMember implements Neighbour {
     };
   }
 
+  /** As reachIn in src/agent/member-look.ts, in so far as anybody asks. */
+  #tellTurn({ rewind }: ModelMember["doing"]): TurnNeighbour {
+    const { agent, member } = this.#running ?? {};
+    const { effect = null } = agent?.activity ?? {};
+    const record = member?.keeper.record ?? null;
+    const isUp = agent?.ground === "standby";
+    const isFenced = record !== null && isFencedIn(record, this.name);
+    const idle = isUp ? "catching-up" : isFenced ? "fenced" : "stopped";
+    const busy = effect === "clone" ? "cloning" : rewind === "goes on" ? "rewinding" : idle;
+    const role = isUp ? "standby" : "none";
+    return { name: this.name, role, state: busy, awaitsRewind: rewind === "waits" };
+  }
+
   #wake(): void {
     if (!this.#parts.withoutDeadman) this.#deadman.judge(this.#standing());
     this.#running?.agent.wake();
@@ -225,6 +240,7 @@ export class SimulatedMember implements Neighbour {
     });
     const witness = this.#parts.alterWitness(new ModelWitness(around));
     const presence = new ModelPresence({ self: name, clock, life, around, onLost: wake });
+    const doing: ModelMember["doing"] = { rewind: null };
     const leaderWatch = new LeaderWatch({ self: name, clock, keeper, witness, presence, wake });
     return {
       name,
@@ -240,6 +256,8 @@ export class SimulatedMember implements Neighbour {
       around,
       canRewind: this.#parts.canRewind,
       model: server,
+      doing,
+      tellTurn: () => this.#tellTurn(doing),
       ground: () => this.#running?.agent.ground ?? "nothing",
       event: ({ event, rule }) =>
         onEvent(name, rule === undefined ? event : `${event} by the rule ${rule}`),

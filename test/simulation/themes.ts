@@ -134,6 +134,16 @@ export const THEMES = {
       { kind: "member is cut off from the others", whom: "a standby", lastsMs: [500, 20_000] },
     ],
   },
+  /** Who leads next was out of reach, and all others have more than it. */
+  castaways: {
+    sync: { mode: "off" },
+    size: [3, 4],
+    faults: [
+      { kind: "member is cut off from the others", whom: "a standby", lastsMs: [8_000, 20_000] },
+      { kind: "member is cut off from the others", whom: "a standby", lastsMs: [8_000, 20_000] },
+      { kind: "member is lost with its disk", whom: "the primary", lastsMs: [5_000, 20_000] },
+    ],
+  },
   /** Servers that go on without those who answer for them. */
   orphans: {
     faults: [

@@ -13,6 +13,7 @@ import { readPostmasterPid } from "../../src/postgres/postmaster-pid.ts";
 import type { Installation } from "../../src/postgres/installation.ts";
 import { killServer } from "../../src/postgres/processes.ts";
 import { runProgram } from "../../src/postgres/run-program.ts";
+import { copyData, fillFromTemplate } from "./data-template.ts";
 import { type TestUser, testDirectory, testUser } from "./test-user.ts";
 
 const LIMIT_MS = 60_000;
@@ -41,19 +42,26 @@ export class BareServer {
     return this.#port;
   }
 
-  /** initdb with trust and checksums. `segmentMb`: from 11 on only. */
+  /**
+   * initdb with trust and checksums. `segmentMb`: from 11 on only. `ownSystem`: no other server has
+   * its system identifier.
+   */
   static async make(options: {
     installation: Installation;
     settings?: Readonly<Record<string, string>>;
     segmentMb?: number;
+    ownSystem?: boolean;
   }): Promise<BareServer> {
-    const { installation, settings = {}, segmentMb } = options;
+    const { installation, settings = {}, segmentMb, ownSystem = false } = options;
     const user = await testUser();
     const root = await testDirectory(user);
     const server = new BareServer({ installation, root, user });
     const sized = segmentMb === undefined ? [] : [`--wal-segsize=${segmentMb}`];
-    const made = ["-N", "-k", "-A", "trust", "-U", "postgres", "--locale=C", "-D", server.dataDir];
-    await server.#run("initdb", [...made, ...sized]);
+    const args = ["-N", "-k", "-A", "trust", "-U", "postgres", "--locale=C", ...sized];
+    const make = (dataDir: string) => server.#run("initdb", [...args, "-D", dataDir]);
+    const { dataDir } = server;
+    if (ownSystem) await make(dataDir);
+    else await fillFromTemplate({ dataDir, key: [installation.binDir, ...sized], user, make });
     // As late as can be, or another test takes it in between.
     server.#port = await freePort();
     const lines = Object.entries({
@@ -72,13 +80,7 @@ export class BareServer {
     const { installation } = source;
     const user = await testUser();
     const server = new BareServer({ installation, root: await testDirectory(user), user });
-    const copied = await runProgram({
-      program: "cp",
-      args: ["-a", source.dataDir, server.dataDir],
-      timeoutMs: LIMIT_MS,
-      ...user,
-    });
-    if (copied.status !== 0) throw new Error(`cp failed: ${copied.stderr}`);
+    await copyData({ from: source.dataDir, to: server.dataDir, user });
     server.#port = await freePort();
     await appendFile(join(server.dataDir, "postgresql.conf"), `port = '${server.port}'\n`);
     return server;

@@ -18,9 +18,10 @@ import {
   signal,
   type FoundProcess,
 } from "./cluster-processes.ts";
-import { eventually } from "./eventually.ts";
+import { LIMIT_MS, eventually } from "./eventually.ts";
 import { installationFor } from "./installations.ts";
 import { takePortBlock, type PortBlock } from "./port-block.ts";
+import { watchedStatuses } from "./watched-status.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../bin/understudy.js", import.meta.url));
 const COMMAND_LIMIT_MS = 300_000;
@@ -185,14 +186,15 @@ export class TestCluster implements AsyncDisposable {
     return JSON.parse(await this.ok(["status"]));
   }
 
-  /** Polls the status until it is as wished. */
+  /** Watches the status until it is as wished. */
   async until(what: string, isSo: (status: ClusterStatus) => boolean): Promise<ClusterStatus> {
     let last: ClusterStatus | null = null;
     return eventually(
       what,
       async () => {
-        last = await this.status();
-        return isSo(last) ? last : null;
+        const watch = this.begin(["status", "--watch", "0.1"]);
+        for await (last of watchedStatuses(watch, LIMIT_MS)) if (isSo(last)) return last;
+        return null;
       },
       { seen: () => JSON.stringify(last, null, 1) },
     );

@@ -21,6 +21,9 @@ const SETTINGS = {
   // pg_wal keeps its used segments under new names.
   min_wal_size: "160MB",
   wal_retrieve_retry_interval: "100ms",
+  // A stream that a test has frozen stays as it is, however long a busy machine takes.
+  wal_receiver_timeout: "0",
+  wal_sender_timeout: "0",
 };
 
 export class RescuePair implements AsyncDisposable {
@@ -87,11 +90,15 @@ export class RescuePair implements AsyncDisposable {
     await this.standby.start();
   }
 
+  /** By streaming: from its own disk alone it may have everything before it has begun to. */
   async caughtUp(): Promise<void> {
-    await eventually("the standby has everything", async () => {
-      const end = String(await this.primary.value("SELECT pg_current_wal_lsn()::text"));
-      return (await this.position()) >= parseLsn(end);
-    });
+    await eventually(
+      "the standby streams and has everything",
+      async () =>
+        (await this.primary.value(`
+        SELECT true FROM pg_stat_replication
+        WHERE state = 'streaming' AND flush_lsn >= pg_current_wal_lsn()`)) === true,
+    );
   }
 
   /** Nothing reaches the standby any more; commits go on. */
@@ -167,8 +174,9 @@ export function writeUntilDeath(
 ): { readonly acknowledged: () => number; readonly ended: Promise<unknown> } {
   let acknowledged = 0;
   const writer = async () => {
-    const client = await server.client();
     try {
+      // The others may have had it killed before this one has come in.
+      const client = await server.client();
       for (;;) {
         await client.query(insert(40));
         acknowledged += 40;

@@ -22,6 +22,7 @@ import { keepData, keepReport } from "./data-aside.ts";
 import { reportOnDivergence } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
 import { giveHeadStart } from "./head-start.ts";
+import { mayGiveWay } from "./rewind-turn.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { startAsStandby } from "./start.ts";
 import { chooseSource } from "./supply.ts";
@@ -48,18 +49,21 @@ export async function rejoin(context: EffectContext): Promise<void> {
   if (standing.kind === "behind" && end !== null) {
     await rememberFollowing(member, { upstream, end, leader, record });
     const source = await chooseSource(context, { leader, isStreaming: false });
-    await startAsStandby(context, upstreamAt(source));
+    await startAsStandby(context, upstreamAt(source), { end });
     return;
   }
   // What a copy has that never became consistent cannot be rewound, nor is any of it its own.
-  if (standing.kind !== "diverged" || end === null || end.isFreshCopy)
+  if (standing.kind === "unreadable" || end === null || end.isFreshCopy)
     return setAside(context, { leader, standing, end, obstacle: null });
-  const diverged = { leader, upstream, end, ...standing };
-  const obstacle = await whyNotRewind(context, diverged);
-  if (obstacle !== null) return setAside(context, { leader, standing, end, obstacle });
-  await rewind(context, diverged, () =>
-    rememberFollowing(member, { upstream, end, leader, record }),
-  );
+  const diverged = standing.kind === "diverged" ? { leader, upstream, end, ...standing } : null;
+  const obstacle = diverged === null ? null : await whyNotRewind(context, diverged);
+  if (diverged !== null && obstacle === null)
+    return rewind(context, diverged, () =>
+      rememberFollowing(member, { upstream, end, leader, record }),
+    );
+  // What it has is whole, and nobody else may have as much.
+  if (await mayGiveWay(context, leader))
+    await setAside(context, { leader, standing, end, obstacle });
 }
 
 interface Misfit {
@@ -201,6 +205,8 @@ async function isOnItsTimeline(
 interface WalPosition {
   readonly timeline: number;
   readonly endLsn: Lsn;
+  /** As in WalEnd; of a fresh copy nothing is known. */
+  readonly begunLsn: Lsn | null;
   /** A copy that has not become consistent yet. */
   readonly isFreshCopy: boolean;
 }
@@ -256,10 +262,10 @@ async function endOfData(member: Member, upstream: UpstreamHistory): Promise<Wal
     // Only its copy's own timeline is safe to go on from: how far the copied pages reach is not in
     // pg_control.
     const endLsn = timeline === upstream.history.timeline ? checkpointLsn : ((1n << 63n) as Lsn);
-    return { timeline, endLsn, isFreshCopy };
+    return { timeline, endLsn, begunLsn: null, isFreshCopy };
   }
-  const { timeline, endLsn } = await findWalEnd(member.paths.data);
-  return { timeline, endLsn, isFreshCopy: false };
+  const { timeline, endLsn, begunLsn } = await findWalEnd(member.paths.data);
+  return { timeline, endLsn, begunLsn, isFreshCopy: false };
 }
 
 function describe(found: {

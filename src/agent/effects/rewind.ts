@@ -1,7 +1,7 @@
 // Rewinds a stopped member whose WAL has diverged: the middle way between following and being
 // copied anew. What only it had is kept first; whatever fails, the next pass copies the primary.
 import { join } from "node:path";
-import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 import type { Lsn } from "../../core/lsn.ts";
 import { removeMarker, writeMarker } from "../../postgres/base-backup/marker.ts";
 import { readControlData, type ControlData } from "../../postgres/control-data.ts";
@@ -20,6 +20,7 @@ import {
 } from "./divergence-report.ts";
 import type { EffectContext } from "./effect.ts";
 import { rewindLogins } from "./rewind-role.ts";
+import { isRefusal, takeRewindTurn } from "./rewind-turn.ts";
 import { startAsStandby } from "./start.ts";
 
 /** A stopped member beyond the switch point of the primary's history. */
@@ -56,7 +57,8 @@ export async function whyNotRewind(
     return rewindObstacle({ ...facts, source });
   } catch (thrown) {
     signal.throwIfAborted();
-    if (isGone(thrown)) throw thrown;
+    // No answer, as against a refusal.
+    if (codeOf(thrown) === "CONNECTION_FAILED" && !isRefusal(thrown)) throw thrown;
     return messageOf(thrown);
   }
 }
@@ -82,17 +84,10 @@ async function factsOfTarget(
 }
 
 /**
- * No answer, as against a refusal that will be the same the next time: no such role (SQLSTATE class
- * 28), no such database (3D), no right (42), no connection left (53).
- */
-function isGone(thrown: unknown): boolean {
-  if (!(thrown instanceof UnderstudyError) || thrown.code !== "CONNECTION_FAILED") return false;
-  return !/^(28|3D|42|53)/.test(String(thrown.details["code"] ?? ""));
-}
-
-/**
- * Ends with a member that follows, or with a marker under which the next pass copies the primary.
- * @throws UnderstudyError when the diverged WAL cannot be kept (DISK_FULL): nothing was changed.
+ * Ends with a member that follows, or with a marker under which the next pass copies the primary;
+ * or with nothing done, while it is not this member's turn.
+ * @throws UnderstudyError when the diverged WAL cannot be kept (DISK_FULL), or the primary has gone
+ * (CONNECTION_FAILED): nothing was changed.
  */
 export async function rewind(
   context: EffectContext,
@@ -101,8 +96,12 @@ export async function rewind(
 ): Promise<void> {
   const { member, record, decision, signal } = context;
   const { leader } = diverged;
+  using turn = await takeRewindTurn(context, leader);
+  if (turn === null) return;
   member.progress({ step: "rewinding", bytesDone: null, bytesTotal: null, remainingSeconds: null });
   const { place, report } = await keepDivergedWal(context, diverged);
+  // From the next step on its data are worthless until the primary's have come.
+  await turn.confirm(leader.timeline);
   const result = await rewindDataDirectory({
     target: {
       installation: member.file().installation,

@@ -227,7 +227,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
     dataDir: paths.data,
     settingsDir: paths.settings,
     logDir: paths.logs,
-    spoolDir: paths.spool,
+    spoolDir: member.witness.reachesDisks === false ? null : paths.spool,
     diskBytes: disk.blocks * disk.bsize,
     preload: specification.spec.postgres.preload,
     upstream: request.upstream,

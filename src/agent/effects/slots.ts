@@ -32,6 +32,7 @@ const RELEASE_TRIES = 50;
 const RELEASE_PAUSE_MS = 10;
 /** SQLSTATE. */
 const OBJECT_IN_USE = "55006";
+const DUPLICATE_OBJECT = "42710";
 const CHECKPOINT_LIMIT_MS = 300_000;
 
 /**
@@ -113,8 +114,8 @@ async function tried(member: Member, step: SlotStep): Promise<void> {
   try {
     await perform(member, step);
   } catch (thrown) {
-    // Its member has come back in between: that is what the slot is for.
-    if (isInUse(thrown)) return;
+    // Its member has come back in between, or has made it itself: that is what the slot is for.
+    if (isItsMembers(thrown)) return;
     member.log.write({
       event: "slot-step-failed",
       level: "warning",
@@ -151,12 +152,17 @@ async function perform(member: Member, step: SlotStep): Promise<void> {
   }
 }
 
-function isInUse(thrown: unknown): boolean {
-  return thrown instanceof UnderstudyError && thrown.details["code"] === OBJECT_IN_USE;
+function isItsMembers(thrown: unknown): boolean {
+  if (!(thrown instanceof UnderstudyError)) return false;
+  return [OBJECT_IN_USE, DUPLICATE_OBJECT].includes(String(thrown.details["code"]));
 }
 
 async function create({ session }: Member, slot: string): Promise<void> {
-  await session.query("SELECT pg_create_physical_replication_slot($1, true)", [slot]);
+  // The server would log a vain attempt as an error.
+  await session.query(
+    "SELECT pg_create_physical_replication_slot($1, true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)",
+    [slot],
+  );
 }
 
 async function drop({ session }: Member, slot: string): Promise<void> {

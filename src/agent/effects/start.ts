@@ -1,16 +1,20 @@
 // Starts and stops the server. Every start is one as a standby: a member becomes writable by
 // promotion alone, whatever its disk says (lesson 3).
+import { formatLsn } from "../../core/lsn.ts";
 import { firstService } from "../../core/protocol/service.ts";
 import { clearManagedAutoConf } from "../../postgres/settings/auto-conf.ts";
 import { removeStaleLogs } from "../../postgres/settings/stale-logs.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { dropBegunRecord } from "../../postgres/begun-record.ts";
 import { factsOf } from "../../postgres/majors.ts";
 import { removeUnreachedHistories } from "../../postgres/unreached-histories.ts";
 import type { Upstream } from "../../postgres/settings/context.ts";
+import type { WalEnd } from "../../postgres/wal-end.ts";
 import type { EffectContext } from "./effect.ts";
 import { giveHeadStart } from "./head-start.ts";
 import { lowersStandbySettings, writeMemberSettings, writeStandbyMode } from "./settings.ts";
 
+type KnownEnd = Pick<WalEnd, "timeline" | "begunLsn">;
 type Situation = Pick<EffectContext, "member" | "record" | "signal">;
 
 /** How long a fast shutdown may take before it is reported; it goes on nevertheless. */
@@ -38,12 +42,17 @@ function foundersArguments({ member, record }: EffectContext): readonly string[]
 
 /**
  * @param extra.arguments settings for this run alone.
+ * @param extra.end of its WAL, where that has just been read.
  * @throws UnderstudyError START_FAILED with the server's own words.
  */
 export async function startAsStandby(
   { member, record, signal }: Situation,
   upstream: Upstream | null,
-  extra: { readonly withoutDelay?: boolean; readonly arguments?: readonly string[] } = {},
+  extra: {
+    readonly withoutDelay?: boolean;
+    readonly arguments?: readonly string[];
+    readonly end?: KnownEnd;
+  } = {},
 ): Promise<void> {
   await endOrphans(member, signal);
   const asPrimary = record.leader?.member === member.name;
@@ -56,7 +65,7 @@ export async function startAsStandby(
     withoutDelay: extra.withoutDelay === true,
   };
   await clearSpool(member.paths.spool);
-  await tidyBeforeStart(member, signal);
+  await tidyBeforeStart(member, { signal, ...(extra.end === undefined ? {} : { end: extra.end }) });
   await writeMemberSettings(member, request);
   await writeStandbyMode(member, request);
   member.progress({ step: "starting", bytesDone: null, bytesTotal: null, remainingSeconds: null });
@@ -98,13 +107,21 @@ export async function endOrphans(
 }
 
 /**
- * What ALTER SYSTEM may have put in the way of what we render, histories that lead nowhere, and
- * logs that would grow for ever.
+ * The beginning of a record that nobody may have the rest of, histories that lead nowhere, what
+ * ALTER SYSTEM may have put in the way of what we render, and logs that would grow for ever.
  */
 async function tidyBeforeStart(
   member: EffectContext["member"],
-  signal: AbortSignal,
+  options: { signal: AbortSignal; end?: KnownEnd },
 ): Promise<void> {
+  const { signal } = options;
+  const begun = await dropBegunRecord(member.paths.data, options);
+  if (begun !== null)
+    member.event({
+      event: "begun-record-dropped",
+      message: `The WAL of ${member.name} ended in the middle of a record, begun at ${formatLsn(begun)}, at the end of a segment; that beginning was dropped, so that whatever follows there can be streamed.`,
+      details: { lsn: formatLsn(begun) },
+    });
   const unreached = await removeUnreachedHistories(member.paths.data, { signal });
   if (unreached.length > 0)
     member.event({

@@ -48,8 +48,11 @@ export interface SettingsContext {
   readonly settingsDir: string;
   /** Absolute: where the server's logging collector writes; outside dataDir. */
   readonly logDir: string;
-  /** Absolute: where a rescue puts WAL for this member; outside dataDir. It need not exist. */
-  readonly spoolDir: string;
+  /**
+   * Absolute: where a rescue puts WAL for this member; outside dataDir. It need not exist. Null:
+   * nothing is ever put there, as other members' disks are elsewhere.
+   */
+  readonly spoolDir: string | null;
   /** Size of the file system that holds dataDir, in bytes. */
   readonly diskBytes: number;
   /** Libraries for shared_preload_libraries, in order. */

@@ -176,7 +176,9 @@ export const REPLICATION_SETTINGS: readonly ManagedSetting[] = [
   {
     name: "restore_command",
     from: 12,
-    value: (context) => renderRestoreCommand(context.spoolDir),
+    // A promotion looks for histories and WAL by it, with a shell for each: where it is in vain for
+    // ever nobody can write meanwhile, and a request may be slept over (postgres-facts, 7).
+    value: ({ spoolDir }) => (spoolDir === null ? null : renderRestoreCommand(spoolDir)),
     user: "refused",
     why: "it fetches what a dead primary's disk still held, and whatever it fetches replaces a standby's own WAL",
   },

@@ -50,8 +50,9 @@ export function renderRecoveryFile(context: SettingsContext): string {
   const settings = new Map([
     ["standby_mode", "on"],
     ["recovery_target_timeline", "latest"],
-    ["restore_command", renderRestoreCommand(context.spoolDir)],
   ]);
+  if (context.spoolDir !== null)
+    settings.set("restore_command", renderRestoreCommand(context.spoolDir));
   if (context.upstream !== null) {
     settings.set("primary_conninfo", renderPrimaryConninfo(context, context.upstream));
     settings.set("primary_slot_name", slotNameOf(context.member.name));

@@ -5,6 +5,8 @@ import { renderRestoreCommand } from "./restore-command.ts";
 import { renderRecoveryFile } from "./render.ts";
 import { SAMPLE } from "../../../test/support/settings-context.ts";
 
+const SPOOL = "/srv/demo/spool";
+
 test("it names the file in the spool once, asks whether it is there, and copies it", () => {
   assert.equal(
     renderRestoreCommand("/srv/demo/spool"),
@@ -20,19 +22,28 @@ test("a path's own quotes and percent signs stay its own", () => {
 });
 
 test("every member has it from its first start on, with or without anybody to follow", () => {
-  const command = renderRestoreCommand(SAMPLE.spoolDir);
+  const command = renderRestoreCommand(SPOOL);
   for (const upstream of [SAMPLE.upstream, null]) {
-    const eleven = { ...SAMPLE, major: 11, upstream } as const;
+    const eleven = { ...SAMPLE, spoolDir: SPOOL, major: 11, upstream } as const;
     assert.equal(effectiveSettings(eleven, {}).has("restore_command"), false);
     assert.ok(
       renderRecoveryFile(eleven).includes(`restore_command = '${command.replaceAll("'", "''")}'\n`),
     );
     for (const major of [12, 18] as const)
       assert.equal(
-        effectiveSettings({ ...SAMPLE, major, upstream }, {}).get("restore_command"),
+        effectiveSettings({ ...SAMPLE, spoolDir: SPOOL, major, upstream }, {}).get(
+          "restore_command",
+        ),
         command,
       );
   }
+});
+
+test("who can reach no other member's disk has none, and no promotion waits for shells", () => {
+  const nowhere = { ...SAMPLE, spoolDir: null };
+  assert.equal(renderRecoveryFile({ ...nowhere, major: 11 }).includes("restore_command"), false);
+  for (const major of [12, 18] as const)
+    assert.equal(effectiveSettings({ ...nowhere, major }, {}).has("restore_command"), false);
 });
 
 test("a user's own is refused by name, with the reason", () => {

@@ -16,7 +16,7 @@ const CONTROLLERS = ["cpu", "cpuset", "memory", "pids"];
  * A node is a machine: beside the others' programs it counts for more than one of these. Of
  * processor time; a program has 1024, or 100.
  */
-const SHARES = { "cpu.shares": "8192", "cpu.weight": "800" };
+const SHARES = { "cpu.shares": "32768", "cpu.weight": "3200" };
 /** A group of version 1 in which nothing can run before it has some of each. */
 const CPUSET_NEEDS = ["cpuset.cpus", "cpuset.mems"];
 

@@ -26,6 +26,8 @@ test("a cluster is made, and a primary whose container has ended is succeeded wh
   });
   assert.equal(first, "izdb-1");
   await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
+  // No other member's disk is here: a promotion would start shells for nothing.
+  assert.deepEqual(await cluster.query(first, "SHOW restore_command"), [{ restore_command: "" }]);
   await eventually("writers and readers that are led", async () => {
     const [writers, readers] = await Promise.all([
       cluster.leads({ service: "rw", addresses: 1 }),

@@ -28,6 +28,7 @@ export const INVARIANTS = {
   "no half-copied directory is started": "5",
   "no orphans beside a server": "I1: no server is started beside what is left of its predecessor",
   "diverged data is not destroyed silently": "5, I5",
+  "rewinds take turns": "I10: nobody is rewound while another is and no third has all",
   "the newest that was set aside stays": "I5: what is kept is bounded, the oldest gives way",
   "nobody streams what is not its history": "I4: a member that has diverged does not follow",
 } as const satisfies Record<string, string>;

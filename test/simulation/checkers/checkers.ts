@@ -4,6 +4,7 @@ import { isSameGuarantee } from "../../../src/core/protocol/quorum.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { Kept } from "../model/disk.ts";
 import type { Watcher } from "../model/machine.ts";
+import type { RewindTurn } from "../model/rewind-turn.ts";
 import type { ModelServer } from "../model/server.ts";
 import type { StoreWatcher } from "../model/store.ts";
 import type { Onlooker, Successor } from "../model/surroundings.ts";
@@ -118,6 +119,10 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
 
   keptRemoved(member: string, removed: Kept): void {
     this.data.keptRemoved(member, removed);
+  }
+
+  rewindBegins(turn: RewindTurn): void {
+    this.data.rewindBegins(turn);
   }
 
   remade(member: string, how: "copied" | "rewound"): void {

@@ -1,12 +1,14 @@
 // What is on the disks: half-made data is never started, and what only one member has is not
 // destroyed silently.
 import type { Kept } from "../model/disk.ts";
+import { isGoingOn, type RewindTurn } from "../model/rewind-turn.ts";
 import type { ModelServer } from "../model/server.ts";
 import type { DataDirectory } from "../model/wal.ts";
 import type { View } from "./checker.ts";
 
 export class DataChecker {
   readonly #view: View;
+  #rewinds: RewindTurn[] = [];
 
   constructor(view: View) {
     this.#view = view;
@@ -26,6 +28,28 @@ export class DataChecker {
     // Of what is kept from there on, what lies before it is not.
     if (why.from !== undefined)
       this.#mustBeElsewhere(data, { member: why.member, place: why.from - 1 });
+  }
+
+  /** One that cannot be heard of may be overlooked. */
+  rewindBegins(turn: RewindTurn): void {
+    const { member, leader } = turn;
+    const { servers } = this.#view;
+    this.#rewinds = this.#rewinds.filter(isGoingOn);
+    const other = this.#rewinds.find(
+      ({ member: name, leader: { server }, life }) =>
+        server === leader.server && life.answers && server.machine.network.connects(member, name),
+    );
+    this.#rewinds.push(turn);
+    if (other === undefined) return;
+    const beside = new Set([member, other.member, leader.server.name]);
+    for (const name of Object.keys(this.#view.storedRecord().members)) {
+      const data = servers.get(name)?.disk.data ?? null;
+      if (!beside.has(name) && data?.isWhole === true && data.freshCopy === null) return;
+    }
+    this.#view.fail(
+      "rewinds take turns",
+      `${member} is rewound while ${other.member} is, and nobody but ${leader.server.name} has whole data`,
+    );
   }
 
   keptRemoved(member: string, removed: Kept): void {

@@ -17,6 +17,7 @@ import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts"
 import { clone } from "./clone.ts";
 import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
+import { confirmTurn } from "./rewind-turn.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { writeSettings } from "./service.ts";
 import { keepSlots } from "./slots.ts";
@@ -166,7 +167,13 @@ async function rejoin(steps: Steps, context: ModelContext): Promise<void> {
   }
   const obstacle =
     standing.kind !== "diverged" || isFreshCopy ? "" : whyNotRewind(member, { leader, end });
-  if (obstacle !== null || standing.kind !== "diverged") return steps.keepData(member);
+  if (isFreshCopy) return steps.keepData(member);
+  if (obstacle !== null || standing.kind !== "diverged") {
+    const turn = await steps.takeRewindTurn(context, leader);
+    if (turn === null) return;
+    await confirmTurn(member, { turn, leader }).finally(() => (turn.isOver = true));
+    return steps.keepData(member);
+  }
   const diverged = { leader, switchPoint: standing.switchPoint };
   await rewind(steps, context, {
     ...diverged,

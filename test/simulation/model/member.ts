@@ -6,6 +6,7 @@ import type { MemberMemory } from "../../../src/agent/memory.ts";
 import type { SyncKeeping } from "../../../src/agent/sync/sync-keeping.ts";
 import type { Witness } from "../../../src/agent/witness.ts";
 import type { Ground } from "../../../src/core/protocol/situation.ts";
+import type { TurnNeighbour } from "../../../src/core/protocol/rewind-turn.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { Life } from "../life.ts";
 import type { Random } from "../random.ts";
@@ -29,6 +30,10 @@ export interface ModelMember extends LoopMember {
   readonly around: Surroundings;
   /** Whether its installation has pg_rewind. */
   readonly canRewind: boolean;
+  /** What its effect tells of while it is at it. */
+  readonly doing: { rewind: "waits" | "goes on" | null };
+  /** As its status. */
+  tellTurn(): TurnNeighbour;
   /** As its agent has last seen it. */
   ground(): Ground;
 }

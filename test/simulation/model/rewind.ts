@@ -5,6 +5,7 @@ import { UnderstudyError } from "../../../src/core/errors.ts";
 import type { Lsn } from "../../../src/core/lsn.ts";
 import { copyOf, sourceOf } from "./clone.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
+import { confirmTurn, isGoingOn } from "./rewind-turn.ts";
 import { startAsStandby } from "./start.ts";
 import type { Steps, WalPosition } from "./steps.ts";
 import { toLsn, type DataDirectory } from "./wal.ts";
@@ -30,14 +31,25 @@ export async function rewind(
 ): Promise<void> {
   const { member, signal } = context;
   const { disk, random, around } = member;
-  const { data } = disk;
-  if (data === null) return;
   const { leader, switchPoint, remember } = diverged;
+  const turn = await steps.takeRewindTurn(context, leader);
+  if (turn === null) return;
+  member.doing.rewind = "goes on";
+  using _ = {
+    [Symbol.dispose]: () => {
+      member.doing.rewind = null;
+      turn.isOver = true;
+    },
+  };
+  const { data } = disk;
+  if (data === null) throw new UnderstudyError("DATA_MISSING", `${member.name} has lost its data`);
   const from = firstBeyond(data, switchPoint);
   steps.keepWal(member, from);
+  await confirmTurn(member, { turn, leader });
   signal.throwIfAborted();
   steps.writeMarker(member);
   around.onlooker.remade(member.name, "rewound");
+  around.onlooker.rewindBegins(turn);
   around.onlooker.destroyed(data, { member: member.name, announced: false, from });
   // Its pages are overwritten from here on, and what an abort leaves is worthless.
   disk.data = {
@@ -51,6 +63,8 @@ export async function rewind(
   try {
     const source = sourceOf(member, leader);
     disk.data = await copyOf(member, { leader, source, signal });
+    if (!isGoingOn(turn))
+      throw new UnderstudyError("REWIND_FAILED", `${leader.name} has restarted`);
     if (random.chance(FAILURE)) throw new UnderstudyError("REWIND_FAILED", "WAL was missing");
   } catch (thrown) {
     signal.throwIfAborted();

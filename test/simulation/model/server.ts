@@ -5,6 +5,7 @@ import { CommitGate } from "./commit-gate.ts";
 import type { Disk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { Receiver } from "./receiver.ts";
+import type { RewindTurn } from "./rewind-turn.ts";
 import { endOf, flushedEndOf, loseUnflushed, type DataDirectory, type History } from "./wal.ts";
 
 /** After which the sender gives a connected standby up (wal_sender_timeout). */
@@ -28,6 +29,8 @@ export class ModelServer {
   promotedForTerm = 0;
   /** What recovery heads for; chosen at the start, and again when another leads on from it. */
   target: History = { timeline: 1, ancestors: [] };
+  /** Whose turn it is at being rewound, as this server's sessions have it. */
+  rewindTurn: RewindTurn | null = null;
   /** The agent's sign that the server has ended. */
   onExit: () => void = () => {};
   #promoting = false;

@@ -15,6 +15,7 @@ import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts"
 import { isHarmless, reachedTimeline, saveWal } from "./election.ts";
 import { keepAside, keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
+import { takeRewindTurn } from "./rewind-turn.ts";
 import { isAlien } from "./slots.ts";
 import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
 import {
@@ -93,6 +94,8 @@ export interface Steps {
   isAlien: typeof isAlien;
   /** Last of all before the lease is taken. */
   isHarmless(context: EffectContext<ModelMember>, old: string): Promise<boolean>;
+  /** Before a rewind. */
+  takeRewindTurn: typeof takeRewindTurn;
   /** Before the first byte of a copy or of a rewind changes. */
   writeMarker(member: ModelMember): void;
   /** Before the lease is handed over: nothing is written any more, and it has all of it. */
@@ -163,6 +166,7 @@ export const STEPS: Steps = {
     if (timeline === null) return;
     await memory.rememberBeginning({ leader, term, timeline, lsn: toLsn(end.lsn) });
   },
+  takeRewindTurn,
   mayRequest: ({ member, record }) => member.keeper.holds(record.term),
   writeMarker: ({ disk }) => {
     if (disk.isFull) throw new UnderstudyError("DISK_FULL", "the marker cannot be written");

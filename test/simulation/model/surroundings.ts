@@ -5,6 +5,7 @@ import type { Life } from "../life.ts";
 import type { Kept } from "./disk.ts";
 import type { ModelMember } from "./member.ts";
 import type { Network, Reply } from "./network.ts";
+import type { RewindTurn } from "./rewind-turn.ts";
 import type { ModelServer } from "./server.ts";
 import type { DataDirectory } from "./wal.ts";
 
@@ -36,6 +37,8 @@ export interface Onlooker {
   destroyed(data: DataDirectory, why: { member: string; announced: boolean; from?: number }): void;
   /** Of what was set aside, the oldest gives way. */
   keptRemoved(member: string, removed: Kept): void;
+  /** Its data are given up now. */
+  rewindBegins(turn: RewindTurn): void;
   /** A copy or a rewind has begun: an end of these is demanded once faults have ended. */
   remade(member: string, how: "copied" | "rewound"): void;
 }

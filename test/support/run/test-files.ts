@@ -8,12 +8,15 @@ import { leaksIn, processesIn } from "./leaks.ts";
 import { tallyOf, type Tally } from "./tally.ts";
 
 const LIMIT_MS = 10 * 60_000;
+const PRELOADED = ["compiled.ts", "both-errors.ts"];
 
 /** @param isolation "none": all files in one child process; "process": one file, alone. */
 export async function runTestFiles(options: {
   files: readonly string[];
   isolation: "none" | "process";
   root: string;
+  /** For the environment, beside our own. */
+  variables: Readonly<Record<string, string>>;
   signal: AbortSignal;
 }): Promise<Tally> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), "ust-"));
@@ -25,10 +28,11 @@ export async function runTestFiles(options: {
     const events = run({
       files: options.isolation === "process" ? files : [join(import.meta.dirname, "together.ts")],
       cwd: options.root,
-      execArgv: ["--import", join(import.meta.dirname, "both-errors.ts")],
+      execArgv: PRELOADED.flatMap((name) => ["--import", join(import.meta.dirname, name)]),
       signal: limit,
       env: {
         ...process.env,
+        ...options.variables,
         TMPDIR: directory,
         ...(options.isolation === "none" ? { UNDERSTUDY_TEST_FILES: files.join("\n") } : {}),
       },
