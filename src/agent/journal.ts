@@ -3,6 +3,7 @@
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { readBootId } from "../postgres/proc.ts";
+import { say } from "./last-words.ts";
 
 export interface Entry {
   /** Wall clock, RFC 3339 UTC: for people. */
@@ -41,7 +42,7 @@ export class Journal {
     try {
       this.#append(line);
     } catch {
-      process.stderr.write(`${JSON.stringify(line)}\n`);
+      say(JSON.stringify(line));
     }
   }
 

@@ -15,6 +15,7 @@ import type { Program } from "./deadman/guard.ts";
 import { enterCluster } from "./entry.ts";
 import { firstRecord } from "./first-record.ts";
 import { KubernetesWitness, proveEnd } from "./kubernetes-witness.ts";
+import { say } from "./last-words.ts";
 import type { MemberAddress } from "./own-address.ts";
 import type { LedServices } from "./lead-services.ts";
 import { MemberTls } from "./member-tls.ts";
@@ -77,7 +78,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   await requireOwnVolume(use);
   if (walRoot !== null) await requireOwnWal(use, walRoot);
   const mended = await keepDataPrivate({ paths, uid, major: installation.major });
-  if (mended !== null) writeLine(mended);
+  if (mended !== null) say(mended);
   const { keys } = options;
   const tls = keys === null ? null : await MemberTls.open({ told: join(told, "tls"), own: keys });
   const store = () => new KubernetesStore({ api, namespace, cluster });
@@ -88,7 +89,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
     api,
     namespace,
     ...options.slices,
-    onTrouble: (why) => process.stderr.write(`the services do not follow yet: ${why}\n`),
+    onTrouble: (why) => say(`the services do not follow yet: ${why}`),
   });
   void slices.prepare();
   const services = {
@@ -106,7 +107,7 @@ export async function runKubernetesAgent(options: KubernetesAgentOptions): Promi
   await using own = store();
   await noteWhereRemoved(options, own);
   await changeRecord(own, (record) => leaveMember(record, { name: member, session })).catch(
-    (thrown: unknown) => process.stderr.write(`the record still names it: ${messageOf(thrown)}\n`),
+    (thrown: unknown) => say(`the record still names it: ${messageOf(thrown)}`),
   );
 }
 
@@ -133,7 +134,7 @@ async function enter(
       certificate: tls?.server ?? null,
       pulse,
       why: () => waitsFor,
-      onTrouble: writeLine,
+      onTrouble: say,
     });
     await using own = new KubernetesStore({ api, namespace, cluster });
     await enterCluster(
@@ -155,7 +156,7 @@ async function enter(
         isOver: (earlier) => proveEnd(options, { member, session: earlier }),
         onTrouble: toldOnce((why) => {
           waitsFor = why;
-          writeLine(`cannot enter ${cluster} yet: ${why}`);
+          say(`cannot enter ${cluster} yet: ${why}`);
         }),
         onLook: () => pulse.beat(),
         nowMs: systemClock.nowMs,
@@ -169,10 +170,6 @@ async function enter(
   } finally {
     process.off("SIGTERM", stopped);
   }
-}
-
-function writeLine(why: string): void {
-  process.stderr.write(`${why}\n`);
 }
 
 /** What is tried again four times a second is told when it becomes something else. */

@@ -31,6 +31,7 @@ import { EFFECTS } from "./effects/table.ts";
 import { isUp, observeGround } from "./ground.ts";
 import { Journal } from "./journal.ts";
 import { ServiceLeader } from "./lead-services.ts";
+import { say } from "./last-words.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { MemberMemory } from "./memory.ts";
@@ -326,7 +327,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
 function endWhenSucceeded(record: ClusterRecord, member: string, { session }: OwnHost): void {
   const present = record.members[member]?.session;
   if (present === undefined || present === session) return;
-  process.stderr.write(`another run of ${member} has entered the cluster; this one ends\n`);
+  say(`another run of ${member} has entered the cluster; this one ends`);
   process.exit(1);
 }
 

@@ -3,6 +3,7 @@
 // command for people. It stands apart from the other commands because it runs beside a database for
 // months and loads nothing that it does not need.
 import { fstatSync } from "node:fs";
+import { say } from "../agent/last-words.ts";
 import { LogForwarder } from "../agent/logs/log-forwarder.ts";
 import { clusterPaths, memberPaths } from "../agent/member-paths.ts";
 import { runAgent } from "../agent/run-agent.ts";
@@ -34,9 +35,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (thrown) {
     // The first line is what `up` shows; the rest is for whoever reads the file.
-    process.stderr.write(`${messageOf(thrown)}\n`);
-    if (!(thrown instanceof UnderstudyError) && thrown instanceof Error)
-      process.stderr.write(`${thrown.stack ?? ""}\n`);
+    say(messageOf(thrown));
+    if (!(thrown instanceof UnderstudyError) && thrown instanceof Error) say(thrown.stack ?? "");
     return thrown instanceof UnderstudyError ? thrown.exit : 1;
   }
 }

@@ -6,6 +6,7 @@ import { isDeadlinePolicy, type DeadlinePolicy } from "../agent/deadman/policy.t
 import { raisePriority } from "../agent/deadman/priority.ts";
 import { WATCHDOG_VARIABLE, Watchdog } from "../agent/deadman/watchdog.ts";
 import { Journal } from "../agent/journal.ts";
+import { say } from "../agent/last-words.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { startAgainFromWarmCache } from "./entry.ts";
 import { namedArguments } from "./named-arguments.ts";
@@ -19,7 +20,7 @@ export async function main(args: readonly string[]): Promise<number> {
     // An agent that it has started is no reason to stay.
     process.exit(0);
   } catch (thrown) {
-    process.stderr.write(`${messageOf(thrown)}\n`);
+    say(messageOf(thrown));
     return thrown instanceof UnderstudyError ? thrown.exit : 1;
   }
 }

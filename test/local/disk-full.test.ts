@@ -11,7 +11,7 @@ import { eventually } from "../support/eventually.ts";
 import { TestCluster, memberOf } from "../support/local-cluster.ts";
 import { SmallDisk } from "../support/member-disk.ts";
 import { MountNamespace } from "../support/mount-namespace.ts";
-import { fillDisk } from "../support/small-disk.ts";
+import { fillDisk, fillLastPages } from "../support/small-disk.ts";
 import { addLeader, assertAllRows, memberUrl, writeUrl } from "./cluster-facts.ts";
 
 describe("a disk that is full", () => {
@@ -39,6 +39,9 @@ describe("a disk that is full", () => {
     await writer.hasWritten(50);
     const waiting = memberOf(await cluster.status(), "t-3");
     assert.match(waiting.warnings.join(), /its disk is full/);
+    // Where its last words go, too: no process of ours may end of what it cannot say.
+    const { agentLog, agentOutput, events } = cluster.paths("t-3");
+    fillLastPages([agentLog, agentOutput, events].map((path) => space.seen(path)));
     const agent = cluster.agentPid("t-3");
     await cluster.kill(agent);
     await cluster.until("another agent of it runs, though nothing can be written", (status) => {

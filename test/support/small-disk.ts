@@ -14,6 +14,23 @@ export function fillDisk(path: string): void {
   }
 }
 
+/**
+ * What is left of the pages that these files have begun: where that is full as well, nothing more
+ * can be written to them, not even a line. Empty lines, which no journal has.
+ */
+export function fillLastPages(paths: readonly string[]): void {
+  for (const path of paths) {
+    const file = openSync(path, "a");
+    try {
+      for (;;) writeSync(file, "\n");
+    } catch (error) {
+      if (codeOf(error) !== "ENOSPC") throw error;
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
 /** How a step ended, for JSON: its error's code and sentence, or "none" and what it came to. */
 export function outcomeOf<Result>(
   step: Promise<Result>,
