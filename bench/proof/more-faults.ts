@@ -6,7 +6,7 @@ import { findAgentsOf } from "../../src/agent/agent-processes.ts";
 import { findDeadmen } from "../../src/agent/deadman/deadmen.ts";
 import { memberPaths } from "../../src/agent/member-paths.ts";
 import { bringAgentBack, type Fault, type Target } from "../../src/local/drill/fault.ts";
-import { findPostmaster, killServer } from "../../src/postgres/processes.ts";
+import { findPostmaster, killServer, untilStandsStill } from "../../src/postgres/processes.ts";
 import { signal as send } from "../../test/support/cluster-processes.ts";
 
 const KILL_LIMIT_MS = 10_000;
@@ -73,7 +73,7 @@ export function agentAndDeadmanKilled(lastsMs: number): Fault {
     comesBackAfter: "undoing",
     inflict: async (target, undoing) => {
       undoing.defer(() => bringAgentBack(target));
-      killWatch(target);
+      await killWatch(target);
     },
   });
 }
@@ -115,7 +115,7 @@ export function everythingKilled(order: readonly string[]): Fault {
       undoing.defer(async () => {
         for (const member of order) await bringAgentBack({ ...target, member });
       });
-      for (const member of order) killWatch({ ...target, member });
+      for (const member of order) await killWatch({ ...target, member });
       for (const member of order)
         await killServer({
           dataDir: dataOf({ ...target, member }),
@@ -127,9 +127,10 @@ export function everythingKilled(order: readonly string[]): Fault {
 }
 
 /** Agent first stopped, so that it starts no deadman in the place of the one that dies. */
-function killWatch(target: Target): void {
+async function killWatch(target: Target): Promise<void> {
   const agents = findAgentsOf(target.cluster.paths.root, target.member);
   for (const { stat } of agents) send(stat.pid, "SIGSTOP");
+  await untilStandsStill(agents.map(({ stat }) => stat.pid));
   for (const { pid } of findDeadmen(dataOf(target))) send(pid, "SIGKILL");
   for (const { stat } of agents) send(stat.pid, "SIGKILL");
 }

@@ -112,6 +112,25 @@ export function isStopped({ state }: Pick<ProcessStat, "state">): boolean {
   return state === "T" || state === "t";
 }
 
+/**
+ * Whether each of its threads has stopped, or there are none left. The kernel stops one after the
+ * other, and only after the signal's sender was let go: until then the rest goes on working.
+ */
+export function standsStill(pid: number): boolean {
+  return listThreads(pid).every((thread) => {
+    const stat = parseStat(read(`/proc/${pid}/task/${thread}/stat`) ?? "");
+    return stat === null || isStopped(stat) || stat.state === "Z" || stat.state === "X";
+  });
+}
+
+function listThreads(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
 /** Changes with each boot; "" where the kernel does not tell. */
 export function readBootId(): string {
   return read("/proc/sys/kernel/random/boot_id")?.trim() ?? "";

@@ -8,7 +8,6 @@ import { parsePostmasterPid } from "./postmaster-pid.ts";
 import {
   type ProcessStat,
   directoryId,
-  isStopped,
   listPids,
   ownerOf,
   readBootId,
@@ -17,6 +16,7 @@ import {
   readMountNamespace,
   readWorkingDirectory,
   requireProc,
+  standsStill,
 } from "./proc.ts";
 import { realPathOf } from "./real-path.ts";
 
@@ -186,14 +186,22 @@ function strayOf(postmaster: ProcessIdentity | undefined): ProcessStat | null {
 /** Only the postmaster forks, so the list of its children is complete while it is stopped. */
 async function killFamily(postmaster: ProcessStat, dead: Set<string>): Promise<void> {
   if (!sendSignal(postmaster, "SIGSTOP")) return;
-  const deadline = performance.now() + STOP_WAIT_MS;
-  while (performance.now() < deadline) {
-    const now = readLiveStat(postmaster.pid);
-    if (now === null || isStopped(now)) break;
-    await delay(POLL_MS);
-  }
+  await untilStandsStill([postmaster.pid]);
   for (const member of [...childrenOf(postmaster), postmaster])
     if (sendSignal(member, "SIGKILL")) dead.add(keyOf(member));
+}
+
+/**
+ * After SIGSTOP, which only asks for it: waits, for two seconds at most, until none of them can do
+ * anything more. @returns whether that is so; those that have ended count.
+ */
+export async function untilStandsStill(pids: readonly number[]): Promise<boolean> {
+  const deadline = performance.now() + STOP_WAIT_MS;
+  for (;;) {
+    if (pids.every((pid) => standsStill(pid))) return true;
+    if (performance.now() > deadline) return false;
+    await delay(POLL_MS);
+  }
 }
 
 function childrenOf(postmaster: ProcessStat): ProcessStat[] {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ import {
   killServer,
   signalPostmaster,
   surveyServer,
+  untilStandsStill,
 } from "../../src/postgres/processes.ts";
 import { BareServer } from "../support/bare-server.ts";
 import { installationFor, testMajors } from "../support/installations.ts";
@@ -187,6 +188,27 @@ test("a zombie and a process that took over a number are not alive", async (t) =
   assert.ok(own && isAlive(own));
   assert.equal(isAlive({ ...own, startTicks: own.startTicks - 1 }), false);
   assert.equal(isAlive({ ...own, bootId: "another boot" }), false);
+});
+
+test("a program of many threads stands still when each of them does, not when it was asked to", async (t) => {
+  const work = 'new Worker("for (;;);", { eval: true });';
+  const program = `const { Worker } = require("worker_threads"); for (let i = 0; i < 4; i++) ${work} console.log(1)`;
+  const busy = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] });
+  t.after(() => busy.kill("SIGKILL"));
+  await once(busy.stdout, "data");
+  const pid = busy.pid ?? 0;
+  const states = () =>
+    readdirSync(`/proc/${pid}/task`).map(
+      (thread) => /\) (.)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8"))?.[1],
+    );
+  await until(() => states().filter((state) => state === "R").length >= 4);
+  process.kill(pid, "SIGSTOP");
+  assert.ok(await untilStandsStill([pid]));
+  assert.deepEqual(new Set(states()), new Set(["T"]));
+  process.kill(pid, "SIGCONT");
+  await until(() => states().includes("R"));
+  await end(busy);
+  assert.ok(await untilStandsStill([pid]), "what has ended does nothing either");
 });
 
 test("an abort before the first signal kills nothing", async () => {

@@ -1,6 +1,6 @@
 // Stops every process of a member by a signal, so that it stands still as in a container that is
 // paused, and lets all of them go on.
-import { readFileSync } from "node:fs";
+import { standsStill } from "../../src/postgres/proc.ts";
 import { signal } from "./cluster-processes.ts";
 import { eventually } from "./eventually.ts";
 import type { TestCluster } from "./local-cluster.ts";
@@ -20,13 +20,8 @@ export async function freezeMember(cluster: TestCluster, member: string): Promis
   ];
   await eventually(`every process of ${member} stands still`, () => {
     for (const pid of all()) signal(pid, "SIGSTOP");
-    return all().every((pid) => isStopped(pid));
+    return all().every((pid) => standsStill(pid));
   });
   const pids = all();
   return { pids, thaw: (which = pids) => which.forEach((pid) => signal(pid, "SIGCONT")) };
-}
-
-export function isStopped(pid: number): boolean {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return stat.slice(stat.lastIndexOf(")") + 2).startsWith("T");
 }

@@ -11,6 +11,7 @@ import { memberPaths, type MemberPaths } from "../../src/agent/member-paths.ts";
 import type { ClusterMember, ClusterStatus } from "../../src/core/cluster-status.ts";
 import type { Major } from "../../src/core/spec.ts";
 import type { Installation } from "../../src/postgres/installation.ts";
+import { untilStandsStill } from "../../src/postgres/processes.ts";
 import {
   findClusterProcesses,
   findServerPids,
@@ -242,6 +243,7 @@ export class TestCluster implements AsyncDisposable {
     const agent = this.findAgent(member);
     // While it stands still it starts no deadman in the place of the one that dies.
     if (agent !== null) signal(agent, "SIGSTOP");
+    await untilStandsStill(agent === null ? [] : [agent]);
     await this.kill(...this.deadmanPids(member));
     if (agent !== null) await this.kill(agent);
   }

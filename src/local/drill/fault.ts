@@ -5,7 +5,7 @@ import { findAgentsOf } from "../../agent/agent-processes.ts";
 import { findDeadmen } from "../../agent/deadman/deadmen.ts";
 import { memberPaths } from "../../agent/member-paths.ts";
 import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
-import { killServer } from "../../postgres/processes.ts";
+import { killServer, untilStandsStill } from "../../postgres/processes.ts";
 import { isWithoutAgent, startAgent, type AgentProgram } from "../agents.ts";
 import { askAgent, readRecord, recordMember, type LocalCluster } from "../cluster.ts";
 import { findOwner } from "../owner.ts";
@@ -87,6 +87,7 @@ const MEMBER_DEATH: Fault = {
     });
     // While it stands still it starts no deadman in the place of the one that dies.
     for (const pid of agents) send(pid, "SIGSTOP");
+    await untilStandsStill(agents);
     for (const { pid } of findDeadmen(dataDir)) send(pid, "SIGKILL");
     for (const pid of agents) send(pid, "SIGKILL");
     await killServer({ dataDir, timeoutMs: KILL_LIMIT_MS, signal });

@@ -10,7 +10,7 @@ import { findDeadmen } from "../../agent/deadman/deadmen.ts";
 import { writeWhole } from "../../postgres/write-whole.ts";
 import { memberPaths } from "../../agent/member-paths.ts";
 import { UnderstudyError, codeOf } from "../../core/errors.ts";
-import { identityOf, isAlive, surveyServer } from "../../postgres/processes.ts";
+import { identityOf, isAlive, surveyServer, untilStandsStill } from "../../postgres/processes.ts";
 import type { ProcessIdentity } from "../../postgres/processes.ts";
 import type { LocalCluster } from "../cluster.ts";
 
@@ -35,6 +35,7 @@ export async function freezeMember(cluster: LocalCluster, member: string): Promi
     await writeWhole(journalOf(cluster), `${JSON.stringify({ frozen })}\n`);
     for (const { pid } of found) guard.stdin?.write(`${pid}\n`);
     for (const each of found) sendTo(each, "SIGSTOP");
+    await untilStandsStill(found.map(({ pid }) => pid));
   };
   const thaw = async () => {
     wake(frozen);

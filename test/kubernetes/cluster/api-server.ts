@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { Secret } from "../../../src/core/secret.ts";
 import type { ApiAccess } from "../../../src/kubernetes-api/access.ts";
 import { KubernetesApi } from "../../../src/kubernetes-api/api.ts";
+import { untilStandsStill } from "../../../src/postgres/processes.ts";
 import { makeAuthority } from "../../support/certificate.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takePortBlock, type PortBlock } from "../../support/port-block.ts";
@@ -193,13 +194,18 @@ export class ApiServer implements AsyncDisposable {
     if (child.exitCode !== null) throw new Error(await this.#lastWords("kube-apiserver"));
   }
 
-  /** @param signal SIGKILL as in a crash, SIGSTOP and SIGCONT for one that hangs */
+  /**
+   * Returns when it has ended, or stands still.
+   * @param signal SIGKILL as in a crash, SIGSTOP and SIGCONT for one that hangs
+   */
   async signal(program: "etcd" | "kube-apiserver", signal: NodeJS.Signals): Promise<void> {
     const child = program === "etcd" ? this.#etcd : this.#server;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
     child.kill(signal);
     if (signal === "SIGKILL" || signal === "SIGTERM") await ended;
+    const isStill = signal !== "SIGSTOP" || (await untilStandsStill([child.pid ?? 0]));
+    if (!isStill) throw new Error(`${program} does not stand still`);
   }
 
   /** What has happened so far is forgotten: whoever watches from an older version is told so. */
