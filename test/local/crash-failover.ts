@@ -5,6 +5,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Major } from "../../src/core/spec.ts";
+import { findPostmaster, untilStandsStill } from "../../src/postgres/processes.ts";
 import { AppWriter, compareRows, connectAsLibpq, withClient } from "../support/app-writer.ts";
 import { blockSpool } from "../support/blocked-spool.ts";
 import { signal } from "../support/cluster-processes.ts";
@@ -218,21 +219,29 @@ async function assertKept(cluster: TestCluster, name: string): Promise<void> {
 
 /**
  * Ends the standbys' walreceivers and lets no other begin, so that the primary acknowledges what
- * nobody gets.
+ * nobody gets. Their agents stand still too: each would end a server that does not answer, and
+ * start it anew.
  */
 export async function cutOff(
   cluster: TestCluster,
   standbys: readonly string[],
 ): Promise<() => Promise<void>> {
-  const status = await cluster.status();
-  const postmasters = standbys.map((name) => memberOf(status, name).pid ?? 0);
-  for (const pid of postmasters) signal(pid, "SIGSTOP");
+  const agents = standbys.map((name) => cluster.agentPid(name));
+  const postmasters = standbys.map((name) => {
+    const postmaster = findPostmaster(cluster.paths(name).data);
+    assert.ok(postmaster !== null, `PostgreSQL of ${name} runs`);
+    return postmaster.pid;
+  });
+  for (const pids of [agents, postmasters]) {
+    for (const pid of pids) signal(pid, "SIGSTOP");
+    assert.ok(await untilStandsStill(pids));
+  }
   for (const name of standbys) for (const pid of receivers(cluster, name)) signal(pid, "SIGTERM");
   await eventually("the walreceivers end", () =>
     standbys.every((name) => receivers(cluster, name).length === 0),
   );
   return async () => {
-    for (const pid of postmasters) signal(pid, "SIGCONT");
+    for (const pid of [...postmasters, ...agents]) signal(pid, "SIGCONT");
     await cluster.until("their agents have noticed", ({ members }) =>
       members.every(({ name, role }) => !standbys.includes(name) || role !== "none"),
     );
@@ -253,7 +262,7 @@ function receivers(cluster: TestCluster, name: string): number[] {
  */
 const NOBODY_UP = /is not a standby that is up|no standby of \S+ is up/;
 
-async function failOver(cluster: TestCluster, ...words: string[]): Promise<FailoverOutcome> {
+export async function failOver(cluster: TestCluster, ...words: string[]): Promise<FailoverOutcome> {
   return eventually("a standby answers that can be named", async () => {
     const result = await cluster.run(["failover", "--yes", ...words]);
     if (NOBODY_UP.test(result.stderr)) return null;

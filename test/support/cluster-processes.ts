@@ -33,8 +33,12 @@ export function isAlive(pid: number): boolean {
   return look(pid) !== null;
 }
 
-/** Sends a signal; a process that has ended meanwhile is no failure. */
+/**
+ * Sends a signal; a process that has ended meanwhile is no failure. @throws Error for 0, which
+ * would be the test's own process group.
+ */
 export function signal(pid: number, name: NodeJS.Signals): void {
+  if (pid <= 0) throw new Error(`${pid} is no process that could be sent ${name}`);
   try {
     process.kill(pid, name);
   } catch (thrown) {
