@@ -38,7 +38,8 @@ export async function bringUp(
     });
   for (const member of Object.keys(around.record.members)) {
     signal.throwIfAborted();
-    if (!(await isWithoutAgent(root, member))) continue;
+    // Of a cluster that has just been made there are none, and looking for them takes its time.
+    if (founding === undefined && !(await isWithoutAgent(root, member))) continue;
     const { owner, program } = around;
     const agent = await startAgent({ root, member, owner, program });
     started.set(member, agent);
