@@ -5,6 +5,7 @@ import { MemberMemory } from "../../src/agent/memory.ts";
 import { relationTo } from "../../src/core/timeline.ts";
 import { withHistory } from "../../src/core/record.ts";
 import type { Defect } from "./defect.ts";
+import { CASCADE_DEFECTS } from "./cascade-defects.ts";
 import { SYNC_DEFECTS } from "./sync-defects.ts";
 import { observeModel } from "./model/effects.ts";
 import type { ModelMember } from "./model/member.ts";
@@ -224,6 +225,7 @@ export const DEFECTS: readonly Defect[] = [
     }),
   },
   ...SYNC_DEFECTS,
+  ...CASCADE_DEFECTS,
 ];
 
 /** As takeLease, for anybody. */

@@ -42,9 +42,14 @@ export const WEIGHTS = {
   "member's tags are changed": 4,
 } as const satisfies Record<string, number>;
 
-export type FaultKind = keyof typeof WEIGHTS;
+/** What plans draw beside these, from another stream: so that those of old seeds stay. */
+export const LATER_WEIGHTS = {
+  "member's upstream is changed": 6,
+} as const satisfies Record<string, number>;
 
-export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
+export type FaultKind = keyof typeof WEIGHTS | keyof typeof LATER_WEIGHTS;
+
+export const FAULT_KINDS = Object.keys({ ...WEIGHTS, ...LATER_WEIGHTS }) as readonly FaultKind[];
 
 /** When a fault does most harm: in the middle of a step. */
 export const MOMENTS = {
@@ -64,7 +69,7 @@ export const MOMENTS = {
 export type Moment = keyof typeof MOMENTS;
 
 /** Who that is turns out when it happens. */
-export type Whom = "the primary" | "a standby";
+export type Whom = "the primary" | "a standby" | "an upstream";
 
 export interface Fault {
   readonly atMs: number;
@@ -73,7 +78,7 @@ export interface Fault {
   readonly kind: FaultKind;
   /**
    * Whom it meets; "the primary" is whoever leads at that moment, or whom the moment it waited for
-   * is about.
+   * is about; "an upstream" is a standby that another is to stream from.
    */
   readonly member: string | Whom;
   /** The other of two. */
@@ -90,6 +95,7 @@ const OF_TWO: ReadonlySet<FaultKind> = new Set([
   "network is cut in one direction",
   "network is slow",
   "network loses messages",
+  "member's upstream is changed",
 ]);
 const TO_ANOTHER: ReadonlySet<FaultKind> = new Set([
   "switchover is asked for",
@@ -112,6 +118,7 @@ const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
   "data directory is lost",
   "wall clock jumps",
   "member's tags are changed",
+  "member's upstream is changed",
   "synchronous replication is changed",
   "switchover is asked for",
   "switchover is asked for twice",

@@ -1,5 +1,6 @@
 // Has a fault happen, and end.
-import { describeFault, type Fault, type FaultKind } from "./faults.ts";
+import { PRIMARY } from "../../src/core/config/member-keys.ts";
+import { describeFault, type Fault, type FaultKind, type Whom } from "./faults.ts";
 import type { MachineClock } from "./life.ts";
 import type { Moments } from "./moments.ts";
 import { STORE, type Network, type Weather } from "./model/network.ts";
@@ -161,6 +162,8 @@ function happen(fault: Fault, scene: Scene): void {
       return until(() => person.unfence(name));
     case "member's tags are changed":
       return person.configure(random.pick(TAGS), name);
+    case "member's upstream is changed":
+      return person.configure(`from=${random.chance(0.8) ? other.name : PRIMARY}`, name);
     default:
       for (const end of disturb(fault, scene)) until(end);
       return void network;
@@ -220,12 +223,19 @@ function endLater(scene: Scene, of: { afterMs: number; end: () => void }): void 
 
 function memberOf(fault: Fault, { members, store }: Stage): SimulatedMember | undefined {
   const { member, other, dice } = fault;
-  if (member !== "the primary" && member !== "a standby") return members.get(member);
+  if (!isWhom(member)) return members.get(member);
   const writable = [...members.values()].find(({ server }) => server.isWritable);
   const primary = writable ?? members.get(store.record.leader?.member ?? other);
   if (member === "the primary") return primary;
   const standbys = Object.keys(store.record.members).filter((name) => name !== primary?.name);
-  return members.get(standbys[dice % standbys.length] ?? other);
+  const tags = Object.values(store.record.members).map((each) => each.tags);
+  const upstreams = standbys.filter((name) => tags.some(({ from }) => from === name));
+  const those = member === "an upstream" && upstreams.length > 0 ? upstreams : standbys;
+  return members.get(those[dice % those.length] ?? other);
+}
+
+function isWhom(member: string): member is Whom {
+  return member === "the primary" || member === "a standby" || member === "an upstream";
 }
 
 function kill(member: SimulatedMember): void {

@@ -15,9 +15,10 @@ import { assignKeys } from "../../src/core/config/key.ts";
 import { SHUT_DOWN } from "../../src/agent/agent.ts";
 import { writableLeader } from "../../src/agent/member.ts";
 import { UnderstudyError } from "../../src/core/errors.ts";
-import type { ClusterRecord } from "../../src/core/record.ts";
+import type { ClusterRecord, RecordMember } from "../../src/core/record.ts";
 import { changeRecord, type Store } from "../../src/store/store.ts";
 import type { Checkers } from "./checkers/checkers.ts";
+import { directStandbys } from "./checkers/ailment.ts";
 import { failOver, type Choice } from "./failover-by-hand.ts";
 import type { Life } from "./life.ts";
 import { handOver } from "./model/hand-over.ts";
@@ -188,7 +189,7 @@ export class Person {
       if (![...this.#options.members.values()].some((each) => each.server.isWritable))
         throw new UnderstudyError("NO_PRIMARY", "there is no primary to copy");
       const written = await changeRecord(this.#options.store, (record) =>
-        addMember(record, { name, member: { ...ADDRESS, tags: {} } }),
+        addMember(record, { name, member: { ...addressOf(name), tags: {} } }),
       );
       if (written === null) throw new UnderstudyError("MEMBER_EXISTS", `${name} is there already`);
       added.isKeptDown = false;
@@ -232,13 +233,15 @@ export class Person {
     }
   }
 
-  /** Everybody may lead again, and commits cannot wait for more standbys than there are. */
-  #settleSettings({ sync, members, fenced }: ClusterRecord): void {
-    const standbys = Object.keys(members).length - 1;
+  /** Everybody may lead again, and commits cannot wait for more standbys than they can. */
+  #settleSettings(record: ClusterRecord): void {
+    const { sync, members, fenced } = record;
+    const standbys = directStandbys(record).length;
     for (const name of fenced) this.unfence(name);
     for (const [name, { tags }] of Object.entries(members))
       if (tags.nofailover === true) this.configure("nofailover=off", name);
-    if (sync.mode === "on" && sync.required > standbys) this.configure(`required=${standbys}`);
+    if (sync.mode === "on" && standbys > 0 && sync.required > standbys)
+      this.configure(`required=${standbys}`);
   }
 
   #endRemovals(): void {
@@ -284,7 +287,10 @@ export class Person {
   }
 }
 
-export const ADDRESS = { host: "127.0.0.1", port: 5_432, apiPort: 6_432 };
+/** By it an agent knows whom its server was pointed at. */
+export function addressOf(name: string): Omit<RecordMember, "tags"> {
+  return { host: name, port: 5_432, apiPort: 6_432 };
+}
 
 async function setAside(steps: Steps, { member, record }: ModelContext): Promise<void> {
   const leader = writableLeader(record);

@@ -2,7 +2,7 @@
 // that the run can be repeated with some of it left out.
 import type { SyncPolicy } from "../../src/core/record.ts";
 import {
-  FAULT_KINDS,
+  LATER_WEIGHTS,
   MOMENTS,
   WEIGHTS,
   type Fault,
@@ -11,7 +11,14 @@ import {
 } from "./faults.ts";
 import { CALM, type Weather } from "./model/network.ts";
 import { Random } from "./random.ts";
-import { THEMES, THEME_NAMES, type Emphasis, type Theme, type ThemeName } from "./themes.ts";
+import {
+  FIRST_THEME_NAMES,
+  LATER_THEME_NAMES,
+  themeOf,
+  type Emphasis,
+  type Theme,
+  type ThemeName,
+} from "./themes.ts";
 
 export interface Plan {
   readonly theme: ThemeName;
@@ -39,9 +46,14 @@ const FIRST_FAULT_MS = 12_000;
 const LAST_FAULT_MS = 109_000;
 const HEAL_AT_MS = 110_000;
 const MOMENT_NAMES = Object.keys(MOMENTS) as readonly Moment[];
+const FIRST_OF_THEME_MS = [7_000, 12_000] as const;
 const AT_A_MOMENT = 0.5;
 /** Of the plans. */
 const WITH_A_THEME = 0.5;
+/** Of all plans: one that the others do not draw from. */
+const WITH_A_LATER_THEME = 0.15;
+/** Of the others. */
+const WITH_LATER_FAULTS = 0.25;
 /** Of the faults of a plan that has one. */
 const OF_ITS_THEME = 0.7;
 export const FEWEST_FAULTS = 5;
@@ -55,13 +67,29 @@ const WEATHERS: readonly Weather[] = [
 
 /** @param theme another than the seed's own */
 export function planOf(seed: number, theme?: ThemeName): Plan {
-  return drawPlan(new Random(seed, 1), theme);
+  const random = new Random(seed, 1);
+  if (theme !== undefined) return drawPlan(random, theme);
+  // What was not drawn in the beginning is drawn from a stream of its own.
+  const later = new Random(seed, 3);
+  const isLater = later.chance(WITH_A_LATER_THEME);
+  if (isLater) return drawPlan(random, later.pick(LATER_THEME_NAMES));
+  const plan = drawPlan(random);
+  return later.chance(WITH_LATER_FAULTS) ? withLaterFaults(plan, later) : plan;
+}
+
+function withLaterFaults(plan: Plan, random: Random): Plan {
+  const of = { members: plan.members, theme: themeOf("anything"), mayWait: false };
+  const later = Array.from({ length: random.between(1, 4) }, () => ({
+    ...drawFault(random, of),
+    kind: drawKind(random, LATER_WEIGHTS),
+  }));
+  return { ...plan, faults: inOrder([...plan.faults, ...later]) };
 }
 
 function drawPlan(random: Random, asked?: ThemeName): Plan {
-  const drawnTheme = random.chance(WITH_A_THEME) ? random.pick(THEME_NAMES) : "anything";
+  const drawnTheme = random.chance(WITH_A_THEME) ? random.pick(FIRST_THEME_NAMES) : "anything";
   const name = asked ?? drawnTheme;
-  const theme: Theme = THEMES[name];
+  const theme = themeOf(name);
   const size = random.between(...(theme.size ?? SIZE));
   const members = NAMES.slice(0, size);
   const count = random.between(theme.faults.length > 0 ? 9 : FEWEST_FAULTS, 14);
@@ -71,7 +99,8 @@ function drawPlan(random: Random, asked?: ThemeName): Plan {
   );
   // What commits wait for takes time to simulate, and hides what goes wrong without it.
   const isEverSync = theme.sync === undefined ? random.chance(0.7) : theme.sync.mode === "on";
-  const faults = drawn.map((fault) => withoutSync(fault, isEverSync));
+  const first = (theme.first ?? []).map((emphasis) => drawFirst(random, { members, emphasis }));
+  const faults = [...first, ...drawn].map((fault) => withoutSync(fault, isEverSync));
   const drift = random.pick([0.000_2, 0.000_2, 0.1]);
   return {
     theme: name,
@@ -87,9 +116,23 @@ function drawPlan(random: Random, asked?: ThemeName): Plan {
       NAMES.map((each) => [each, 1 + (random.next() - 0.5) * 2 * drift]),
     ),
     rewinders: random.chance(0.2) ? [] : NAMES.filter(() => random.chance(0.9)),
-    faults: faults.sort((one, other) => one.atMs - other.atMs),
+    faults: inOrder(faults),
     healAtMs: HEAL_AT_MS,
   };
+}
+
+function inOrder(faults: readonly Fault[]): readonly Fault[] {
+  return faults.toSorted((one, other) => one.atMs - other.atMs);
+}
+
+function drawFirst(
+  random: Random,
+  { members, emphasis }: { members: readonly string[]; emphasis: Emphasis },
+): Fault {
+  const { kind, whom } = emphasis;
+  const drawn = drawFault(random, { members, theme: themeOf("anything"), mayWait: false });
+  const atMs = random.between(...FIRST_OF_THEME_MS);
+  return { ...drawn, kind, atMs, member: whom ?? drawn.member, moment: null };
 }
 
 function drawSync(random: Random, of: { size: number; isOn: boolean }): SyncPolicy {
@@ -116,7 +159,7 @@ function drawFault(
   const emphasized = of.theme.faults.filter(({ moments }) => of.mayWait || moments === undefined);
   const isOfTheme = emphasized.length > 0 && random.chance(OF_ITS_THEME);
   const emphasis: Partial<Emphasis> = isOfTheme ? random.pick(emphasized) : {};
-  const { kind = drawKind(random), whom, moments = null, lastsMs } = emphasis;
+  const { kind = drawKind(random, WEIGHTS), whom, moments = null, lastsMs } = emphasis;
   // Rarely one that was not there at first, and may have been added.
   const named = random.pick(random.chance(0.9) ? of.members : NAMES);
   const member = whom ?? (random.chance(0.5) ? "the primary" : named);
@@ -144,12 +187,12 @@ function drawDuration(random: Random): number {
   return random.chance(0.3) ? random.between(10, 2_000) : random.between(2_000, 40_000);
 }
 
-const WEIGHT = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
-
-function drawKind(random: Random): FaultKind {
-  let left = random.next() * WEIGHT;
-  for (const kind of FAULT_KINDS) {
-    left -= WEIGHTS[kind];
+function drawKind(random: Random, weights: Partial<Record<FaultKind, number>>): FaultKind {
+  const kinds = Object.keys(weights) as readonly FaultKind[];
+  const weightOf = (kind: FaultKind): number => weights[kind] ?? 0;
+  let left = random.next() * kinds.reduce((sum, kind) => sum + weightOf(kind), 0);
+  for (const kind of kinds) {
+    left -= weightOf(kind);
     if (left < 0) return kind;
   }
   return "agent crashes";

@@ -1,8 +1,9 @@
-// npm run simulate: `--seeds N` runs many on all cores (from `--from`, by default 1), `--seed N`
-// runs one and prints what happened, whole or only some of its faults (`--only 2,5`, `--calm`). A
-// seed that fails is made smaller and printed with the command that repeats it. `--theme NAME` has
-// the plans drawn under that theme, `--defect TEXT` puts the deliberate defect with TEXT in its
-// name into that one run.
+// npm run simulate: `--seeds N` runs many on all cores or `--processes N` (from `--from`, by
+// default
+// 1), `--seed N` runs one and prints what happened, whole or only some of its faults (`--only 2,5`,
+// `--calm`). A seed that fails is made smaller and printed with the command that repeats it.
+// `--theme NAME` has the plans drawn under that theme, `--defect TEXT` puts the deliberate defect
+// with TEXT in its name into that one run.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { NO_DEFECT, type Defect } from "./defect.ts";
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
+    processes: { type: "string" },
     only: { type: "string" },
     calm: { type: "boolean", default: false },
     theme: { type: "string" },
@@ -67,7 +69,8 @@ async function showSmallest(seed: number, failed: RunResult): Promise<void> {
 
 async function showMany({ from, count }: { from: number; count: number }): Promise<number> {
   const begunMs = performance.now();
-  const processes = Math.min(availableParallelism(), count);
+  const asMany = Number(values.processes ?? availableParallelism());
+  const processes = Math.min(asMany, count);
   const all = await simulateMany({ from, count, processes, theme, onProgress: progressOf(count) });
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   const command = `npm run simulate -- --seeds ${count}${from === 1 ? "" : ` --from ${from}`}${asked()}`;

@@ -6,6 +6,7 @@ import { LeaderWatch } from "../../src/agent/leader-watch.ts";
 import { LeaseKeeper } from "../../src/agent/lease-keeper.ts";
 import { MemberMemory } from "../../src/agent/memory.ts";
 import type { Clock } from "../../src/agent/clock.ts";
+import { Supply } from "../../src/agent/supply.ts";
 import { SyncKeeping } from "../../src/agent/sync/sync-keeping.ts";
 import type { Store } from "../../src/store/store.ts";
 import { UnderstudyError } from "../../src/core/errors.ts";
@@ -104,6 +105,7 @@ export class SimulatedMember implements Neighbour {
       leaderIsGone: (record) => member.leaderWatch.isGone(record),
       effects,
       rereadFile: async () => {},
+      isCalm: () => this.server.state !== "accepting" || isFed(this.server),
     });
     const running = { life, agent, member };
     this.#running = running;
@@ -249,6 +251,7 @@ export class SimulatedMember implements Neighbour {
       witness,
       leaderWatch,
       sync: new SyncKeeping(),
+      supply: new Supply(clock),
       memory,
       life,
       disk,
@@ -266,6 +269,11 @@ export class SimulatedMember implements Neighbour {
       session: { close: async () => {} },
     };
   }
+}
+
+/** As in src/agent/run-agent.ts. */
+function isFed({ inRecovery, streamsFrom }: ModelServer): boolean {
+  return !inRecovery || streamsFrom !== null;
 }
 
 function positionOf(server: ModelServer): { lsn: string | null; timeline: number | null } {

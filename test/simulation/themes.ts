@@ -6,6 +6,8 @@ import type { FaultKind, Moment, Whom } from "./faults.ts";
 export interface Theme {
   /** Most of the faults are drawn from these alike. */
   readonly faults: readonly Emphasis[];
+  /** All of these come, before any other. */
+  readonly first?: readonly Emphasis[];
   /** What of it is wanted at first is not drawn. */
   readonly sync?: Partial<SyncPolicy>;
   /** At least and at most. */
@@ -156,6 +158,37 @@ export const THEMES = {
   },
 } as const satisfies Record<string, Theme>;
 
-export type ThemeName = keyof typeof THEMES;
+/** Drawn from another stream than the others: so that the plans of old seeds stay. */
+export const LATER_THEMES = {
+  /** Standbys stream from standbys, and those are lost, lead, or have what nobody else has. */
+  cascades: {
+    size: [3, 5],
+    first: [
+      { kind: "member's upstream is changed", whom: "a standby" },
+      { kind: "member's upstream is changed" },
+    ],
+    faults: [
+      { kind: "member's upstream is changed", whom: "a standby" },
+      { kind: "member's upstream is changed" },
+      { kind: "member is killed whole", whom: "an upstream", lastsMs: [10_000, 60_000] },
+      { kind: "member is lost with its disk", whom: "an upstream", lastsMs: [2_000, 30_000] },
+      { kind: "member is cut off from the others", whom: "an upstream", lastsMs: [5_000, 30_000] },
+      { kind: "agent is paused", whom: "an upstream" },
+      { kind: "member is killed whole", whom: "the primary" },
+      { kind: "member is lost with its disk", whom: "the primary", lastsMs: [5_000, 20_000] },
+      { kind: "switchover is asked for" },
+    ],
+  },
+} as const satisfies Record<string, Theme>;
 
-export const THEME_NAMES = Object.keys(THEMES) as readonly ThemeName[];
+const ALL_THEMES = { ...THEMES, ...LATER_THEMES };
+
+export type ThemeName = keyof typeof ALL_THEMES;
+
+export function themeOf(name: ThemeName): Theme {
+  return ALL_THEMES[name];
+}
+
+export const FIRST_THEME_NAMES = Object.keys(THEMES) as readonly ThemeName[];
+export const LATER_THEME_NAMES = Object.keys(LATER_THEMES) as readonly ThemeName[];
+export const THEME_NAMES = Object.keys(ALL_THEMES) as readonly ThemeName[];

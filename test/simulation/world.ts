@@ -19,7 +19,7 @@ import { ModelServer } from "./model/server.ts";
 import { STEPS } from "./model/steps.ts";
 import { SimulatedStore } from "./model/store.ts";
 import { Surroundings } from "./model/surroundings.ts";
-import { ADDRESS, Person } from "./person.ts";
+import { Person, addressOf } from "./person.ts";
 import { usesSync, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -110,6 +110,7 @@ class World {
       servers: this.#servers,
       storedRecord: () => this.#store.record,
       isAtWork: (member) => this.#isAtWork(member),
+      answers: (member) => this.#answers(member),
       moment: (moment, about) => this.#moments.come(moment, about),
       note: this.#event,
     });
@@ -234,9 +235,13 @@ class World {
     this.#machineClocks.set(name, machineClock);
   }
 
+  #answers(name: string): boolean {
+    return (this.#members.get(name)?.answering ?? null) !== null;
+  }
+
   #isAtWork(name: string): boolean {
     const member = this.#members.get(name);
-    if (member === undefined || member.answering === null) return false;
+    if (member === undefined || !this.#answers(name)) return false;
     const { server } = member;
     return server.isWritable && !server.isFrozen && !server.isHeld;
   }
@@ -251,7 +256,7 @@ class World {
 
   /** The checkers' own look around. */
   #watch(): void {
-    this.#checkers.leaders.observe();
+    this.#checkers.observe();
     this.#scheduler.quietly(LOOK_MS, () => this.#watch());
   }
 
@@ -301,6 +306,6 @@ function firstRecord({ members, ttlMs, sync }: Plan) {
     sync,
     founder: members[0] ?? "una",
     ttlMs,
-    members: Object.fromEntries(members.map((name) => [name, { ...ADDRESS, tags: {} }])),
+    members: Object.fromEntries(members.map((name) => [name, { ...addressOf(name), tags: {} }])),
   });
 }

@@ -7,7 +7,7 @@ import { formatLsn, type Lsn } from "../../core/lsn.ts";
 import type { MemberStatus } from "../../core/member-status.ts";
 import { slotNameOf } from "../../core/name.ts";
 import { canServe, chooseUpstream, type Neighbour } from "../../core/protocol/upstream.ts";
-import type { RecordMember } from "../../core/record.ts";
+import type { ClusterRecord, RecordMember } from "../../core/record.ts";
 import { readControlData } from "../../postgres/control-data.ts";
 import { requestSlot } from "../../postgres/slots.ts";
 import { findWalEnd } from "../../postgres/wal-end.ts";
@@ -32,25 +32,38 @@ export interface Source {
 
 type Situation = Pick<EffectContext, "member" | "record" | "signal">;
 
-/** Whom this standby is to stream from now. The others are only asked where that matters. */
+/** Whom this standby is to stream from now. */
 export async function chooseSource(
   { member, record }: Situation,
   of: { leader: Leader; isStreaming: boolean },
 ): Promise<Source> {
   const { leader, isStreaming } = of;
-  const { supply, name: self } = member;
-  const configured = configuredUpstream(record, self) ?? leader.name;
-  if (configured === leader.name && supply.diversion === null) return leader;
-  const neighbours = neighboursOf(await askNeighbours(member, record), leader);
-  const around = { self, leader: leader.name, neighbours };
+  const ask = async () => neighboursOf(await askNeighbours(member, record), leader);
+  const name = await nameSource(member, { record, leader: leader.name, isStreaming, ask });
+  return name === leader.name ? leader : sourceNamed(name, { leader, record });
+}
+
+/** Its name; the simulation asks others in its own way. They are only asked where that matters. */
+export async function nameSource(
+  { name: self, supply }: Pick<Member, "name" | "supply">,
+  of: {
+    record: ClusterRecord;
+    leader: string;
+    isStreaming: boolean;
+    ask: () => Promise<readonly Neighbour[]>;
+  },
+): Promise<string> {
+  const { record, leader, isStreaming, ask } = of;
+  const configured = configuredUpstream(record, self) ?? leader;
+  if (configured === leader && supply.diversion === null) return leader;
+  const around = { self, leader, neighbours: await ask() };
   const unusableForMs = supply.noteUsable(configured, canServe(around, configured));
   const current = supply.upstreamIn(record.members);
   const chosen = chooseUpstream({ ...around, configured, current, isStreaming, unusableForMs });
   const { diversion } = supply;
-  if (diversion !== null && diversion !== chosen && canServe(around, diversion))
-    return sourceNamed(diversion, { leader, record });
+  if (diversion !== null && diversion !== chosen && canServe(around, diversion)) return diversion;
   supply.diversion = null;
-  return sourceNamed(chosen, { leader, record });
+  return chosen;
 }
 
 /**

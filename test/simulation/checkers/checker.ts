@@ -30,6 +30,8 @@ export const INVARIANTS = {
   "diverged data is not destroyed silently": "5, I5",
   "rewinds take turns": "I10: nobody is rewound while another is and no third has all",
   "the newest that was set aside stays": "I5: what is kept is bounded, the oldest gives way",
+  "nobody waits for an upstream that is gone":
+    "4: while the standby that it is to stream from is dead it streams from the primary",
   "nobody streams what is not its history": "I4: a member that has diverged does not follow",
 } as const satisfies Record<string, string>;
 
@@ -48,6 +50,8 @@ export interface View {
   storedRecord(): ClusterRecord;
   /** Whether it takes writes, and its agent is at work. */
   isAtWork(member: string): boolean;
+  /** Whether its agent lives and is not paused. */
+  answers(member: string): boolean;
   /** Something begins in which a fault does much harm. */
   moment(moment: Moment, about: string): void;
   note(who: string, text: string): void;

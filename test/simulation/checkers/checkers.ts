@@ -15,6 +15,7 @@ import { DataChecker } from "./data.ts";
 import { LeaderChecker, type Request } from "./leaders.ts";
 import { LoopChecker } from "./loops.ts";
 import { PromiseChecker } from "./promises.ts";
+import { StreamChecker } from "./streams.ts";
 
 type Options = Omit<View, "fail">;
 
@@ -25,6 +26,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   readonly leaders: LeaderChecker;
   readonly data: DataChecker;
   readonly loops: LoopChecker;
+  readonly streams: StreamChecker;
   violation: Violation | null = null;
   copies = 0;
   rewinds = 0;
@@ -38,11 +40,18 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     this.leaders = new LeaderChecker(this.#view);
     this.data = new DataChecker(this.#view);
     this.loops = new LoopChecker(this.#view);
+    this.streams = new StreamChecker(this.#view);
   }
 
   fail(invariant: Invariant, message: string): void {
     this.violation ??= { invariant, message, atMs: this.#view.nowMs() };
     this.#view.note("checker", `VIOLATION of "${invariant}": ${message}`);
+  }
+
+  /** Called often. */
+  observe(): void {
+    this.leaders.observe();
+    this.streams.observe();
   }
 
   /** A person wants that of this member. */

@@ -3,6 +3,7 @@
 import { writableLeader, type Leader } from "../../../src/agent/member.ts";
 import { UnderstudyError } from "../../../src/core/errors.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
+import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { startAsStandby } from "./start.ts";
 import type { Steps } from "./steps.ts";
@@ -21,12 +22,13 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
       around.onlooker.destroyed(disk.data, { member: member.name, announced: false });
     disk.data = null;
   }
+  const from = await sourceOfCopy(steps, { member, record, leader });
   await member.around.askServer(member, {
-    to: leader.name,
+    to: from,
     limitMs: CONNECT_LIMIT_MS,
     answer: () => {},
   });
-  const source = sourceOf(member, leader);
+  const source = sourceOf(member, from);
   if (disk.isFull) throw new UnderstudyError("DISK_FULL", `${member.name} has no room for a copy`);
   around.onlooker.remade(member.name, "copied");
   steps.writeMarker(member);
@@ -39,7 +41,10 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
     isWhole: false,
     freshCopy: null,
   };
-  disk.data = await copyOf(member, { leader, source, signal });
+  disk.data = await copyOf(member, { from, source, signal }).catch((thrown: unknown) => {
+    if (from !== leader.name) member.supply.uncopied = from;
+    throw thrown;
+  });
   disk.marker = false;
   const { timeline, checkpoint } = disk.data.freshCopy ?? { timeline: 0, checkpoint: 0 };
   await member.memory.rememberPath({
@@ -51,8 +56,20 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
     },
     forks: record.forks,
   });
-  await startAsStandby(steps, context, leader.name);
+  await startAsStandby(steps, context, from);
   removeReplaced(steps, { member, term: record.term });
+}
+
+/** As sourceOfCopy: the standby that it is to stream from, or the primary. */
+async function sourceOfCopy(
+  steps: Steps,
+  { member, record, leader }: { member: ModelMember; record: ClusterRecord; leader: Leader },
+): Promise<string> {
+  const { supply } = member;
+  const source = await steps.chooseSource(member, { leader, record });
+  const isToBeTried = source !== supply.uncopied;
+  supply.uncopied = null;
+  return isToBeTried ? source : leader.name;
 }
 
 /**
@@ -61,20 +78,20 @@ export async function clone(steps: Steps, context: ModelContext): Promise<void> 
  */
 export async function copyOf(
   member: ModelMember,
-  of: { leader: Leader; source: DataDirectory; signal: AbortSignal },
+  of: { from: string; source: DataDirectory; signal: AbortSignal },
 ): Promise<DataDirectory> {
-  const { leader, source, signal } = of;
+  const { from, source, signal } = of;
   const { disk, life, random } = member;
   const checkpoint = flushedEndOf(source);
   const { timeline } = endOf(source);
   for (let left = random.between(3, 12); left > 0; left -= 1) {
     await life.sleep(random.between(50, 400), signal);
-    if (sourceOf(member, leader) !== source)
-      throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} has other data now`);
+    if (sourceOf(member, from) !== source)
+      throw new UnderstudyError("CONNECTION_FAILED", `${from} has other data now`);
     if (disk.isFull) throw new UnderstudyError("DISK_FULL", "there is no room for the copy");
   }
   if (endOf(source).timeline !== timeline)
-    throw new UnderstudyError("BACKUP_FAILED", `${leader.name} was promoted during the backup`);
+    throw new UnderstudyError("BACKUP_FAILED", `${from} was promoted during the backup`);
   const wal = source.wal.slice(0, source.flushed);
   return {
     ...source,
@@ -91,12 +108,11 @@ export async function copyOf(
   };
 }
 
-/** @throws UnderstudyError CONNECTION_FAILED while the primary cannot be copied. */
-export function sourceOf(member: ModelMember, leader: Leader): DataDirectory {
-  const server = member.around.connected(member.name, leader.name);
+/** @throws UnderstudyError CONNECTION_FAILED while that one cannot be copied. */
+export function sourceOf(member: ModelMember, from: string): DataDirectory {
+  const server = member.around.connected(member.name, from);
   const data = server?.disk.data ?? null;
-  if (data === null)
-    throw new UnderstudyError("CONNECTION_FAILED", `${leader.name} cannot be copied now`);
+  if (data === null) throw new UnderstudyError("CONNECTION_FAILED", `${from} cannot be copied now`);
   return data;
 }
 

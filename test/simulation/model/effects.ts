@@ -30,6 +30,7 @@ import {
   type Steps,
   type WalPosition,
 } from "./steps.ts";
+import { pointAt } from "./supply.ts";
 import { synchronize } from "./synchronize.ts";
 import { endOf, toLsn, type DataDirectory } from "./wal.ts";
 
@@ -163,7 +164,7 @@ async function rejoin(steps: Steps, context: ModelContext): Promise<void> {
   const standing = steps.standingOf(member, { end, upstream, record });
   if (standing.kind === "behind") {
     await rememberFollowing(member, { upstream, end, leader, record });
-    return startAsStandby(steps, context, leader.name);
+    return startAsStandby(steps, context, await steps.chooseSource(member, { leader, record }));
   }
   const obstacle =
     standing.kind !== "diverged" || isFreshCopy ? "" : whyNotRewind(member, { leader, end });
@@ -197,11 +198,14 @@ async function follow(steps: Steps, context: ModelContext): Promise<void> {
   const isKnown = steps.isKnownToFollow(member, primary) && !hasStrayed(member);
   if (!isKnown && !(await mayFollow(steps, member, primary))) return stopModel(context);
   await member.life.sleep(member.random.between(1, 10), context.signal);
+  const source = await steps.chooseSource(member, { leader, record });
+  context.signal.throwIfAborted();
   const { service } = member.disk;
   writeSettings(member, OPEN);
   keepSlots(steps, member, record);
-  if (data.upstream === leader.name && service === member.disk.service) return;
-  data.upstream = leader.name;
+  pointAt(member, source);
+  if (data.upstream === source && service === member.disk.service) return;
+  data.upstream = source;
   member.model.reload();
 }
 

@@ -7,6 +7,7 @@ import {
 } from "../../../src/core/record-changes.ts";
 import type { ModelContext } from "./member.ts";
 import type { Steps } from "./steps.ts";
+import { tellStream } from "./supply.ts";
 
 const STATUS_LIMIT_MS = 2_000;
 
@@ -45,13 +46,13 @@ async function whyNot({
   if (to === member.name) return `${to} is the primary already`;
   if (record.switchover !== null) return "a switchover is under way";
   if (!member.keeper.holdsLease || !member.model.isWritable) return "this is not the primary";
-  const state = await member.around
-    .askAgent(member, {
-      to,
-      limitMs: STATUS_LIMIT_MS,
-      answer: (other) =>
-        other.model.streamsFrom === member.model ? "streaming" : "something else",
-    })
-    .catch(() => "silent");
-  return state === "streaming" ? null : `${to} is ${state}, it must be streaming`;
+  const status = await member.around
+    .askAgent(member, { to, limitMs: STATUS_LIMIT_MS, answer: tellStream })
+    .catch(() => null);
+  if (status === null) return `the agent of ${to} does not answer`;
+  if (!status.isStreaming) return `${to} does not stream, and must`;
+  // One that streams through another standby tells itself how far it is.
+  const isCascaded = status.upstream !== member.name;
+  const isPeer = member.model.gate.hasSenderTo(to);
+  return isPeer || isCascaded ? null : `${to} does not stream from ${member.name}`;
 }

@@ -3,6 +3,7 @@
 import type { LoopMember } from "../../../src/agent/agent.ts";
 import type { LeaderWatch } from "../../../src/agent/leader-watch.ts";
 import type { MemberMemory } from "../../../src/agent/memory.ts";
+import type { Supply } from "../../../src/agent/supply.ts";
 import type { SyncKeeping } from "../../../src/agent/sync/sync-keeping.ts";
 import type { Witness } from "../../../src/agent/witness.ts";
 import type { Ground } from "../../../src/core/protocol/situation.ts";
@@ -23,6 +24,7 @@ export interface ModelMember extends LoopMember {
   readonly witness: ModelWitnessed;
   readonly leaderWatch: LeaderWatch;
   readonly sync: SyncKeeping;
+  readonly supply: Supply;
   readonly life: Life;
   readonly model: ModelServer;
   readonly disk: Disk;

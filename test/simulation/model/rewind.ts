@@ -61,8 +61,8 @@ export async function rewind(
     freshCopy: null,
   };
   try {
-    const source = sourceOf(member, leader);
-    disk.data = await copyOf(member, { leader, source, signal });
+    const source = sourceOf(member, leader.name);
+    disk.data = await copyOf(member, { from: leader.name, source, signal });
     if (!isGoingOn(turn))
       throw new UnderstudyError("REWIND_FAILED", `${leader.name} has restarted`);
     if (random.chance(FAILURE)) throw new UnderstudyError("REWIND_FAILED", "WAL was missing");

@@ -4,6 +4,7 @@ import { OPEN, firstService } from "../../../src/core/protocol/service.ts";
 import type { ModelContext } from "./member.ts";
 import { writeSettings } from "./service.ts";
 import type { Steps } from "./steps.ts";
+import { pointAt } from "./supply.ts";
 
 const START_LIMIT_MS = 60_000;
 
@@ -18,6 +19,7 @@ export async function startAsStandby(
   await life.sleep(random.between(1, 10), signal);
   steps.removeUnreachedHistories(member);
   writeSettings(member, asPrimary ? firstService(record.sync.guarantee) : OPEN);
+  pointAt(member, upstream);
   steps.writeStandbyMode(member, upstream);
   model.start({ withoutReaders: asPrimary && random.chance(0.2) });
   // The leader need not wait until it takes connections.

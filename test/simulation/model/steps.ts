@@ -18,6 +18,7 @@ import type { ModelContext, ModelMember } from "./member.ts";
 import { takeRewindTurn } from "./rewind-turn.ts";
 import { isAlien } from "./slots.ts";
 import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
+import { chooseSource, pointAt } from "./supply.ts";
 import {
   endOf,
   flushedEndOf,
@@ -88,6 +89,8 @@ export interface Steps {
     context: EffectContext<ModelMember>,
     from: string,
   ): Promise<number | null>;
+  /** Whom a standby is to stream from. */
+  chooseSource: typeof chooseSource;
   /** Before WAL of another timeline is taken from there. */
   leaveUpstream(member: ModelMember): void;
   /** Whether a member would stream from another what is not its own. */
@@ -133,9 +136,13 @@ export const STEPS: Steps = {
     await keeper.change((current) => beginCopy(current, name));
   },
   saveWal,
-  leaveUpstream: ({ disk }) => {
-    if (disk.data !== null) disk.data.upstream = null;
+  leaveUpstream: (member) => {
+    const { data } = member.disk;
+    if (data === null) return;
+    pointAt(member, null);
+    data.upstream = null;
   },
+  chooseSource,
   isAlien,
   isHarmless,
   isKnownToFollow,
