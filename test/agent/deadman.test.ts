@@ -1,6 +1,7 @@
 // The deadman and its guard as real processes beside real servers: when PostgreSQL is killed, when
 // it is not, and what is left.
 import assert from "node:assert/strict";
+import { rename } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { DISMISS, endDeadmen } from "../../src/agent/deadman/deadmen.ts";
@@ -105,7 +106,7 @@ describe("the deadman", () => {
     assert.ok(guarded.isServed());
   });
 
-  it("tries again with pauses when the agent does not come up, and gives up", async () => {
+  it("goes on trying when the agent does not come up, once a minute after ten times, and says so", async () => {
     await using guarded = await Guarded.start({
       holdsLease: false,
       env: { [TRIES_VARIABLE]: "9" },
@@ -113,13 +114,28 @@ describe("the deadman", () => {
     const { deadman } = guarded;
     await guarded.server.stop();
     signal(guarded.parent, "SIGKILL");
-    await eventually("it gives up and ends", () => !isAlive(deadman));
+    const [told] = await eventually("it says so", async () => {
+      const found = await guarded.events("agent-keeps-dying");
+      return found.length > 0 && found;
+    });
+    assert.match(told?.message ?? "", /^The agent of demo-1 has died 10 times in a row \(it ended/);
     const tries = await guarded.events("agent-restarted");
     assert.deepEqual(
       tries.map(({ details }) => details?.["attempt"]),
       [10],
     );
-    assert.equal((await guarded.events("agent-given-up")).length, 1);
+    assert.ok(isAlive(deadman), "it goes on");
+  });
+
+  it("ends when the agent does not come up because its member was deleted", async () => {
+    await using guarded = await Guarded.start({ holdsLease: false });
+    const { deadman, directory, parent } = guarded;
+    await guarded.server.stop();
+    signal(parent, "SIGSTOP");
+    await rename(directory, `${directory}.away`);
+    signal(parent, "SIGKILL");
+    await eventually("it ends", () => !isAlive(deadman));
+    await rename(`${directory}.away`, directory);
   });
 
   it("that was stopped over its deadline kills soon when it goes on and the agent is not heard", async () => {

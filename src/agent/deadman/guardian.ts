@@ -1,7 +1,8 @@
 // Starts a member's agent again when it has died: an agent's crash alone does not interrupt the
 // database. The new agent starts a deadman of its own and relieves this one.
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import type { Journal } from "../journal.ts";
 
@@ -30,8 +31,11 @@ export interface GuardianOptions {
 export const TRIES_VARIABLE = "UNDERSTUDY_AGENT_RESTARTS";
 /** An agent that lived this long was sound: counting begins anew. */
 const SOUND_AFTER_MS = 60_000;
-const MOST_TRIES = 10;
-const PAUSE_MS = { second: 250, longest: 5_000 };
+/**
+ * After so many in a row it is told, and tried less often: what is wrong takes somebody, or time.
+ */
+const MANY_TRIES = 10;
+const PAUSE_MS = { second: 250, longest: 5_000, afterMany: 60_000 };
 
 export class Guardian {
   readonly #options: GuardianOptions;
@@ -76,8 +80,13 @@ export class Guardian {
   }
 
   #next(): void {
+    this.#timer = setTimeout(() => this.#start(), this.#pauseMs());
+  }
+
+  #pauseMs(): number {
+    if (this.#tries >= MANY_TRIES) return PAUSE_MS.afterMany;
     const pause = this.#tries === 0 ? 0 : PAUSE_MS.second * 2 ** (this.#tries - 1);
-    this.#timer = setTimeout(() => this.#start(), Math.min(pause, PAUSE_MS.longest));
+    return Math.min(pause, PAUSE_MS.longest);
   }
 
   #start(): void {
@@ -115,14 +124,23 @@ export class Guardian {
   #failed(why: string): void {
     this.#child = null;
     if (!this.#isActive) return;
-    if (this.#tries < MOST_TRIES) return this.#next();
-    const { member, events, onGivenUp } = this.#options;
+    if (this.#tries === MANY_TRIES) this.#tellOfMany(why);
+    if (this.#memberIsThere()) return this.#next();
     this.#isActive = false;
+    this.#options.onGivenUp();
+  }
+
+  #tellOfMany(why: string): void {
+    const { member, events } = this.#options;
     events.write({
-      event: "agent-given-up",
+      event: "agent-keeps-dying",
       level: "error",
-      message: `The agent of ${member} has died ${this.#tries} times in a row and is not started again (${why}); bring it back by: understudy up`,
+      message: `The agent of ${member} has died ${MANY_TRIES} times in a row (${why}); it is tried once a minute from now on. Its last words: understudy logs ${member}`,
     });
-    onGivenUp();
+  }
+
+  /** Of a member that somebody has deleted no agent will ever come up. */
+  #memberIsThere(): boolean {
+    return existsSync(dirname(this.#options.command.output));
   }
 }
