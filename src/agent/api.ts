@@ -9,10 +9,12 @@ import { UnderstudyError, assert, messageOf } from "../core/errors.ts";
 import type { MemberReach, MemberStatus } from "../core/member-status.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Claim } from "./confirmation.ts";
+import type { AskedOfDead, ToldOfDead } from "./dead-wal.ts";
 import type { SavedOnRequest } from "./effects/save-on-request.ts";
 import type { Entry } from "./journal.ts";
 import type { Certificate } from "./member-tls.ts";
 import { createServer } from "./node-http.ts";
+import { PIECE_BYTES, type WalPiece } from "../postgres/wal-rescue/told-wal.ts";
 import { TOKEN_HEADER } from "./token-header.ts";
 
 /** For an event: one sentence, and what it rests on. */
@@ -45,6 +47,9 @@ export interface AgentRequests {
   awaitReplay(request: { member: string; beyond: string; timeoutMs: number }): Promise<void>;
   /** Before a person names it to lead: see effects/save-on-request.ts. */
   saveWal(request: { term: number }): Promise<SavedOnRequest>;
+  /** Of its WAL, for one that is to lead while its own server is down: dead-wal.ts. */
+  tellWal(request: AskedOfDead & { lsn: string }): Promise<ToldOfDead>;
+  readWal(request: AskedOfDead & WalPiece): Promise<{ readonly wal: string }>;
   /** Keeps among its events what a person has decided. */
   noteDecision(decision: Decided): Promise<void>;
   /** The newest of its events, oldest first. */
@@ -73,6 +78,16 @@ const confirmBody = v.object({
   term: v.number(),
   ttlMs: v.number(),
   members: v.array(v.string()),
+});
+
+const askedOfDead = { member: v.string(), term: v.number() };
+const tellWalBody = v.object({ ...askedOfDead, lsn: v.string() });
+const lengthSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
+const readWalBody = v.object({
+  ...askedOfDead,
+  name: v.string(),
+  offset: lengthSchema,
+  length: v.pipe(lengthSchema, v.maxValue(PIECE_BYTES)),
 });
 
 const saveWalBody = v.object({ term: v.number() });
@@ -224,6 +239,8 @@ function controlsOf(requests: AgentRequests): ReadonlyMap<string, Control> {
     ["/switchover", (body) => requests.switchover(parseBody(switchoverBody, body))],
     ["/await-replay", (body) => requests.awaitReplay(parseBody(awaitReplayBody, body))],
     ["/save-wal", (body) => requests.saveWal(parseBody(saveWalBody, body))],
+    ["/tell-wal", (body) => requests.tellWal(parseBody(tellWalBody, body))],
+    ["/read-wal", (body) => requests.readWal(parseBody(readWalBody, body))],
     ["/note-decision", (body) => requests.noteDecision(parseBody(noteDecisionBody, body))],
     ["/read-events", (body) => requests.readEvents(parseBody(readEventsBody, body))],
     ["/confirm", (body) => requests.confirm(parseBody(confirmBody, body))],

@@ -5,6 +5,7 @@ import { lsnFromBigInt, type Lsn } from "../core/lsn.ts";
 import { lossOf } from "../core/protocol/wal-loss.ts";
 import type { TimelineHistory } from "../core/timeline.ts";
 import { findWalEnd, readTimelineHistory } from "../postgres/wal-end.ts";
+import type { WalPlace } from "../postgres/wal-rescue/outcome.ts";
 import type { MemberPaths } from "./member-paths.ts";
 import { MemberMemory } from "./memory.ts";
 
@@ -28,13 +29,15 @@ const ESTIMATE_LIMIT_MS = 2_000;
 /**
  * What the dead member's WAL has and the other has not: null where it is not proven that they share
  * a history, "unreadable" where the disk does not tell.
+ * @param known where its WAL ends, where not all of that is there
  */
 export async function lossOnDisk(
   dead: Pick<MemberPaths, "data" | "memory">,
   successor: Successor,
+  known?: WalPlace,
 ): Promise<DiskLoss | null | "unreadable"> {
   const { dataDir, lsn: endLsn, timeline, forks } = successor;
-  const end = await findWalEnd(dead.data, { near: endLsn }).catch(() => null);
+  const end = known ?? (await findWalEnd(dead.data, { near: endLsn }).catch(() => null));
   if (end === null) return "unreadable";
   if (timeline === null) return null;
   const { forks: deadForks } = await MemberMemory.load(dead.memory);

@@ -29,6 +29,11 @@ export interface MemberPaths {
    * Where a rescue puts WAL of a dead primary for this member to replay. Empty at all other times.
    */
   readonly spool: string;
+  /**
+   * What was fetched of a dead primary's disk that cannot be read from here, for a rescue; not
+   * there at all other times.
+   */
+  readonly fetched: string;
   readonly settings: string;
   readonly configFile: string;
   readonly hbaFile: string;
@@ -72,6 +77,7 @@ export function memberPaths(clusterRoot: string, name: string): MemberPaths {
     kept: join(root, "kept"),
     tablespaces: join(root, "tablespaces"),
     spool: join(root, "spool"),
+    fetched: join(root, "fetched"),
     settings,
     configFile: join(settings, "postgresql.conf"),
     hbaFile: join(settings, "pg_hba.conf"),

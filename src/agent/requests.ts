@@ -8,8 +8,10 @@ import type { MemberReach, MemberStatus } from "../core/member-status.ts";
 import { releaseLease } from "../core/record-changes.ts";
 import { SHUT_DOWN, type Agent } from "./agent.ts";
 import type { AgentRequests, Decided } from "./api.ts";
+import type { WalPiece } from "../postgres/wal-rescue/told-wal.ts";
 import { bestSuccessor } from "./best-successor.ts";
 import { requireConfirmed, type Claim } from "./confirmation.ts";
+import { readDeadWal, tellDeadWal, type AskedOfDead, type ToldOfDead } from "./dead-wal.ts";
 import { handOver, whyNot } from "./effects/hand-over.ts";
 import { keepData, setCopyAside } from "./effects/data-aside.ts";
 import { compareWith, historyOf } from "./effects/rejoin.ts";
@@ -169,6 +171,14 @@ export class RequestDesk implements AgentRequests {
       saved.resolve(await saveOnRequest(context, { term, ground }));
     });
     return saved.promise;
+  }
+
+  tellWal(request: AskedOfDead & { lsn: string }): Promise<ToldOfDead> {
+    return tellDeadWal(this.#member, request);
+  }
+
+  readWal(request: AskedOfDead & WalPiece): Promise<{ readonly wal: string }> {
+    return readDeadWal(this.#member, request);
   }
 
   async noteDecision({ event, message, details }: Decided): Promise<void> {

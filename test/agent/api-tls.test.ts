@@ -41,6 +41,8 @@ async function agent(certificate: Signer) {
     reclone: told("reclone"),
     awaitReplay: told("await-replay"),
     saveWal: async () => assert.fail("nobody asks for it"),
+    tellWal: async () => assert.fail("nobody asks for it"),
+    readWal: async () => assert.fail("nobody asks for it"),
     readEvents: async () => ({ events: [] }),
     noteDecision: told("note-decision"),
     confirm: told("confirm"),

@@ -38,6 +38,13 @@ const requests: AgentRequests = {
     asked.push(wish);
     return { savedBytes: 5, lostBytes: 0, lostTransactions: 0, trouble: null };
   },
+  tellWal: async () => {
+    throw new UnderstudyError("REFUSED", "its server lives");
+  },
+  readWal: async (wish) => {
+    asked.push(wish);
+    return { wal: "" };
+  },
   noteDecision: async (decided) => void asked.push(decided),
   readEvents: async (wish) => {
     asked.push(wish);

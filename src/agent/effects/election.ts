@@ -147,13 +147,20 @@ export async function saveFromDisks(
 ): Promise<SavedWal | null> {
   const { old, ballots, fromStandbys } = of;
   if (old.length === 0) return null;
-  const saved = await saveAll(member, { from: old, record, signal });
+  const drain = { record, signal, answering: answeringOf(ballots) };
+  const saved = await saveAll(member, { ...drain, from: old });
   if (saved.lostBytes === 0 || !fromStandbys) return saved;
   const from = await furtherStandbys({ member, record }, { old, ballots });
   if (from.length === 0) return saved;
-  const more = await saveAll(member, { from, record, signal });
-  const left = await saveAll(member, { from: old, record, signal });
+  const more = await saveAll(member, { ...drain, from });
+  const left = await saveAll(member, { ...drain, from: old });
   return { ...left, savedBytes: more.savedBytes + left.savedBytes };
+}
+
+function answeringOf(ballots: readonly Ballot[]): readonly string[] {
+  return ballots.flatMap((ballot) =>
+    ballot.kind === "gone" && ballot.answers === true ? [ballot.name] : [],
+  );
 }
 
 /** Of those that are not up; one that is started meanwhile is noticed (rescueWal). */
@@ -208,7 +215,8 @@ async function doubtAfter(of: {
   const before = await ownBallot(member, record);
   if (!("lsn" in before)) return `it is not known what ${member.name} has`;
   const ahead = aheadOnDisk(guarantee, { candidate: before, ballots });
-  if (ahead.length > 0) await saveAll(member, { from: ahead, record, signal });
+  const answering = answeringOf(ballots);
+  if (ahead.length > 0) await saveAll(member, { from: ahead, answering, record, signal });
   const candidate = ahead.length > 0 ? await ownBallot(member, record) : before;
   const others = ballots.filter(({ name }) => name !== member.name);
   const doubt = "lsn" in candidate ? doubtOf(guarantee, { candidate, ballots: others }) : null;
@@ -329,12 +337,15 @@ export async function ballotOf(
     const isToLead = reach.role === "standby" && reach.state === "failed";
     if (reach.state === "starting" || isToLead) return absent(member, { kind: "silent", name });
     const lsn = greatestLsn(parseLsnOrNull(reach.flushLsn), parseLsnOrNull(reach.replayLsn));
-    if (reach.role !== "standby" || lsn === null) return absent(member, { kind: "gone", name });
+    if (reach.role !== "standby" || lsn === null)
+      return absent(member, { kind: "gone", name, answers: true });
     const { timeline, timelineTerm } = reach;
     return { kind: "up", name, ...tagsOf(record, name), timeline, timelineTerm, lsn };
   } catch {
     const isProven = member.witness.isGone(name, { leaseHasRunOut: false });
-    const isGone = isProven || wasFreed(member, { record, name });
+    // Who freed its own lease lives, and may have at hand what would be lost.
+    const isFreed = record.ended?.by !== name && wasFreed(member, { record, name });
+    const isGone = isProven || isFreed;
     return absent(member, { kind: isGone ? "gone" : "silent", name });
   }
 }
@@ -349,7 +360,7 @@ function provenRun(
   return witness.hasNoServer(name) ? session : undefined;
 }
 
-/** Its lease was freed by another member, and that was a proof. */
+/** Its lease was freed by a member, and that was a proof. */
 function wasFreed(
   member: Pick<Member, "witness">,
   of: { record: Pick<ClusterRecord, "ended">; name: string },
@@ -361,7 +372,7 @@ function wasFreed(
 /** With what its disk tells, where commits may be on it that are on nobody else. */
 async function absent(
   member: Member,
-  of: { kind: "gone" | "silent"; name: string },
+  of: { kind: "gone" | "silent"; name: string; answers?: boolean },
 ): Promise<Ballot> {
   const { name } = of;
   const { record } = member.keeper;

@@ -2,8 +2,22 @@
 // any more, until it follows a primary again. Whoever it was pointed at may come back with another
 // timeline of the same number, and PostgreSQL cannot tell the two apart (lesson 19).
 import type { EffectContext } from "./effect.ts";
-import { needsRestartToFollow, reloadSettings, writeMemberSettings } from "./settings.ts";
+import {
+  namesSpool,
+  needsRestartToFollow,
+  reloadSettings,
+  writeMemberSettings,
+} from "./settings.ts";
 import { startAsStandby, stopServer } from "./start.ts";
+
+/**
+ * Has its server look into the filled spool now, instead of at its next interval (postgres-facts,
+ * 8). One that was not told of it is told so, and streams from nobody any more.
+ */
+export async function showSpool(context: Omit<EffectContext, "decision">): Promise<void> {
+  if (namesSpool(context.member)) await context.member.server.reload();
+  else await leaveUpstream(context);
+}
 
 /** Repeatable. It may be about to lead, so a delay that is set for it does not hold either. */
 export async function leaveUpstream(context: Omit<EffectContext, "decision">): Promise<void> {

@@ -1,20 +1,20 @@
 // What a standby that is about to lead has not yet got of the old primary's WAL, fetched from the
-// old primary's disk: in that order nothing is lost when only its processes died (postgres-facts,
-// 1: drain, prove, promote).
+// old primary's disk, or from its agent where that disk is another machine's: in that order nothing
+// is lost when only its processes died (postgres-facts, 1: drain, prove, promote).
 import { setTimeout as delay } from "node:timers/promises";
-import { UnderstudyError, messageOf } from "../../core/errors.ts";
+import { UnderstudyError, codeOf, messageOf } from "../../core/errors.ts";
 import { formatLsn, lsnDistance, parseLsnOrNull, type Lsn } from "../../core/lsn.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import { rescueWal } from "../../postgres/wal-rescue/rescue-wal.ts";
 import { readTimelineHistory } from "../../postgres/wal-end.ts";
 import { clearSpool } from "../../postgres/wal-rescue/spool.ts";
+import { deadWalOf, forgetFetched, type DeadWal } from "../dead-wal.ts";
 import type { DrainedWal } from "../drained.ts";
 import { lossOnDisk } from "../loss-on-disk.ts";
 import type { Member } from "../member.ts";
-import type { MemberPaths } from "../member-paths.ts";
 import { MemberMemory } from "../memory.ts";
 import { reachAt } from "../own-reach.ts";
-import { leaveUpstream } from "./leave-upstream.ts";
+import { leaveUpstream, showSpool } from "./leave-upstream.ts";
 import { cutReaders } from "./promote.ts";
 
 export interface SavedWal {
@@ -45,8 +45,15 @@ const NOTHING_MISSING: SavedWal = {
   mayPass: false,
 };
 
+/** The dead member's, once it was found. */
+interface Found {
+  wal: DeadWal | null;
+}
+
 interface Drain {
   readonly from: string;
+  /** Its agent answers. */
+  readonly isAnswering: boolean;
   /** Of a term in which nobody leads. */
   readonly record: ClusterRecord;
   readonly signal: AbortSignal;
@@ -55,11 +62,17 @@ interface Drain {
 /** One disk after the other; what is lost of one of them is lost. */
 export async function saveAll(
   member: Member,
-  of: Omit<Drain, "from"> & { readonly from: readonly string[] },
+  of: Pick<Drain, "record" | "signal"> & {
+    readonly from: readonly string[];
+    /** Whose agents answer. */
+    readonly answering: readonly string[];
+  },
 ): Promise<SavedWal> {
+  const { record, signal, answering } = of;
   let all: SavedWal = NOTHING_MISSING;
   for (const from of of.from) {
-    const one = await saveWal(member, { ...of, from });
+    const isAnswering = answering.includes(from);
+    const one = await saveWal(member, { from, record, signal, isAnswering });
     all = {
       savedBytes: all.savedBytes + one.savedBytes,
       lostBytes: sum(all.lostBytes, one.lostBytes),
@@ -83,45 +96,59 @@ function sum(one: number | null, other: number | null): number | null {
  */
 async function saveWal(member: Member, of: Drain): Promise<SavedWal> {
   const { from, signal } = of;
+  const dead: Found = { wal: null };
   try {
     await member.witness.fence(from, signal);
-    return await drain(member, of);
+    return await drain(member, of, dead);
   } catch (thrown) {
     await clearSpool(member.paths.spool);
     signal.throwIfAborted();
     const trouble = messageOf(thrown);
+    const mayPass = isLate(thrown);
     try {
-      return unsaved(await missingOf(member, from), trouble);
+      const missing = unsaved(await missingOf(member, from, dead), trouble);
+      return { ...missing, mayPass: missing.mayPass || mayPass };
     } catch {
       // Its own server does not answer at this moment: that says nothing of what is lost.
       return { ...NOTHING_MISSING, ...UNKNOWN, trouble, mayPass: true };
     }
+  } finally {
+    if (dead.wal?.fetched !== undefined) await forgetFetched(member.paths);
   }
 }
 
-async function drain(member: Member, of: Drain): Promise<SavedWal> {
+/** An agent that answered a moment ago: should it be gone, it does not answer the next time. */
+function isLate(thrown: unknown): boolean {
+  const code = codeOf(thrown);
+  return code === "TIMED_OUT" || code === "MEMBER_UNREACHABLE";
+}
+
+async function drain(member: Member, of: Drain, dead: Found): Promise<SavedWal> {
   const { from, record, signal } = of;
   const { term } = record;
-  const disk = member.witness.diskOf(from);
   const { lsn: position, timeline } = await reachAt(member, await member.positions.read());
-  if (disk === null || position === null)
-    return { ...NOTHING_MISSING, ...UNKNOWN, trouble: `the disk of ${from} is not here` };
-  const known = member.drained.find(term, { from, position });
+  const known = position === null ? null : member.drained.find(term, { from, position });
   if (known !== null) return savedOf(known);
+  dead.wal = position === null ? null : await deadWalOf(member, { ...of, position });
+  if (dead.wal === null || position === null)
+    return { ...NOTHING_MISSING, ...UNKNOWN, trouble: `the disk of ${from} is not here` };
+  const { disk, fetched } = dead.wal;
+  await dead.wal.fetch();
   const rescue = await rescueWal({
     deadDataDir: disk.data,
+    fetched,
     standbyDataDir: member.paths.data,
     spoolDir: member.paths.spool,
     position,
     leaveUpstream: () => leaveUpstream({ member, record, signal }),
     signal,
   });
-  if (rescue.kind === "refused") return unsaved(await missingOf(member, from), rescue.message);
+  if (rescue.kind === "refused")
+    return unsaved(await missingOf(member, from, dead), rescue.message);
   const { endLsn } = rescue;
   if (rescue.kind === "filled") {
     await cutReaders(member);
-    // It looks into the spool at once, instead of at its next interval (postgres-facts, 8).
-    await member.server.reload();
+    await showSpool({ member, record, signal });
     await awaitReplayed(member, { endLsn, signal });
   }
   await rememberWay(member, { disk, before: timeline, timeline: rescue.timeline, from });
@@ -142,7 +169,7 @@ function savedOf({ from, endLsn, timeline, savedBytes }: DrainedWal): SavedWal {
  */
 async function rememberWay(
   member: Member,
-  of: { from: string; disk: MemberPaths; before: number | null; timeline: number },
+  of: { from: string; disk: DeadWal["disk"]; before: number | null; timeline: number },
 ): Promise<void> {
   const { from, disk, before, timeline } = of;
   if (before === null || before === timeline) return;
@@ -171,12 +198,13 @@ function unsaved(lost: Lost, trouble: string): SavedWal {
 }
 
 /** What the old primary has and this member has not. */
-async function missingOf(member: Member, from: string): Promise<Lost> {
-  const disk = member.witness.diskOf(from);
+async function missingOf(member: Member, from: string, { wal }: Found): Promise<Lost> {
+  const disk = wal?.disk ?? member.witness.diskOf(from);
   const { lsn, timeline } = await reachAt(member, await member.positions.read());
   if (disk === null || lsn === null) return UNKNOWN;
   const { forks } = member.memory;
-  const lost = await lossOnDisk(disk, { dataDir: member.paths.data, lsn, timeline, forks });
+  const successor = { dataDir: member.paths.data, lsn, timeline, forks };
+  const lost = await lossOnDisk(disk, successor, wal?.fetched);
   if (lost === null || lost === "unreadable") return UNKNOWN;
   return { lostBytes: lost.bytes, lostTransactions: lost.transactions };
 }

@@ -35,6 +35,7 @@ import {
 } from "../../postgres/settings/settings-files.ts";
 import { formatStandbyNames, parseStandbyNames } from "../../postgres/settings/standby-names.ts";
 import { writeSettings, writeSettingsFile } from "../../postgres/settings/write-settings.ts";
+import { isFilled } from "../../postgres/wal-rescue/spool.ts";
 import type { Member } from "../member.ts";
 
 const RELOAD_LIMIT_MS = 5_000;
@@ -198,6 +199,16 @@ export function needsRestartToFollow(member: Member): boolean {
 }
 
 /**
+ * Whether its server is told of its spool from its start on. Where disks are out of reach it is
+ * filled seldom, and a command that is run in vain makes each promotion longer: so it is told of it
+ * when it was filled, where a reload is enough for that.
+ */
+export function namesSpool(member: Pick<Member, "witness" | "file">): boolean {
+  const facts = factsOf(member.file().installation.major);
+  return member.witness.reachesDisks !== false || !facts.reloadableRestoreCommand;
+}
+
+/**
  * Whether the leader is to run with less than what its WAL was written with. In recovery a server
  * refuses that, unless it takes no readers (manual, 26.4.3).
  */
@@ -227,7 +238,7 @@ async function settingsContext(member: Member, request: SettingsRequest): Promis
     dataDir: paths.data,
     settingsDir: paths.settings,
     logDir: paths.logs,
-    spoolDir: member.witness.reachesDisks === false ? null : paths.spool,
+    spoolDir: namesSpool(member) || (await isFilled(paths.spool)) ? paths.spool : null,
     diskBytes: disk.blocks * disk.bsize,
     preload: specification.spec.postgres.preload,
     upstream: request.upstream,

@@ -11,6 +11,7 @@ import { removeUnreachedHistories } from "../../postgres/unreached-histories.ts"
 import type { Upstream } from "../../postgres/settings/context.ts";
 import type { WalEnd } from "../../postgres/wal-end.ts";
 import type { EffectContext } from "./effect.ts";
+import { forgetFetched } from "../dead-wal.ts";
 import { giveHeadStart } from "./head-start.ts";
 import { lowersStandbySettings, writeMemberSettings, writeStandbyMode } from "./settings.ts";
 
@@ -65,6 +66,7 @@ export async function startAsStandby(
     withoutDelay: extra.withoutDelay === true,
   };
   await clearSpool(member.paths.spool);
+  await forgetFetched(member.paths);
   await tidyBeforeStart(member, { signal, ...(extra.end === undefined ? {} : { end: extra.end }) });
   await writeMemberSettings(member, request);
   await writeStandbyMode(member, request);

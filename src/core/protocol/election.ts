@@ -38,6 +38,8 @@ interface Able extends Reach {
 
 interface Absent {
   readonly name: string;
+  /** Its agent does: it can be asked for what its server had. Left out: it does not. */
+  readonly answers?: boolean;
   /** What its disk tells, where that was asked and could be read. */
   readonly onDisk?: Reach;
 }

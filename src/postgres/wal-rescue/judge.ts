@@ -24,8 +24,9 @@ export interface Needed {
 
 /** @throws UnderstudyError DATA_UNREADABLE. */
 export async function judgeRescue(request: RescueRequest): Promise<Needed | RescueOutcome> {
-  const { deadDataDir, standbyDataDir, position, signal } = request;
-  const unusable = refusalOfLive(deadDataDir) ?? (await refusalOfHalfMade(request));
+  const { deadDataDir, standbyDataDir, position, signal, fetched } = request;
+  const unusable =
+    refusalOfLive(deadDataDir) ?? (await refusalOfHalfMade(deadDataDir, standbyDataDir));
   if (unusable !== null) return unusable;
   const dead = await readControlData(deadDataDir);
   const { systemId } = await readControlData(standbyDataDir);
@@ -34,7 +35,8 @@ export async function judgeRescue(request: RescueRequest): Promise<Needed | Resc
       "other-system",
       `${deadDataDir} is another cluster's: its system identifier is ${dead.systemId}, the standby's ${systemId}`,
     );
-  const { endLsn, timeline } = await findWalEnd(deadDataDir, { near: position, signal });
+  const found = fetched ?? (await findWalEnd(deadDataDir, { near: position, signal }));
+  const { endLsn, timeline } = found;
   const history = await readTimelineHistory(deadDataDir, timeline);
   const range = { history, endLsn, position, segmentBytes: dead.walSegmentBytes };
   const knownTimeline = await timelineBefore(standbyDataDir, range);
@@ -44,7 +46,8 @@ export async function judgeRescue(request: RescueRequest): Promise<Needed | Resc
       `${standbyDataDir} has no WAL before ${formatLsn(position)} to compare`,
     );
   const unfit =
-    refusalOfTimelines(range, knownTimeline) ?? (await refusalOfDifference(request, range));
+    refusalOfTimelines(range, knownTimeline) ??
+    (fetched === undefined ? await refusalOfDifference(request, range) : null);
   if (unfit !== null) return unfit;
   // It may even be ahead, by the beginning of a record whose rest was never written.
   if (position >= endLsn) return { kind: "nothing-missing", endLsn, timeline };
@@ -64,11 +67,25 @@ export function refusalOfLive(deadDataDir: string): Refusal | null {
   );
 }
 
-async function refusalOfHalfMade(request: RescueRequest): Promise<Refusal | null> {
-  for (const dataDir of [request.deadDataDir, request.standbyDataDir])
+export async function refusalOfHalfMade(...dataDirs: readonly string[]): Promise<Refusal | null> {
+  for (const dataDir of dataDirs)
     if ((await readMarker(dataDir)) !== null)
       return refused("half-made", `${dataDir} is half made, so its WAL proves nothing`);
   return null;
+}
+
+/**
+ * Where a standby has the last byte before a position; null where it has not.
+ */
+export async function ownSegmentBefore(
+  dataDir: string,
+  range: Omit<RescueRange, "endLsn">,
+): Promise<string | null> {
+  const timeline = await timelineBefore(dataDir, range);
+  if (timeline === null) return null;
+  const name =
+    timeline.toString(16).toUpperCase().padStart(8, "0") + segmentBefore(range).name.slice(8);
+  return join(dataDir, "pg_wal", name);
 }
 
 /**
@@ -117,11 +134,9 @@ async function refusalOfDifference(
   // Where the position begins a segment, nothing of the standby's is replaced; and what follows has
   // to fit by the back link of its first record.
   if (Number(shared) % range.segmentBytes === 0 && !(await isThere(theirs))) return null;
-  const timeline = await timelineBefore(standbyDataDir, upToShared);
+  const own = await ownSegmentBefore(standbyDataDir, upToShared);
   const unknown = `whether ${standbyDataDir} and ${deadDataDir} have the same WAL before ${formatLsn(shared)} cannot be seen`;
-  if (timeline === null) return refused("different-wal", `${unknown}: the standby's is gone`);
-  const ownName = timeline.toString(16).toUpperCase().padStart(8, "0") + name.slice(8);
-  const own = join(standbyDataDir, "pg_wal", ownName);
+  if (own === null) return refused("different-wal", `${unknown}: the standby's is gone`);
   if (!(await isThere(theirs))) return refused("missing", `${unknown}: ${theirs} is not there`);
   const at = await firstDifference({ one: own, other: theirs }, Number(shared) - start);
   if (at === null) return null;

@@ -15,7 +15,18 @@ export interface RescueRequest {
    * nobody then. Whoever it was told to may come back on another of that number.
    */
   readonly leaveUpstream: () => Promise<void>;
+  /**
+   * Where the dead server's directory is another machine's, and only what was fetched of it is here
+   * (fetched-wal.ts): where its WAL ends. Nobody lives in it, and that both have the same WAL
+   * before that was seen.
+   */
+  readonly fetched?: WalPlace | undefined;
   readonly signal: AbortSignal;
+}
+
+export interface WalPlace {
+  readonly endLsn: Lsn;
+  readonly timeline: number;
 }
 
 export type RefusalReason =

@@ -29,6 +29,16 @@ export async function clearSpool(spoolDir: string): Promise<void> {
   }
 }
 
+/** Whether there is anything in it for a server to fetch. */
+export async function isFilled(spoolDir: string): Promise<boolean> {
+  try {
+    return (await readdir(spoolDir)).length > 0;
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return false;
+    throw cause;
+  }
+}
+
 /** Makes an empty spool. @throws UnderstudyError DIRECTORY_NOT_WRITABLE. */
 export async function openSpool(spoolDir: string): Promise<void> {
   try {
