@@ -3,7 +3,7 @@
 // 15]. Beside it, in the same run, the floor: a bare promotion.
 import { setMaxListeners } from "node:events";
 import { parseArgs } from "node:util";
-import { SMALL_PROCESS_FLAGS, ownProgram } from "../src/cli/entry.ts";
+import { ownProgram } from "../src/cli/entry.ts";
 import { isMajor } from "../src/core/spec.ts";
 import { openCluster } from "../src/local/cluster.ts";
 import { drill } from "../src/local/drill/drill.ts";
@@ -59,7 +59,7 @@ print({ what: "old primary streams again after the crash", ...rejoinOf(crash), g
 async function rehearse(fault: DrillFault): Promise<DrillReport> {
   await cluster.untilHealthy();
   const opened = await openCluster({ name: cluster.name, dir: cluster.dir });
-  const program = ownProgram(SMALL_PROCESS_FLAGS);
+  const program = ownProgram();
   const { report } = await drill(
     opened,
     { fault, rounds, lastsMs: 0, program },

@@ -7,7 +7,7 @@
 // that was cut off goes on. --table only prints what the file has.
 import { appendFileSync, cpSync, existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { SMALL_PROCESS_FLAGS, ownProgram } from "../src/cli/entry.ts";
+import { ownProgram } from "../src/cli/entry.ts";
 import { messageOf } from "../src/core/errors.ts";
 import { isMajor, type Major } from "../src/core/spec.ts";
 import { openCluster } from "../src/local/cluster.ts";
@@ -64,7 +64,7 @@ async function prove(
   await cluster.untilHealthy();
   const opened = await openCluster({ name: cluster.name, dir: cluster.dir });
   const fault: Fault = PROOF_FAULTS[name].fault;
-  const program = ownProgram(SMALL_PROCESS_FLAGS);
+  const program = ownProgram();
   const signal = new AbortController().signal;
   try {
     const { report } = await rehearse(

@@ -32,12 +32,12 @@ process.exitCode = await main(process.argv.slice(2));
  * deadman can start it in the same way.
  */
 export const AGENT = `#!${CARRIED_HOME}/bin/node
-import { ownProgram, SMALL_PROCESS_FLAGS, SMALL_PROCESS_MALLOC } from "./dist/cli/entry.js";
+import { ownProgram } from "./dist/cli/entry.js";
 const tini = "${CARRIED_HOME}/bin/tini";
-const { file, argsPrefix } = ownProgram(SMALL_PROCESS_FLAGS);
+const { file, argsPrefix, env } = ownProgram();
 const agent = [file, ...argsPrefix, "agent", ...process.argv.slice(2)];
 process.execve(tini, [tini, ...(process.pid === 1 ? [] : ["-s"]), "--", ...agent], {
-  ...SMALL_PROCESS_MALLOC,
+  ...env,
   ...process.env,
   UNDERSTUDY_LOGS: "stdout",
 });

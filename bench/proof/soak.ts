@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { SMALL_PROCESS_FLAGS, ownProgram } from "../../src/cli/entry.ts";
+import { ownProgram } from "../../src/cli/entry.ts";
 import type { ClusterStatus } from "../../src/core/cluster-status.ts";
 import { messageOf } from "../../src/core/errors.ts";
 import { openCluster, readRecord, type LocalCluster } from "../../src/local/cluster.ts";
@@ -33,7 +33,7 @@ const POLL_MS = 20;
 const SAY_EVERY = 25;
 /** Beyond these something has grown that should not. */
 const BOUNDS: Partial<Record<keyof Footprint, number>> = {
-  worstAgentRssMb: 130,
+  worstAgentRssMb: 90,
   spoolFiles: 0,
   leftovers: 0,
   keptDirectories: 9,
@@ -187,7 +187,7 @@ export class Soak {
     of: { successor: string; term: number },
   ): Promise<void> {
     const cluster = this.#opened;
-    const program = ownProgram(SMALL_PROCESS_FLAGS);
+    const program = ownProgram();
     const signal = AbortSignal.timeout(TAKEOVER_LIMIT_MS * 2);
     await using undoing = new AsyncDisposableStack();
     await fault.inflict({ cluster, member, successor: of.successor, program, signal }, undoing);

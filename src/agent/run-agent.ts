@@ -38,6 +38,7 @@ import { MemberMemory } from "./memory.ts";
 import { trustOf, type Member } from "./member.ts";
 import { clusterPaths, memberPaths } from "./member-paths.ts";
 import { NewsTeller } from "./news-teller.ts";
+import { OwnHeap, v8Collector } from "./own-heap.ts";
 import type { OwnHost } from "./own-host.ts";
 import { keepAddress, ownAddress } from "./own-address.ts";
 import { requireOwnData } from "./own-data.ts";
@@ -256,6 +257,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     isCalm: () => isFed(positions),
   });
   agent = running;
+  const isBusy = () => running.activity.effect !== null;
+  using _heap = new OwnHeap({ clock: systemClock, isBusy, collector: v8Collector });
   using _fileWatch = host?.watchFile({
     clock: systemClock,
     onChange: async () => {

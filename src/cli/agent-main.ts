@@ -10,7 +10,7 @@ import { runAgent } from "../agent/run-agent.ts";
 import { UnderstudyError, messageOf } from "../core/errors.ts";
 import { checkMemberName } from "../core/name.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
-import { SMALL_PROCESS_FLAGS, forgetMalloc, ownProgram, startAgainFromWarmCache } from "./entry.ts";
+import { forgetMalloc, ownProgram, startAgainFromWarmCache } from "./entry.ts";
 import { namedArguments } from "./named-arguments.ts";
 
 const STDOUT = 1;
@@ -22,6 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
       return await mainInPod();
     const { dir, member } = readArguments(args.slice(1));
     startAgainFromWarmCache();
+    forgetMalloc(process.env);
     const path = clusterPaths(dir).record;
     const logs = logsToStdout(dir, member);
     await logs?.begin();
@@ -29,7 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
       clusterRoot: dir,
       member,
       openStore: (cluster) => new SqliteStore({ path, cluster }),
-      deadman: { program: ownProgram(SMALL_PROCESS_FLAGS), policy: "own-liveness" },
+      deadman: { program: ownProgram(), policy: "own-liveness" },
     });
     await logs?.end();
     return 0;

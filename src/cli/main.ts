@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { CommanderError, type Command } from "commander";
 import { UnderstudyError } from "../core/errors.ts";
-import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
+import { ownProgram } from "./entry.ts";
 import { asUnderstudyError, renderError } from "./output/error-text.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output/document.ts";
 import { lookOf } from "./output/look.ts";
@@ -70,7 +70,7 @@ function openWorld(args: readonly string[]): World {
     outputClosed: output.signal,
     loadLocal: async () => {
       const { localCommands } = await import("../local/commands.ts");
-      return localCommands({ env: process.env, uid, program: ownProgram(SMALL_PROCESS_FLAGS) });
+      return localCommands({ env: process.env, uid, program: ownProgram() });
     },
     setExitStatus: (status) => {
       exitStatus = status;

@@ -16,7 +16,7 @@ import {
   DATABASE_PORT,
   PLACES,
 } from "../kubernetes/objects/pod.ts";
-import { SMALL_PROCESS_FLAGS, ownProgram } from "./entry.ts";
+import { ownProgram } from "./entry.ts";
 
 const TERMINATION_LOG = "/dev/termination-log";
 
@@ -43,7 +43,7 @@ export function readPod(env: NodeJS.ProcessEnv): Pod {
     slices: { write: serviceName(cluster, "write"), read: serviceName(cluster, "read") },
     terminationLog: env["UNDERSTUDY_TERMINATION_LOG"] ?? TERMINATION_LOG,
     removal: join(tmpdir(), "understudy-removed"),
-    deadmanProgram: ownProgram(SMALL_PROCESS_FLAGS),
+    deadmanProgram: ownProgram(),
   };
 }
 

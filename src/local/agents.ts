@@ -22,6 +22,8 @@ const BEGIN_GRACE_MS = 10_000;
 export interface AgentProgram {
   readonly file: string;
   readonly argsPrefix: readonly string[];
+  /** Put into its environment, where that has nothing else of the name. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface StartedAgent {
@@ -48,7 +50,12 @@ export async function startAgent(options: {
     const child = spawn(
       program.file,
       [...program.argsPrefix, "agent", "--dir", root, "--member", member],
-      { detached: true, stdio: ["ignore", output, output], cwd: "/" },
+      {
+        detached: true,
+        stdio: ["ignore", output, output],
+        cwd: "/",
+        env: { ...program.env, ...process.env },
+      },
     );
     let ended: string | null = null;
     child.once("error", (error) => (ended = error.message));

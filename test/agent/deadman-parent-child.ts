@@ -55,7 +55,7 @@ function guard(setup: ParentSetup): void {
       agentOutput: output,
     },
     policy,
-    program: { file: process.execPath, argsPrefix: [LAUNCHER] },
+    program: { file: process.execPath, argsPrefix: [LAUNCHER], env: {} },
     restart,
     standing: () => {
       if (policy === "own-liveness") heard(nowMs("own-liveness"));

@@ -1,8 +1,10 @@
 // A cluster whose agents and deadmen are killed or stopped: what heals by itself, what is fenced,
 // and how soon.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { readJournal, type Entry } from "../../src/agent/journal.ts";
+import { SMALL_PROCESS_MALLOC } from "../../src/cli/entry.ts";
 import { changeClusterRecord, openCluster } from "../../src/local/cluster.ts";
 import { AppWriter } from "../support/app-writer.ts";
 import { isAlive, signal } from "../support/cluster-processes.ts";
@@ -39,6 +41,14 @@ describe("a member's deadman", () => {
     assert.equal(memberOf(later, "t-1").pid, memberOf(earlier, "t-1").pid);
   });
 
+  it("has one heap of the C library, as its agent has; PostgreSQL is told nothing of that", async () => {
+    await cluster.untilHealthy();
+    const [postmaster = 0] = cluster.serverPids("t-1");
+    assert(!isToldMalloc(postmaster));
+    for (const pid of [cluster.agentPid("t-1"), ...cluster.deadmanPids("t-1")])
+      assert(isToldMalloc(pid), `${pid} is not told`);
+  });
+
   for (const member of ["t-1", "t-2"])
     it(`starts the killed agent of ${member} again, and nothing is interrupted`, async () => {
       const earlier = await cluster.untilHealthy();
@@ -52,6 +62,7 @@ describe("a member's deadman", () => {
         const isReplaced = now !== undefined && now !== deadman && more.length === 0;
         return isReplaced && cluster.findAgent(member) !== null;
       });
+      assert(isToldMalloc(cluster.agentPid(member)));
       const later = await cluster.untilHealthy();
       // Beyond the moment at which the old deadline passed.
       await writer.hasWritten(20);
@@ -139,4 +150,10 @@ async function wasStartedAgain(
 ): Promise<boolean> {
   const last = (await eventsOf(cluster, of.member, "agent-restarted")).at(-1);
   return last !== undefined && Date.now() - Date.parse(last.at) > of.sinceMs;
+}
+
+/** glibc has ended each of what it is told by a zero, where the kernel shows it. */
+function isToldMalloc(pid: number): boolean {
+  const environment = readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", ":");
+  return environment.includes(`GLIBC_TUNABLES=${SMALL_PROCESS_MALLOC.GLIBC_TUNABLES}:`);
 }

@@ -15,6 +15,8 @@ import { marginMs, nowMs, type DeadlinePolicy } from "./policy.ts";
 export interface Program {
   readonly file: string;
   readonly argsPrefix: readonly string[];
+  /** Put into its environment, where that has nothing else of the name. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** What the agent knows now of its member's right and ability to take writes. */
@@ -195,7 +197,13 @@ export class DeadmanGuard implements AsyncDisposable {
       return spawn(
         program.file,
         [...program.argsPrefix, ...watched, "--restart", JSON.stringify(restart)],
-        { detached: true, stdio: ["pipe", "pipe", words], cwd: "/" },
+        {
+          detached: true,
+          stdio: ["pipe", "pipe", words],
+          cwd: "/",
+          // The agent that it may start has its environment.
+          env: { ...program.env, ...process.env },
+        },
       );
     } finally {
       closeSync(words);
