@@ -48,10 +48,10 @@ import { Pulse } from "./pulse.ts";
 import { prepareWal } from "./own-wal.ts";
 import { takeUpRenewals } from "./renewals.ts";
 import { RequestDesk } from "./requests.ts";
-import { SwitchoverSchedule } from "./schedule.ts";
+import { SCHEDULE_STEPS, SwitchoverSchedule } from "./schedule.ts";
 import { serveWhereFree } from "./serve-where-free.ts";
 import { Session } from "./session.ts";
-import { ShutOut } from "./shut-out.ts";
+import { shutOutAt } from "./shut-out.ts";
 import { StoreOutage } from "./store-outage.ts";
 import { Supply } from "./supply.ts";
 import { SyncKeeping } from "./sync/sync-keeping.ts";
@@ -211,7 +211,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
     session,
     longSession,
     positions,
-    shutOut: new ShutOut({ target, dataDir: paths.data }),
+    shutOut: shutOutAt({ target, dataDir: paths.data, clock: systemClock }),
     keeper,
     memory,
     witness,
@@ -232,7 +232,11 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const rereadFile = async () => {
     file = await readFile();
   };
-  using schedule = new SwitchoverSchedule({ member, agent: () => agent });
+  using schedule = new SwitchoverSchedule({
+    member,
+    agent: () => agent,
+    steps: SCHEDULE_STEPS,
+  });
   const pulse = new Pulse(systemClock);
   const services = host === undefined ? null : new ServiceLeader({ member, ...host.services });
   const wish = host === undefined ? null : new SyncWish({ member, wish: host.syncWish });

@@ -7,11 +7,13 @@ import {
   isSameSchedule,
   type Scheduled,
 } from "../core/protocol/schedule.ts";
+import type { Order } from "../core/protocol/orders.ts";
 import type { Ground } from "../core/protocol/situation.ts";
 import { cancelScheduled } from "../core/record-changes.ts";
 import type { ClusterRecord } from "../core/record.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, LoopMember } from "./agent.ts";
 import { bestSuccessor } from "./best-successor.ts";
+import type { EffectContext } from "./effects/effect.ts";
 import { sharingOf } from "./effects/election.ts";
 import { handOver } from "./effects/hand-over.ts";
 import type { Member } from "./member.ts";
@@ -20,18 +22,44 @@ import type { Member } from "./member.ts";
 const NEAR_MS = 5_000;
 const ORDER = "switchover-on-schedule";
 
-type Request = Pick<Agent, "request" | "wake">;
+type Context<M> = Omit<EffectContext<M>, "decision">;
 
-export class SwitchoverSchedule implements Disposable {
-  readonly #member: Member;
-  readonly #agent: () => Request | null;
+/** What it has done, apart so that the simulation can put models in their place. */
+export interface ScheduleSteps<M> {
+  /** Why nobody may take over; null where somebody may. */
+  readonly obstacle: (context: Context<M>) => Promise<string | null>;
+  readonly bestSuccessor: (context: Context<M>) => Promise<string>;
+  readonly handOver: (
+    context: Context<M> & {
+      readonly to: string;
+      readonly order: Order;
+      readonly scheduled: Scheduled;
+    },
+  ) => Promise<void>;
+}
+
+export const SCHEDULE_STEPS: ScheduleSteps<Member> = {
+  obstacle: ({ member, record }) => sharingOf(member, record),
+  bestSuccessor,
+  handOver,
+};
+
+export interface ScheduleOptions<M extends LoopMember> {
+  readonly member: M;
+  readonly agent: () => Pick<Agent<M>, "request" | "wake"> | null;
+  readonly steps: ScheduleSteps<M>;
+}
+
+export class SwitchoverSchedule<M extends LoopMember = Member> implements Disposable {
+  readonly #options: ScheduleOptions<M>;
+  readonly #member: M;
   #timer: Disposable | null = null;
   #isBusy = false;
   #seen: { readonly scheduled: Scheduled | null; readonly term: number } | null = null;
 
-  constructor(options: { member: Member; agent: () => Request | null }) {
+  constructor(options: ScheduleOptions<M>) {
+    this.#options = options;
     this.#member = options.member;
-    this.#agent = options.agent;
   }
 
   /** With each look of the agent's loop. */
@@ -55,7 +83,7 @@ export class SwitchoverSchedule implements Disposable {
 
   #await(ms: number): void {
     if (ms > NEAR_MS) return;
-    this.#timer = this.#member.clock.setTimer(ms, () => this.#agent()?.wake());
+    this.#timer = this.#member.clock.setTimer(ms, () => this.#options.agent()?.wake());
   }
 
   /** What an earlier agent has told is not told again. */
@@ -112,15 +140,16 @@ export class SwitchoverSchedule implements Disposable {
 
   /** @returns why it was not done; null when it was, or was cancelled meanwhile. */
   async #perform(scheduled: Scheduled): Promise<string | null> {
+    const { agent, steps } = this.#options;
     try {
-      await this.#agent()?.request("switchover", async (context) => {
+      await agent()?.request("switchover", async (context) => {
         const { record } = context;
         const isWanted = isSameSchedule(record.scheduled, scheduled);
         if (!isWanted || record.leader?.member !== this.#member.name) return;
-        const sharing = await sharingOf(this.#member, record);
-        if (sharing !== null) throw new UnderstudyError("SWITCHOVER_REFUSED", sharing);
-        const to = scheduled.to ?? (await bestSuccessor(context));
-        await handOver({ ...context, to, order: ORDER });
+        const obstacle = await steps.obstacle(context);
+        if (obstacle !== null) throw new UnderstudyError("SWITCHOVER_REFUSED", obstacle);
+        const to = scheduled.to ?? (await steps.bestSuccessor(context));
+        await steps.handOver({ ...context, to, order: ORDER, scheduled });
       });
       return null;
     } catch (thrown) {

@@ -373,6 +373,21 @@ test("a scheduled switchover survives a restart of the same primary, and no othe
   assert.equal(changes.cancelScheduled(led()), null);
 });
 
+test("a scheduled switchover begins only while it is scheduled", () => {
+  const scheduled = { at: "2026-11-23T03:00:00.000Z", to: "demo-2" };
+  const planned = changes.scheduleSwitchover(led(), scheduled);
+  assert.ok(planned);
+  const plan = { from: "demo-1", to: "demo-2", term: planned.term };
+  const begun = changes.beginSwitchover(planned, { ...plan, scheduled });
+  assert.deepEqual(begun?.switchover, { from: "demo-1", to: "demo-2" });
+  const cancelled = changes.cancelScheduled(planned);
+  assert.ok(cancelled);
+  assert.equal(changes.beginSwitchover(cancelled, { ...plan, scheduled }), null);
+  const other = { ...planned, scheduled: { ...scheduled, to: "demo-3" } };
+  assert.equal(changes.beginSwitchover(other, { ...plan, scheduled }), null);
+  assert.ok(changes.beginSwitchover(cancelled, plan));
+});
+
 test("a switchover is scheduled only to another member that may lead, while somebody leads", () => {
   const at = "2026-11-23T03:00:00.000Z";
   for (const to of ["demo-1", "demo-9"])

@@ -5,6 +5,7 @@ import type { Fork } from "./fork.ts";
 import { isSameSign, signsOf, type LeaderSigns } from "./leader-signs.ts";
 import type { Order } from "./protocol/orders.ts";
 import type { RuleName } from "./protocol/rules.ts";
+import { isSameSchedule, type Scheduled } from "./protocol/schedule.ts";
 import { afterTakeover, isSameGuarantee, withRenewed, type Guarantee } from "./protocol/quorum.ts";
 import {
   lastKnownPosition,
@@ -192,11 +193,15 @@ export function releaseLease(
 /**
  * Announces a switchover, so that everyone sees what is under way. Null when one is, or when it
  * cannot be.
+ * @param plan.scheduled what it is the time for: who was told meanwhile that it is cancelled, or
+ *   another in its place, is to be right
  */
 export function beginSwitchover(
   record: ClusterRecord,
-  plan: { from: string; to: string; term: number },
+  plan: { from: string; to: string; term: number; scheduled?: Scheduled },
 ): ClusterRecord | null {
+  const { scheduled } = plan;
+  if (scheduled !== undefined && !isSameSchedule(record.scheduled, scheduled)) return null;
   if (record.switchover !== null || plan.from === plan.to || !(plan.to in record.members))
     return null;
   if (!holdsLease(record, { member: plan.from, term: plan.term })) return null;

@@ -6,6 +6,8 @@ import { relationTo } from "../../src/core/timeline.ts";
 import { withHistory } from "../../src/core/record.ts";
 import type { Defect } from "./defect.ts";
 import { CASCADE_DEFECTS } from "./cascade-defects.ts";
+import { SCHEDULE_DEFECTS } from "./schedule-defects.ts";
+import { SHUT_OUT_DEFECTS } from "./shut-out-defects.ts";
 import { SYNC_DEFECTS } from "./sync-defects.ts";
 import { observeModel } from "./model/effects.ts";
 import type { ModelMember } from "./model/member.ts";
@@ -226,6 +228,8 @@ export const DEFECTS: readonly Defect[] = [
   },
   ...SYNC_DEFECTS,
   ...CASCADE_DEFECTS,
+  ...SHUT_OUT_DEFECTS,
+  ...SCHEDULE_DEFECTS,
 ];
 
 /** As takeLease, for anybody. */

@@ -45,6 +45,9 @@ export const WEIGHTS = {
 /** What plans draw beside these, from another stream: so that those of old seeds stay. */
 export const LATER_WEIGHTS = {
   "member's upstream is changed": 6,
+  "connections are all taken": 2,
+  "switchover is scheduled": 4,
+  "scheduled switchover is cancelled": 1,
 } as const satisfies Record<string, number>;
 
 export type FaultKind = keyof typeof WEIGHTS | keyof typeof LATER_WEIGHTS;
@@ -66,7 +69,14 @@ export const MOMENTS = {
   service: "a primary lets applications in",
 } as const satisfies Record<string, string>;
 
-export type Moment = keyof typeof MOMENTS;
+/** For which only themes have faults wait, and no other plan. */
+export const LATER_MOMENTS = {
+  due: "the time of a scheduled switchover comes",
+} as const satisfies Record<string, string>;
+
+const ALL_MOMENTS = { ...MOMENTS, ...LATER_MOMENTS };
+
+export type Moment = keyof typeof ALL_MOMENTS;
 
 /** Who that is turns out when it happens. */
 export type Whom = "the primary" | "a standby" | "an upstream";
@@ -100,6 +110,7 @@ const OF_TWO: ReadonlySet<FaultKind> = new Set([
 const TO_ANOTHER: ReadonlySet<FaultKind> = new Set([
   "switchover is asked for",
   "switchover is asked for twice",
+  "switchover is scheduled",
   "member is added",
 ]);
 const OF_ALL: ReadonlySet<FaultKind> = new Set([
@@ -108,6 +119,7 @@ const OF_ALL: ReadonlySet<FaultKind> = new Set([
   "store is slow",
   "store's messages are lost",
   "cluster is paused",
+  "scheduled switchover is cancelled",
   "synchronous replication is changed",
 ]);
 const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
@@ -122,6 +134,8 @@ const OF_A_MOMENT: ReadonlySet<FaultKind> = new Set([
   "synchronous replication is changed",
   "switchover is asked for",
   "switchover is asked for twice",
+  "switchover is scheduled",
+  "scheduled switchover is cancelled",
   "member is added",
   "member is removed",
   "member is restarted",
@@ -137,6 +151,6 @@ export function describeFault({ atMs, moment, kind, member, other, lastsMs }: Fa
         ? ""
         : `: ${member}`;
   const long = OF_A_MOMENT.has(kind) ? "" : `, for ${(lastsMs / 1_000).toFixed(1)} s`;
-  const when = moment === null ? "" : `, when ${MOMENTS[moment]},`;
+  const when = moment === null ? "" : `, when ${ALL_MOMENTS[moment]},`;
   return `at ${(atMs / 1_000).toFixed(1)} s${when} ${kind}${whom}${long}`;
 }

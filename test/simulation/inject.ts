@@ -1,7 +1,7 @@
 // Has a fault happen, and end.
 import { PRIMARY } from "../../src/core/config/member-keys.ts";
 import { describeFault, type Fault, type FaultKind, type Whom } from "./faults.ts";
-import type { MachineClock } from "./life.ts";
+import { wallMs, type MachineClock } from "./life.ts";
 import type { Moments } from "./moments.ts";
 import { STORE, type Network, type Weather } from "./model/network.ts";
 import type { SimulatedStore } from "./model/store.ts";
@@ -162,6 +162,17 @@ function happen(fault: Fault, scene: Scene): void {
       return until(() => person.unfence(name));
     case "member's tags are changed":
       return person.configure(random.pick(TAGS), name);
+    case "switchover is scheduled": {
+      const offsetMs = scene.machineClocks.get(name)?.offsetMs ?? 0;
+      const inMs = random.between(500, 15_000);
+      const at = new Date(wallMs(scene.scheduler.nowMs, { offsetMs }) + inMs);
+      return person.schedule(at, random.chance(0.5) ? other.name : null);
+    }
+    case "scheduled switchover is cancelled":
+      return person.cancelScheduled();
+    case "connections are all taken":
+      server.door.isCrowded = true;
+      return until(() => void (server.door.isCrowded = false));
     case "member's upstream is changed":
       return person.configure(`from=${random.chance(0.8) ? other.name : PRIMARY}`, name);
     default:

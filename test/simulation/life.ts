@@ -101,6 +101,11 @@ class LifeTimer implements Disposable {
   }
 }
 
+/** As a machine's clock shows it to people. */
+export function wallMs(nowMs: number, { offsetMs }: Pick<MachineClock, "offsetMs">): number {
+  return Date.UTC(2026, 0, 1) + nowMs + offsetMs;
+}
+
 /** An agent's clock: it began at some moment of its own, and runs while its process is paused. */
 export function clockOf(
   life: Life,
@@ -110,8 +115,7 @@ export function clockOf(
   const beganMs = time.random.between(0, 1_000_000);
   return {
     nowMs: () => beganMs + scheduler.nowMs * machine.rate,
-    wallClock: () =>
-      new Date(Date.UTC(2026, 0, 1) + scheduler.nowMs + machine.offsetMs).toISOString(),
+    wallClock: () => new Date(wallMs(scheduler.nowMs, machine)).toISOString(),
     setTimer: (ms, callback) => life.setTimer(ms, callback),
   };
 }

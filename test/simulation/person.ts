@@ -3,9 +3,11 @@
 import { memberScope } from "../../src/core/config/member-keys.ts";
 import {
   addMember,
+  cancelScheduled,
   fenceMember,
   releaseLease,
   removeMember,
+  scheduleSwitchover,
   setPaused,
   unfenceMember,
 } from "../../src/core/record-changes.ts";
@@ -84,6 +86,23 @@ export class Person {
           answering.agent.request("switchover", (context) => handOver(steps, { ...context, to })),
         );
       }
+  }
+
+  /** As src/local/schedule.ts. @param at by the clock of whoever asks */
+  schedule(at: Date, to: string | null): void {
+    const scheduled = { at: at.toISOString(), to };
+    void this.#try(`switchover to ${to ?? "the best"} at ${scheduled.at}`, async () => {
+      const written = await changeRecord(this.#options.store, (record) =>
+        scheduleSwitchover(record, scheduled),
+      );
+      if (written === null) throw new UnderstudyError("SWITCHOVER_REFUSED", "it cannot be done");
+    });
+  }
+
+  cancelScheduled(): void {
+    void this.#try("cancelling the scheduled switchover", async () => {
+      await changeRecord(this.#options.store, cancelScheduled);
+    });
   }
 
   pause(paused: boolean): void {

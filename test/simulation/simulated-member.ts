@@ -6,6 +6,8 @@ import { LeaderWatch } from "../../src/agent/leader-watch.ts";
 import { LeaseKeeper } from "../../src/agent/lease-keeper.ts";
 import { MemberMemory } from "../../src/agent/memory.ts";
 import type { Clock } from "../../src/agent/clock.ts";
+import { SwitchoverSchedule } from "../../src/agent/schedule.ts";
+import { ShutOut } from "../../src/agent/shut-out.ts";
 import { Supply } from "../../src/agent/supply.ts";
 import { SyncKeeping } from "../../src/agent/sync/sync-keeping.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -18,11 +20,13 @@ import { ModelDeadman, type Standing } from "./model/deadman.ts";
 import type { observeModel } from "./model/effects.ts";
 import type { ModelMember, ModelWitnessed } from "./model/member.ts";
 import { ModelPresence } from "./model/presence.ts";
+import { scheduleSteps } from "./model/schedule.ts";
 import type { ModelServer } from "./model/server.ts";
 import type { SimulatedStore } from "./model/store.ts";
 import type { Neighbour, Surroundings } from "./model/surroundings.ts";
 import type { Steps } from "./model/steps.ts";
 import { watchStandbys } from "./model/synchronize.ts";
+import { logIn } from "./model/shut-out.ts";
 import { endOf, toLsn } from "./model/wal.ts";
 import { ModelWitness } from "./model/witness.ts";
 import type { Random } from "./random.ts";
@@ -99,12 +103,20 @@ export class SimulatedMember implements Neighbour {
     onAgentBegan(this.name);
     const life = new Life(scheduler, machineClock);
     const member = this.#makeMember(life);
+    const { steps } = this.#parts;
+    const schedule = new SwitchoverSchedule<ModelMember>({
+      member: { ...member, clock: steps.clockOfSchedule(member.clock, machineClock) },
+      agent: () => this.#running?.agent ?? null,
+      steps: scheduleSteps(steps),
+    });
     const agent = new Agent<ModelMember>({
       member,
       observe,
       leaderIsGone: (record) => member.leaderWatch.isGone(record),
       effects,
       rereadFile: async () => {},
+      onLook: (record, ground) => schedule.look(record, ground),
+      isShutOut: (ground) => this.#parts.steps.isShutOut(member, ground),
       isCalm: () => this.server.state !== "accepting" || isFed(this.server),
     });
     const running = { life, agent, member };
@@ -216,7 +228,7 @@ export class SimulatedMember implements Neighbour {
   }
 
   #makeMember(life: Life): ModelMember {
-    const { server, scheduler, random, machineClock, around, store, onEvent } = this.#parts;
+    const { server, scheduler, random, machineClock, around, store, onEvent, steps } = this.#parts;
     const { name, disk } = server;
     const clock = this.#parts.alterClock(
       clockOf(life, { scheduler, machine: machineClock, random }),
@@ -251,6 +263,11 @@ export class SimulatedMember implements Neighbour {
       witness,
       leaderWatch,
       sync: new SyncKeeping(),
+      shutOut: new ShutOut({
+        clock,
+        whyNoRoom: async () => (disk.isFull ? "its disk is full" : null),
+        logIn: () => logIn(steps, { server, life }),
+      }),
       supply: new Supply(clock),
       memory,
       life,
@@ -278,7 +295,8 @@ function isFed({ inRecovery, streamsFrom }: ModelServer): boolean {
 
 function positionOf(server: ModelServer): { lsn: string | null; timeline: number | null } {
   const { data } = server.disk;
-  if (!server.isWritable || data === null) return { lsn: null, timeline: null };
+  if (!server.isWritable || server.door.isShut || data === null)
+    return { lsn: null, timeline: null };
   const { timeline, lsn } = endOf(data);
   return { timeline, lsn: formatLsn(toLsn(lsn)) };
 }

@@ -179,6 +179,33 @@ export const LATER_THEMES = {
       { kind: "switchover is asked for" },
     ],
   },
+  /** A primary recovers on a full disk, and lets nobody in. */
+  shutouts: {
+    sync: { mode: "off" },
+    size: [2, 4],
+    faults: [
+      { kind: "disk is full", whom: "the primary", lastsMs: [20_000, 80_000] },
+      { kind: "disk is full", whom: "the primary", lastsMs: [20_000, 80_000] },
+      { kind: "backend crashes", whom: "the primary" },
+      { kind: "disk is full", whom: "a standby", lastsMs: [10_000, 60_000] },
+      { kind: "member is killed whole", whom: "a standby", lastsMs: [10_000, 40_000] },
+      { kind: "connections are all taken", whom: "the primary", lastsMs: [8_000, 30_000] },
+    ],
+  },
+  /** A time was named for a switchover, and it is not what it was when that comes. */
+  schedules: {
+    faults: [
+      { kind: "switchover is scheduled" },
+      { kind: "switchover is scheduled", whom: "the primary" },
+      { kind: "scheduled switchover is cancelled" },
+      { kind: "scheduled switchover is cancelled", moments: ["due"] },
+      { kind: "wall clock jumps", whom: "the primary" },
+      { kind: "agent crashes", whom: "the primary", moments: ["switchover", "handover"] },
+      { kind: "one member does not hear the store", whom: "the primary", lastsMs: [500, 15_000] },
+      { kind: "member is killed whole", whom: "the primary", lastsMs: [500, 15_000] },
+      { kind: "switchover is asked for" },
+    ],
+  },
 } as const satisfies Record<string, Theme>;
 
 const ALL_THEMES = { ...THEMES, ...LATER_THEMES };

@@ -9,7 +9,7 @@ import { NO_DEFECT, type Defect } from "./defect.ts";
 import { CHOICE } from "./failover-by-hand.ts";
 import type { FaultKind } from "./faults.ts";
 import { inject } from "./inject.ts";
-import { Life, type MachineClock } from "./life.ts";
+import { Life, wallMs, type MachineClock } from "./life.ts";
 import { emptyDisk } from "./model/disk.ts";
 import { modelEffects, observeModel } from "./model/effects.ts";
 import { Moments } from "./moments.ts";
@@ -82,6 +82,7 @@ class World {
   readonly #plan: Plan;
   readonly #scheduler = new Scheduler();
   readonly #random: Random;
+  readonly #later: Random;
   readonly #trace: Trace;
   readonly #servers = new Map<string, ModelServer>();
   readonly #members = new Map<string, SimulatedMember>();
@@ -102,6 +103,7 @@ class World {
   constructor({ seed, plan, defect = NO_DEFECT, keepTrace = false }: RunOptions) {
     this.#plan = plan;
     this.#random = new Random(seed, 2);
+    this.#later = new Random(seed, 4);
     this.#trace = new Trace({ keep: keepTrace });
     const [scheduler, random, members] = [this.#scheduler, this.#random, this.#members];
     this.#network = new Network({ scheduler, random, usual: plan.weather });
@@ -111,6 +113,8 @@ class World {
       storedRecord: () => this.#store.record,
       isAtWork: (member) => this.#isAtWork(member),
       answers: (member) => this.#answers(member),
+      wallMs: (member) =>
+        wallMs(scheduler.nowMs, this.#machineClocks.get(member) ?? { offsetMs: 0 }),
       moment: (moment, about) => this.#moments.come(moment, about),
       note: this.#event,
     });
@@ -201,6 +205,7 @@ class World {
     const machine: Machine = {
       scheduler: this.#scheduler,
       random: this.#random,
+      later: this.#later,
       network: this.#network,
       servers: this.#servers,
       nextRecordId: () => (this.#lastRecordId += 1),
@@ -270,7 +275,8 @@ class World {
   }
 
   #ailment(): string | null {
-    return ailment(this.#store.record, this.#servers);
+    const { record } = this.#store;
+    return ailment(record, this.#servers) ?? this.#checkers.schedules.ailment(record);
   }
 
   #look(): void {

@@ -7,6 +7,7 @@ import { lsnDistance, parseLsn, parseLsnOrNull, formatLsn, type Lsn } from "../.
 import { MAX_HAND_OVER_LAG_BYTES } from "../../core/protocol/successor.ts";
 import { configuredUpstream, isDelayed } from "../../core/cascade.ts";
 import type { Order } from "../../core/protocol/orders.ts";
+import type { Scheduled } from "../../core/protocol/schedule.ts";
 import type { ClusterRecord } from "../../core/record.ts";
 import {
   beginSwitchover,
@@ -33,6 +34,8 @@ interface HandOver extends Situation {
   readonly to: string;
   /** Why it is done. */
   readonly order: Order;
+  /** What it is the time for; it is not done once that was cancelled. */
+  readonly scheduled?: Scheduled;
 }
 
 /** Why the member cannot take over now; null when it can. Changes nothing. */
@@ -72,12 +75,13 @@ export async function whyNot(situation: Situation & { to: string }): Promise<str
  * member leads on).
  */
 export async function handOver(situation: HandOver): Promise<void> {
-  const { member, record, to, order } = situation;
+  const { member, record, to, order, scheduled } = situation;
   await refuseObstacle(situation);
   await checkpoint(situation);
   // It may have taken long, and nothing has been changed yet.
   await refuseObstacle(situation);
-  const plan = { from: member.name, to, term: record.term };
+  const told = { from: member.name, to, term: record.term };
+  const plan = scheduled === undefined ? told : { ...told, scheduled };
   if ((await member.keeper.change((current) => beginSwitchover(current, plan))) === null)
     throw new UnderstudyError(
       "SWITCHOVER_REFUSED",

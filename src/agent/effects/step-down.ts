@@ -40,12 +40,26 @@ async function stepDownShutOut(context: EffectContext): Promise<void> {
       "FAILOVER_REFUSED",
       `${member.name} lets nobody in (${why}), and no other member that has room can take its part${sharing === null ? "" : `: ${sharing}`}`,
     );
+  if (!(await mayGiveUp(member, record))) return;
+  signal.throwIfAborted();
   await member.session.close();
   await member.server.kill(signal);
   await freeOwnPart(context, {
     downMs: shutOut.forMs,
     why: `PostgreSQL of ${member.name} let nobody in (${why}) and was ended`,
   });
+}
+
+/**
+ * Asked last. While the store is away nobody could take its part, and once ended it would not start
+ * again before that is back; and room may have come back while the others were asked.
+ * @throws UnderstudyError STORE_UNAVAILABLE.
+ */
+export async function mayGiveUp(
+  { keeper, shutOut }: Pick<Member, "keeper" | "shutOut">,
+  { term }: Pick<ClusterRecord, "term">,
+): Promise<boolean> {
+  return (await keeper.confirmLease(term)) !== null && (await shutOut.look()) !== null;
 }
 
 /** Others whose disks have room, or cannot be seen from here. */

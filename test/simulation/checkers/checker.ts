@@ -30,6 +30,10 @@ export const INVARIANTS = {
   "diverged data is not destroyed silently": "5, I5",
   "rewinds take turns": "I10: nobody is rewound while another is and no third has all",
   "the newest that was set aside stays": "I5: what is kept is bounded, the oldest gives way",
+  "a schedule ends with its primary":
+    "who scheduled a switchover had another primary in mind than the one that leads since",
+  "who lets nobody in gives way":
+    "4: a primary that turns every login away is succeeded where a standby has room",
   "nobody waits for an upstream that is gone":
     "4: while the standby that it is to stream from is dead it streams from the primary",
   "nobody streams what is not its history": "I4: a member that has diverged does not follow",
@@ -50,6 +54,8 @@ export interface View {
   storedRecord(): ClusterRecord;
   /** Whether it takes writes, and its agent is at work. */
   isAtWork(member: string): boolean;
+  /** What people read on the clock of its machine. */
+  wallMs(member: string): number;
   /** Whether its agent lives and is not paused. */
   answers(member: string): boolean;
   /** Something begins in which a fault does much harm. */

@@ -15,6 +15,8 @@ import { DataChecker } from "./data.ts";
 import { LeaderChecker, type Request } from "./leaders.ts";
 import { LoopChecker } from "./loops.ts";
 import { PromiseChecker } from "./promises.ts";
+import { ScheduleChecker } from "./schedules.ts";
+import { ShutChecker } from "./shut.ts";
 import { StreamChecker } from "./streams.ts";
 
 type Options = Omit<View, "fail">;
@@ -27,10 +29,14 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   readonly data: DataChecker;
   readonly loops: LoopChecker;
   readonly streams: StreamChecker;
+  readonly shut: ShutChecker;
+  readonly schedules: ScheduleChecker;
   violation: Violation | null = null;
   copies = 0;
   rewinds = 0;
   starts = 0;
+  /** So often a primary was given up that let nobody in. */
+  shutOuts = 0;
 
   constructor(options: Options) {
     const fail = (invariant: Invariant, message: string) => this.fail(invariant, message);
@@ -41,6 +47,10 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     this.data = new DataChecker(this.#view);
     this.loops = new LoopChecker(this.#view);
     this.streams = new StreamChecker(this.#view);
+    this.shut = new ShutChecker(this.#view);
+    this.schedules = new ScheduleChecker(this.#view, (member) =>
+      this.leaders.asked("switchover", member),
+    );
   }
 
   fail(invariant: Invariant, message: string): void {
@@ -52,6 +62,8 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   observe(): void {
     this.leaders.observe();
     this.streams.observe();
+    this.schedules.observe();
+    this.shut.observe();
   }
 
   /** A person wants that of this member. */
@@ -69,8 +81,14 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
   }
 
   stopRequested(server: ModelServer): void {
+    this.schedules.observe();
     this.leaders.acts("stops its server", server);
     this.leaders.stopRequested(server);
+  }
+
+  givenUp(server: ModelServer): void {
+    this.shutOuts += 1;
+    this.shut.givenUp(server);
   }
 
   promotionRequested(server: ModelServer, term: number): void {
@@ -111,6 +129,7 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
     this.promises.letGo(this.commits.mayLead(after.leader?.member ?? after.heir));
     this.leaders.recordWritten(before, after, by);
     this.promises.recordWritten(before, after);
+    this.schedules.recordWritten(before, after);
     this.#tellMoments(before, after, by);
   }
 
@@ -128,6 +147,10 @@ export class Checkers implements Watcher, StoreWatcher, Onlooker {
 
   keptRemoved(member: string, removed: Kept): void {
     this.data.keptRemoved(member, removed);
+  }
+
+  scheduleComes(member: string): void {
+    this.#view.moment("due", member);
   }
 
   rewindBegins(turn: RewindTurn): void {

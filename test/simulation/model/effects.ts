@@ -15,11 +15,12 @@ import type { ClusterRecord } from "../../../src/core/record.ts";
 import { setSystemId, withdrawSwitchover } from "../../../src/core/record-changes.ts";
 import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
 import { clone } from "./clone.ts";
-import { freeLease, receivedTimeline, stand, stepDown } from "./election.ts";
+import { freeLease, receivedTimeline, refuseShut, stand, stepDown } from "./election.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { confirmTurn } from "./rewind-turn.ts";
 import { rewind, whyNotRewind } from "./rewind.ts";
 import { writeSettings } from "./service.ts";
+import { stepDownShutOut } from "./shut-out.ts";
 import { keepSlots } from "./slots.ts";
 import { startAsStandby } from "./start.ts";
 import {
@@ -65,7 +66,10 @@ export function modelEffects(steps: Steps): Effects<ModelMember> {
   return {
     "take-lease": takeNamedLease,
     "give-up-lease": giveUpLease,
-    "step-down": (context) => stepDown(steps, context, () => startAsStandby(steps, context, null)),
+    "step-down": (context) =>
+      context.decision.rule === "step-down-when-shut-out"
+        ? stepDownShutOut(steps, context)
+        : stepDown(steps, context, () => startAsStandby(steps, context, null)),
     "open-election": freeLease,
     stand: (context) => stand(steps, context),
     bootstrap: (context) => bootstrap(context),
@@ -117,11 +121,16 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
     return stopModel(context);
   if (model.inRecovery) await steps.rememberBeginning(member, record.term);
   await steps.closeDoor(member, record, signal);
-  for (let waitedMs = 0; !model.isWritable; waitedMs += 10) {
+  for (let waitedMs = 0; !model.isWritable || model.door.isShut; waitedMs += 10) {
     if (model.state === "stopped" || waitedMs > PROMOTE_LIMIT_MS)
       throw new UnderstudyError("PROMOTE_FAILED", `${member.name} was not promoted`);
-    if (waitedMs % REQUEST_AGAIN_MS === 0 && steps.mayRequest(context))
-      model.requestPromotion(record.term);
+    if (waitedMs % REQUEST_AGAIN_MS === 0) {
+      // As refuseStall.
+      const isSilent = model.state === "starting" || model.door.isShut;
+      if (isSilent && (await member.shutOut.look()) !== null)
+        throw new UnderstudyError("PROMOTE_FAILED", `${member.name} lets nobody in`);
+      if (steps.mayRequest(context)) model.requestPromotion(record.term);
+    }
     await life.sleep(10, signal);
   }
   await announceModel(member, context);
@@ -130,6 +139,7 @@ async function promote(steps: Steps, decided: ModelContext): Promise<void> {
 async function lead(steps: Steps, context: ModelContext): Promise<void> {
   const { member, record } = context;
   if (record.switchover?.from === member.name) await member.keeper.change(withdrawSwitchover);
+  refuseShut(member);
   await member.life.sleep(member.random.between(2, 20), context.signal);
   await announceModel(member, context);
   await synchronize(steps, context, { waits: false });
@@ -202,6 +212,7 @@ async function follow(steps: Steps, context: ModelContext): Promise<void> {
   context.signal.throwIfAborted();
   const { service } = member.disk;
   writeSettings(member, OPEN);
+  refuseShut(member);
   keepSlots(steps, member, record);
   pointAt(member, source);
   if (data.upstream === source && service === member.disk.service) return;

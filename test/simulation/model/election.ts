@@ -3,6 +3,7 @@
 import type { EffectContext } from "../../../src/agent/effects/effect.ts";
 import { promisedLeader } from "../../../src/agent/confirmation.ts";
 import { reachOf } from "../../../src/agent/reach.ts";
+import { UnderstudyError } from "../../../src/core/errors.ts";
 import { formatLsn } from "../../../src/core/lsn.ts";
 import {
   formerLeaders,
@@ -60,6 +61,7 @@ export async function freeLease({ member, record }: Context): Promise<void> {
 export async function stand(steps: Steps, context: Context): Promise<void> {
   const { member, record, decision } = context;
   steps.killOrphans(member);
+  refuseShut(member);
   const own = ownBallot(member, record);
   const ballots = [own, ...(await askOthers(context))];
   const patient = member.leaderWatch.vacantForMs() < PATIENCE_MS;
@@ -87,6 +89,11 @@ export async function stand(steps: Steps, context: Context): Promise<void> {
   if (taken === null) return;
   await member.memory.rememberTerm(taken.term);
   member.event({ event: `elected, ${lostBytes ?? "unknown"} bytes lost`, message: "" });
+}
+
+/** @throws UnderstudyError CONNECTION_FAILED where its agent cannot ask its own server. */
+export function refuseShut({ name, model }: ModelMember): void {
+  if (model.door.isShut) throw new UnderstudyError("CONNECTION_FAILED", `${name} lets nobody in`);
 }
 
 /** As mayReturn. */
@@ -234,7 +241,7 @@ function askOthers(context: Context): Promise<Ballot[]> {
   return Promise.all(others.map((name) => ballotOf(context, name)));
 }
 
-async function ballotOf({ member, record }: Context, name: string): Promise<Ballot> {
+export async function ballotOf({ member, record }: Context, name: string): Promise<Ballot> {
   try {
     const told = await member.around.askAgent(member, {
       to: name,
@@ -272,7 +279,7 @@ function ballotAsTold(other: ModelMember, record: ClusterRecord): Ballot {
   const { name, model } = other;
   const ground = other.ground();
   // Its server does not tell its position in the time that there is for an answer.
-  if (model.isFrozen) return { kind: "silent", name };
+  if (model.isFrozen || model.door.isShut) return { kind: "silent", name };
   if (ground === "starting" || ground === "closed") return { kind: "silent", name };
   // As mayBePromoted in src/agent/status.ts.
   if (ground === "standby" && (other.keeper.holdsLease || model.promotionAsked))

@@ -5,6 +5,7 @@ import {
   releaseLease,
   withdrawSwitchover,
 } from "../../../src/core/record-changes.ts";
+import type { Scheduled } from "../../../src/core/protocol/schedule.ts";
 import type { ModelContext } from "./member.ts";
 import type { Steps } from "./steps.ts";
 import { tellStream } from "./supply.ts";
@@ -13,13 +14,13 @@ const STATUS_LIMIT_MS = 2_000;
 
 export async function handOver(
   steps: Steps,
-  situation: ModelContext & { to: string },
+  situation: ModelContext & { to: string; scheduled?: Scheduled },
 ): Promise<void> {
   const { member, record, to, signal } = situation;
   const obstacle = await whyNot(situation);
   if (obstacle !== null) throw new UnderstudyError("SWITCHOVER_REFUSED", obstacle);
   await member.life.sleep(member.random.between(20, 300), signal);
-  const plan = { from: member.name, to, term: record.term };
+  const plan = { from: member.name, to, term: record.term, ...steps.scheduleOf(situation) };
   if ((await member.keeper.change((current) => beginSwitchover(current, plan))) === null)
     throw new UnderstudyError("SWITCHOVER_REFUSED", "the record has changed");
   member.event({ event: "switchover-begun", message: to });

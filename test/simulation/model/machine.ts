@@ -7,6 +7,8 @@ import type { ModelServer } from "./server.ts";
 export interface Machine {
   readonly scheduler: Scheduler;
   readonly random: Random;
+  /** For what is drawn since: so that what the others draw stays. */
+  readonly later: Random;
   readonly network: Network;
   readonly servers: ReadonlyMap<string, ModelServer>;
   nextRecordId(): number;
@@ -19,6 +21,8 @@ export interface Machine {
 export interface Watcher {
   started(server: ModelServer): void;
   stopRequested(server: ModelServer): void;
+  /** Its own agent ends it, because it lets nobody in. */
+  givenUp(server: ModelServer): void;
   promotionRequested(server: ModelServer, term: number): void;
   becameWritable(server: ModelServer, how: "promoted" | "recovered" | "started"): void;
   /** A commit is on its own disk, and not yet acknowledged. */

@@ -4,6 +4,7 @@ import type { LoopMember } from "../../../src/agent/agent.ts";
 import type { LeaderWatch } from "../../../src/agent/leader-watch.ts";
 import type { MemberMemory } from "../../../src/agent/memory.ts";
 import type { Supply } from "../../../src/agent/supply.ts";
+import type { ShutOut } from "../../../src/agent/shut-out.ts";
 import type { SyncKeeping } from "../../../src/agent/sync/sync-keeping.ts";
 import type { Witness } from "../../../src/agent/witness.ts";
 import type { Ground } from "../../../src/core/protocol/situation.ts";
@@ -24,6 +25,7 @@ export interface ModelMember extends LoopMember {
   readonly witness: ModelWitnessed;
   readonly leaderWatch: LeaderWatch;
   readonly sync: SyncKeeping;
+  readonly shutOut: ShutOut;
   readonly supply: Supply;
   readonly life: Life;
   readonly model: ModelServer;

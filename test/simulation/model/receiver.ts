@@ -107,7 +107,7 @@ export class Receiver {
     const { network, servers, watcher } = server.machine;
     const upstream = servers.get(data.upstream);
     const source = upstream?.disk.data ?? null;
-    if (upstream === undefined || source === null || !upstream.takesConnections)
+    if (upstream === undefined || source === null || !upstream.door.takesStreams)
       return this.#retry();
     if (!network.connects(server.name, upstream.name) || server.disk.isFull) return this.#retry();
     if (!source.slots.has(server.name)) return this.#retry();

@@ -3,10 +3,12 @@
 // Understudy: its data directory and its processes are all it has.
 import { CommitGate } from "./commit-gate.ts";
 import type { Disk } from "./disk.ts";
+import { Door } from "./door.ts";
 import type { Machine } from "./machine.ts";
 import { Receiver } from "./receiver.ts";
 import type { RewindTurn } from "./rewind-turn.ts";
-import { endOf, flushedEndOf, loseUnflushed, type DataDirectory, type History } from "./wal.ts";
+import { hasSilentStandby, shipToAll, standbysOf } from "./standbys.ts";
+import { endOf, flushUpTo, loseUnflushed, type DataDirectory, type History } from "./wal.ts";
 
 /** After which the sender gives a connected standby up (wal_sender_timeout). */
 const SENDER_LIMIT_MS = 10_000;
@@ -15,8 +17,9 @@ export class ModelServer {
   readonly name: string;
   readonly disk: Disk;
   readonly machine: Machine;
-  readonly #receiver: Receiver;
+  readonly receiver: Receiver;
   readonly gate: CommitGate;
+  readonly door: Door;
   state: "stopped" | "starting" | "accepting" | "stopping" = "stopped";
   inRecovery = true;
   /** Started without readers. */
@@ -47,8 +50,9 @@ export class ModelServer {
     this.name = options.name;
     this.disk = options.disk;
     this.machine = options.machine;
-    this.#receiver = new Receiver(this);
+    this.receiver = new Receiver(this);
     this.gate = new CommitGate(this);
+    this.door = new Door(this);
   }
 
   get isWritable(): boolean {
@@ -69,13 +73,13 @@ export class ModelServer {
     return this.#frozen !== null;
   }
 
-  /** To whom a connection is made now. */
+  /** To whom a connection to a database is made now. */
   get takesConnections(): boolean {
-    return this.state === "accepting" && !this.closed && !this.isHeld && !this.isFrozen;
+    return this.door.takesLogins;
   }
 
   get streamsFrom(): ModelServer | null {
-    return this.#receiver.upstream;
+    return this.receiver.upstream;
   }
 
   get life(): number {
@@ -135,16 +139,21 @@ export class ModelServer {
    * ends, where commits wait for standbys (restart_after_crash).
    */
   crashBackend(): void {
-    this.#hear(() => {
-      const { data } = this.disk;
-      if (this.state !== "accepting" || data === null) return;
-      if (this.gate.service.waitsFor.required > 0) return this.crash();
-      loseUnflushed(data);
-      const how = this.inRecovery ? "started" : "recovered";
-      this.#endLife("starting");
-      this.gate.begin();
-      this.#recover(data, how);
-    });
+    this.#hear(() => this.#startAnew());
+  }
+
+  #startAnew(): void {
+    const { data } = this.disk;
+    if (this.state !== "accepting" || data === null) return;
+    if (this.gate.service.waitsFor.required > 0) return this.crash();
+    loseUnflushed(data);
+    this.#recoverAgain(data, this.inRecovery ? "started" : "recovered");
+  }
+
+  #recoverAgain(data: DataDirectory, how: "recovered" | "started"): void {
+    this.#endLife("starting");
+    this.gate.begin();
+    this.#recover(data, how);
   }
 
   /** SIGSTOP to the postmaster. */
@@ -191,12 +200,12 @@ export class ModelServer {
     const { random } = this.machine;
     if (!this.isWritable || this.isFrozen || data === null || !this.gate.admits()) return;
     this.machine.watcher.served(this);
-    // Its own segment may have room left, and then no more.
-    if (this.disk.isFull && random.chance(0.3)) return this.crash();
+    // Its own segment may have room left, and then no more: a panic, after which it recovers.
+    if (this.disk.isFull && random.chance(0.3)) return this.#startAnew();
     const id = this.#append(data);
     const { lsn } = endOf(data);
     this.later(random.between(1, 6), () => {
-      data.flushed = Math.max(data.flushed, Math.min(data.wal.length, indexAfter(data, id)));
+      flushUpTo(data, id);
       this.machine.watcher.flushed(id, this);
       this.gate.committed(id, lsn);
       this.wakeStandbys();
@@ -207,13 +216,13 @@ export class ModelServer {
   reload(): void {
     this.#hear(() => {
       if (this.state !== "stopped") this.gate.reload();
-      this.#receiver.reload();
+      this.receiver.reload();
     });
   }
 
   /** Something has changed at its upstream, or in the network. */
   tryAgain(): void {
-    this.#receiver.tryAgain();
+    this.receiver.tryAgain();
   }
 
   /**
@@ -221,7 +230,7 @@ export class ModelServer {
    * @returns whether it could.
    */
   restore(dead: DataDirectory): boolean {
-    return this.#receiver.restore(dead);
+    return this.receiver.restore(dead);
   }
 
   wakeStandbys(): void {
@@ -260,7 +269,7 @@ export class ModelServer {
     const { random } = this.machine;
     const wasWritable = this.isWritable;
     const canTell = this.state === "accepting";
-    const waitsForMs = wasWritable && this.#hasSilentStandby() ? SENDER_LIMIT_MS : 0;
+    const waitsForMs = wasWritable && hasSilentStandby(this) ? SENDER_LIMIT_MS : 0;
     this.#endLife("stopping");
     const takesMs = random.chance(0.05) ? random.between(1_000, 4_000) : random.between(20, 300);
     if (wasWritable && this.disk.isFull && random.chance(0.5)) return this.crash();
@@ -269,7 +278,7 @@ export class ModelServer {
       data.flushed = data.wal.length;
     }
     this.later(waitsForMs + takesMs, () => {
-      if (wasWritable) this.#shipToAll(data);
+      if (wasWritable) shipToAll(this, data);
       if (canTell) data.control = wasWritable ? "shut down" : "shut down in recovery";
       this.#exit();
     });
@@ -283,15 +292,22 @@ export class ModelServer {
     const writable = !data.standbyMode;
     if (data.standbyMode) data.control = "in archive recovery";
     this.later(takesMs, () => {
-      if (this.disk.isFull && random.chance(0.5)) return this.crash();
+      if (this.disk.isFull && random.chance(0.5)) return this.#failToRecover(data, how);
+      this.door.recovered();
       data.freshCopy = null;
       this.state = "accepting";
       this.gate.admits();
       scheduler.stir();
       if (writable) this.#becomeWritable(data, how);
       else if (this.#promoting) this.#promoteSoon();
-      else this.#receiver.tryAgain();
+      else this.receiver.tryAgain();
     });
+  }
+
+  /** Without room for the checkpoint at its end a recovery in place begins again (15 and newer). */
+  #failToRecover(data: DataDirectory, how: "recovered" | "started"): void {
+    if (how === "started" || this.machine.later.chance(0.3)) return this.crash();
+    this.#recoverAgain(data, how);
   }
 
   #promote(term: number): void {
@@ -315,7 +331,7 @@ export class ModelServer {
     if (data === null) return;
     const takesMs = random.between(20, 400);
     this.later(random.between(10, takesMs), () => {
-      this.#receiver.end();
+      this.receiver.end();
       const { target } = this;
       const parent = { timeline: target.timeline, switchPoint: endOf(data).lsn };
       const timeline = Math.max(target.timeline, data.newest.timeline) + 1;
@@ -350,25 +366,6 @@ export class ModelServer {
     return id;
   }
 
-  *#standbys(): Iterable<ModelServer> {
-    for (const standby of this.machine.servers.values())
-      if (standby.#receiver.isConnectedTo(this)) yield standby;
-  }
-
-  #hasSilentStandby(): boolean {
-    for (const standby of this.#standbys()) if (!standby.#receiver.flows) return true;
-    return false;
-  }
-
-  /** A fast shutdown waits until every connected standby has all. */
-  #shipToAll(data: DataDirectory): void {
-    for (const standby of this.#standbys()) {
-      const own = standby.disk.data;
-      if (standby.#receiver.flows && own !== null && flushedEndOf(own) < endOf(data).lsn)
-        standby.#receiver.receive();
-    }
-  }
-
   #exit(): void {
     this.#endLife("stopped");
     this.isHeld = false;
@@ -380,20 +377,14 @@ export class ModelServer {
   }
 
   #endLife(next: "stopped" | "stopping" | "starting"): void {
-    const standbys = next === "stopping" ? [] : [...this.#standbys()];
+    const standbys = next === "stopping" ? [] : standbysOf(this);
     this.#phase += 1;
     if (next !== "stopping") this.#life += 1;
     this.#promoting = false;
     this.gate.end();
     this.state = next;
     this.closed = next === "starting" && this.closed;
-    this.#receiver.end();
-    for (const standby of standbys) standby.#receiver.upstreamEnded();
+    this.receiver.end();
+    for (const standby of standbys) standby.receiver.upstreamEnded();
   }
-}
-
-function indexAfter(data: DataDirectory, id: number): number {
-  for (let place = data.wal.length - 1; place >= 0; place -= 1)
-    if (data.wal[place]?.id === id) return place + 1;
-  return 0;
 }

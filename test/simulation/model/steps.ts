@@ -1,10 +1,13 @@
 // The steps that the modelled effects are made of, each in its own words so that a deliberate
 // defect can take the place of one. What src/agent decides in plain code is called from there.
+import type { Clock } from "../../../src/agent/clock.ts";
 import type { EffectContext } from "../../../src/agent/effects/effect.ts";
 import { electLeader } from "../../../src/core/protocol/election.ts";
 import { doubtOf } from "../../../src/core/protocol/quorum.ts";
+import type { Scheduled } from "../../../src/core/protocol/schedule.ts";
 import { nextServiceStep } from "../../../src/core/protocol/service.ts";
 import { beginCopy } from "../../../src/core/record-changes.ts";
+import { mayGiveUp } from "../../../src/agent/effects/step-down.ts";
 import { standingOf, type Standing } from "../../../src/agent/effects/rejoin.ts";
 import { isKnownToFollow } from "../../../src/agent/effects/follow.ts";
 import type { Leader } from "../../../src/agent/member.ts";
@@ -12,12 +15,14 @@ import { UnderstudyError } from "../../../src/core/errors.ts";
 import { lsnFromBigInt, type Lsn } from "../../../src/core/lsn.ts";
 import type { ClusterRecord } from "../../../src/core/record.ts";
 import type { UpstreamHistory } from "../../../src/postgres/upstream-history.ts";
+import type { MachineClock } from "../life.ts";
 import { isHarmless, reachedTimeline, saveWal } from "./election.ts";
 import { keepAside, keepData, keepWal } from "./kept.ts";
 import type { ModelContext, ModelMember } from "./member.ts";
 import { takeRewindTurn } from "./rewind-turn.ts";
 import { isAlien } from "./slots.ts";
 import { awaitBarrier, closeDoor, makeCheckpoint, seeACommitWait } from "./service.ts";
+import { isAnyAble, isShutOut, refusalOf } from "./shut-out.ts";
 import { chooseSource, pointAt } from "./supply.ts";
 import {
   endOf,
@@ -95,6 +100,13 @@ export interface Steps {
   leaveUpstream(member: ModelMember): void;
   /** Whether a member would stream from another what is not its own. */
   isAlien: typeof isAlien;
+  /** Whether it leads and lets nobody in. */
+  isShutOut: typeof isShutOut;
+  /** How a server turns a login away. */
+  refusalOf: typeof refusalOf;
+  /** Before a primary that lets nobody in is ended. */
+  isAnyAble: typeof isAnyAble;
+  mayGiveUp: typeof mayGiveUp;
   /** Last of all before the lease is taken. */
   isHarmless(context: EffectContext<ModelMember>, old: string): Promise<boolean>;
   /** Before a rewind. */
@@ -103,6 +115,10 @@ export interface Steps {
   writeMarker(member: ModelMember): void;
   /** Before the lease is handed over: nothing is written any more, and it has all of it. */
   successorHasAll(context: ModelContext & { to: string; end: number }): Promise<void>;
+  /** What a switchover is the time for when it begins. */
+  scheduleOf(situation: { scheduled?: Scheduled }): { scheduled?: Scheduled };
+  /** By which a scheduled switchover goes. */
+  clockOfSchedule(clock: Clock, machineClock: MachineClock): Clock;
   /** Before a hand-over. */
   shutDown(context: ModelContext): Promise<number>;
 }
@@ -144,6 +160,10 @@ export const STEPS: Steps = {
   },
   chooseSource,
   isAlien,
+  isShutOut,
+  refusalOf,
+  isAnyAble,
+  mayGiveUp,
   isHarmless,
   isKnownToFollow,
   keepData: (member) => keepData(member),
@@ -174,6 +194,8 @@ export const STEPS: Steps = {
     await memory.rememberBeginning({ leader, term, timeline, lsn: toLsn(end.lsn) });
   },
   takeRewindTurn,
+  scheduleOf: ({ scheduled }) => (scheduled === undefined ? {} : { scheduled }),
+  clockOfSchedule: (clock) => clock,
   mayRequest: ({ member, record }) => member.keeper.holds(record.term),
   writeMarker: ({ disk }) => {
     if (disk.isFull) throw new UnderstudyError("DISK_FULL", "the marker cannot be written");

@@ -40,7 +40,8 @@ export function tellStream(member: ModelMember): StreamStatus {
   const { record } = keeper;
   const leader = writableLeader(record);
   const upstream = supply.upstreamIn(record?.members ?? {}) ?? leader?.name ?? null;
-  const isUp = model.state === "accepting" && !model.closed && !model.isFrozen;
+  const isUp =
+    model.state === "accepting" && !model.closed && !model.isFrozen && !model.door.isShut;
   if (record === null || leader === null || !isUp || member.ground() !== "standby")
     return { name, isStreaming: false, timeline: null, upstream: null };
   const mayBePromoted = keeper.holdsLease || model.promotionAsked;

@@ -37,6 +37,8 @@ export interface Onlooker {
   destroyed(data: DataDirectory, why: { member: string; announced: boolean; from?: number }): void;
   /** Of what was set aside, the oldest gives way. */
   keptRemoved(member: string, removed: Kept): void;
+  /** It is about to do a switchover that was scheduled. */
+  scheduleComes(member: string): void;
   /** Its data are given up now. */
   rewindBegins(turn: RewindTurn): void;
   /** A copy or a rewind has begun: an end of these is demanded once faults have ended. */

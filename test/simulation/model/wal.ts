@@ -59,6 +59,11 @@ export function flushedEndOf(data: DataDirectory): number {
   return data.wal[data.flushed - 1]?.lsn ?? 0;
 }
 
+export function flushUpTo(data: DataDirectory, id: number): void {
+  const place = data.wal.findLastIndex((record) => record.id === id);
+  data.flushed = Math.max(data.flushed, place + 1);
+}
+
 /** What is not flushed is gone. */
 export function loseUnflushed(data: DataDirectory): void {
   data.wal.length = Math.min(data.wal.length, data.flushed);
