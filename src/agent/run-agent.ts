@@ -48,7 +48,7 @@ import { Pulse } from "./pulse.ts";
 import { prepareWal } from "./own-wal.ts";
 import { takeUpRenewals } from "./renewals.ts";
 import { RequestDesk } from "./requests.ts";
-import { SCHEDULE_STEPS, SwitchoverSchedule } from "./schedule.ts";
+import { scheduleOf } from "./schedule.ts";
 import { serveWhereFree } from "./serve-where-free.ts";
 import { Session } from "./session.ts";
 import { shutOutAt } from "./shut-out.ts";
@@ -232,11 +232,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const rereadFile = async () => {
     file = await readFile();
   };
-  using schedule = new SwitchoverSchedule({
-    member,
-    agent: () => agent,
-    steps: SCHEDULE_STEPS,
-  });
+  using schedule = scheduleOf(member, () => agent);
   const pulse = new Pulse(systemClock);
   const services = host === undefined ? null : new ServiceLeader({ member, ...host.services });
   const wish = host === undefined ? null : new SyncWish({ member, wish: host.syncWish });

@@ -38,11 +38,16 @@ export interface ScheduleSteps<M> {
   ) => Promise<void>;
 }
 
-export const SCHEDULE_STEPS: ScheduleSteps<Member> = {
+const STEPS: ScheduleSteps<Member> = {
   obstacle: ({ member, record }) => sharingOf(member, record),
   bestSuccessor,
   handOver,
 };
+
+/** Of a real member. */
+export function scheduleOf(member: Member, agent: () => Agent | null): SwitchoverSchedule {
+  return new SwitchoverSchedule({ member, agent, steps: STEPS });
+}
 
 export interface ScheduleOptions<M extends LoopMember> {
   readonly member: M;
