@@ -1,6 +1,9 @@
 // A standby that has followed its primary onto another timeline by itself, and has lost it since:
 // its pg_wal tells what its server does not any more.
 import assert from "node:assert/strict";
+import { readdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { before as beforeAll, test } from "node:test";
 import { formatLsn, lsnFromBigInt } from "../../src/core/lsn.ts";
 import type { Major } from "../../src/core/spec.ts";
@@ -52,4 +55,22 @@ for (const major of testMajors().filter((each) => [10, 12, 15, 18].includes(each
     assert.equal(await reachedTimeline(dataDir, { lsn: before, known: 1 }), 1, "before it began");
     const elsewhere = await reachedTimeline(dataDir, { lsn: after, known: 7 });
     assert.equal(elsewhere, null, "it has no WAL of that one");
+
+    // It would remove what it did not fetch itself.
+    await standby.stop();
+    const newest = join(dataDir, "pg_wal", await newestSegment(dataDir));
+    const restored = join(dataDir, "pg_wal", "RECOVERYXLOG");
+    await rename(newest, restored);
+    const meanwhile = reachedTimeline(dataDir, { lsn: after, known: 1 });
+    await delay(200);
+    await rename(restored, newest);
+    assert.equal(await meanwhile, 2, "a segment that is restored anew is waited for");
+    await writeFile(restored, "half");
+    const unseen = await reachedTimeline(dataDir, { lsn: after, known: 1 });
+    assert.equal(unseen, null, "it is not known while something is being restored");
   });
+
+async function newestSegment(dataDir: string): Promise<string> {
+  const names = await readdir(join(dataDir, "pg_wal"));
+  return names.filter((name) => /^00000002[0-9A-F]{16}$/.test(name)).toSorted()[0] ?? "";
+}

@@ -115,7 +115,9 @@ function firstPiece(
   return { name: segment.name, offset, length: Math.min(PIECE_BYTES, wanted - offset) };
 }
 
-/** A server that follows needs each that it does not know, and the newest tells of all before it. */
+/**
+ * A server that follows needs each that it does not know, and the newest tells of all before it.
+ */
 async function historiesFrom(dataDir: string, timeline: number): Promise<Record<string, string>> {
   const names = (await readdir(join(dataDir, "pg_wal"))).filter(
     (name) => /^[0-9A-F]{8}\.history$/.test(name) && name <= historyFileName(timeline),
