@@ -13,7 +13,7 @@ import { usualPriority } from "./priority.ts";
  * An agent at work is to be started again when it dies. While a cluster is made, initdb leaves a
  * processor free just then; when copies have come and servers start, none is.
  */
-export const FIRST_NEED_LIMIT_MS = 300;
+export const FIRST_NEED_LIMIT_MS = 100;
 
 /**
  * Of an agent that has just begun. Not one that a deadman has started: it has died before. Nor one
