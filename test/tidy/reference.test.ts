@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { matchesGlob } from "node:path";
 import { test } from "node:test";
 import { generatedFiles } from "../../docs/generate.ts";
 import { ERRORS, EXIT_STATUSES } from "../../src/core/errors.ts";
@@ -26,6 +27,26 @@ test("every error code is used by the code", () => {
     Object.keys(ERRORS).filter((code) => code !== "INTERNAL" && !text.includes(`"${code}"`)),
     [],
   );
+});
+
+test("each lesson has its answer, in order, and what an answer names is there", () => {
+  const text = read("docs/lessons.md");
+  const numbers = [...text.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number));
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, at) => at + 1),
+  );
+  const newest = Math.max(
+    ...filesEndingIn(".ts").flatMap((file) =>
+      [...file.text.matchAll(/\(lessons? (\d+)/g)].map(([, number]) => Number(number)),
+    ),
+  );
+  assert.ok(numbers.length >= newest, `lesson ${newest} is named in the code`);
+  const paths = filesEndingIn(".ts").map(({ path }) => path);
+  const missing = [...text.matchAll(/`((?:src|test)\/[^`]+)`/g)]
+    .map(([, named = ""]) => named)
+    .filter((named) => !paths.some((path) => matchesGlob(path, named)));
+  assert.deepEqual(missing, []);
 });
 
 test("links between the documents lead somewhere", () => {
