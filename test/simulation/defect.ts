@@ -1,7 +1,8 @@
 // What a deliberate defect may change: a step of the modelled effects, an effect, or the time.
 import type { Clock } from "../../src/agent/clock.ts";
 import type { Effects } from "../../src/agent/effects/effect.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { ClusterRecord } from "../../src/core/record.ts";
+import type { Store, Versioned } from "../../src/store/store.ts";
 import type { MachineClock } from "./life.ts";
 import type { observeModel } from "./model/effects.ts";
 import type { ModelMember, ModelWitnessed } from "./model/member.ts";
@@ -25,3 +26,21 @@ export interface Defect {
 }
 
 export const NO_DEFECT: Defect = { name: "none" };
+
+/** A store in which each change of the record is written otherwise. */
+export function alteringWrites(
+  alter: (record: ClusterRecord, before: ClusterRecord) => ClusterRecord,
+): (store: Store) => Store {
+  return (store) => {
+    let known: Versioned | null = null;
+    return {
+      ...store,
+      watch: (onChange) => store.watch(onChange),
+      read: async () => (known = await store.read()),
+      write: async (request) => {
+        const { record } = request;
+        return store.write({ ...request, record: alter(record, known?.record ?? record) });
+      },
+    };
+  };
+}

@@ -1,6 +1,5 @@
 // Deliberate defects of switchovers that a person has scheduled.
-import type { Store, Versioned } from "../../src/store/store.ts";
-import type { Defect } from "./defect.ts";
+import { alteringWrites, type Defect } from "./defect.ts";
 
 export const SCHEDULE_DEFECTS: readonly Defect[] = [
   {
@@ -22,22 +21,9 @@ export const SCHEDULE_DEFECTS: readonly Defect[] = [
   {
     name: "a scheduled switchover outlives its primary",
     theme: "schedules",
-    alterStore: withoutEnd,
+    // Whoever takes the lease keeps what was scheduled.
+    alterStore: alteringWrites((record, before) =>
+      record.term > before.term ? { ...record, scheduled: before.scheduled } : record,
+    ),
   },
 ];
-
-/** Whoever takes the lease keeps what was scheduled. */
-function withoutEnd(store: Store): Store {
-  let known: Versioned | null = null;
-  return {
-    ...store,
-    watch: (onChange) => store.watch(onChange),
-    read: async () => (known = await store.read()),
-    write: async (request) => {
-      const { record } = request;
-      const before = known?.record ?? record;
-      const scheduled = record.term > before.term ? before.scheduled : record.scheduled;
-      return store.write({ ...request, record: { ...record, scheduled } });
-    },
-  };
-}

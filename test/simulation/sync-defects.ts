@@ -1,9 +1,9 @@
 // Deliberate defects of synchronous replication: each loses acknowledged commits some day, or shows
 // what no standby has.
-import type { Store, Versioned } from "../../src/store/store.ts";
+import type { ClusterRecord } from "../../src/core/record.ts";
 import { isSameQuorum, doubtOf } from "../../src/core/protocol/quorum.ts";
 import { nextServiceStep } from "../../src/core/protocol/service.ts";
-import type { Defect } from "./defect.ts";
+import { alteringWrites, type Defect } from "./defect.ts";
 import { makeCheckpoint } from "./model/service.ts";
 
 export const SYNC_DEFECTS: readonly Defect[] = [
@@ -89,7 +89,7 @@ export const SYNC_DEFECTS: readonly Defect[] = [
   },
   {
     name: "a takeover does not count on the one that led before in its own place",
-    alterStore: withoutSwap,
+    alterStore: alteringWrites(withoutSwap),
   },
   {
     name: "a primary is promoted with its door open",
@@ -111,23 +111,9 @@ export const SYNC_DEFECTS: readonly Defect[] = [
 /**
  * Who leads now is not among those that have every commit any more, and nobody comes in its place.
  */
-function withoutSwap(store: Store): Store {
-  let known: Versioned | null = null;
-  return {
-    ...store,
-    watch: (onChange) => store.watch(onChange),
-    read: async () => (known = await store.read()),
-    write: async (request) => {
-      const { record } = request;
-      const before = known?.record ?? record;
-      const promised = before.sync.guarantee;
-      if (record.term === before.term || promised === null) return store.write(request);
-      const members = promised.members.filter((name) => name !== record.leader?.member);
-      const guarantee = { ...promised, members };
-      return store.write({
-        ...request,
-        record: { ...record, sync: { ...record.sync, guarantee } },
-      });
-    },
-  };
+function withoutSwap(record: ClusterRecord, before: ClusterRecord): ClusterRecord {
+  const promised = before.sync.guarantee;
+  if (record.term === before.term || promised === null) return record;
+  const members = promised.members.filter((name) => name !== record.leader?.member);
+  return { ...record, sync: { ...record.sync, guarantee: { ...promised, members } } };
 }

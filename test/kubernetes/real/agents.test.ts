@@ -2,24 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually } from "../../support/eventually.ts";
-import { takePortBlock } from "../../support/port-block.ts";
-import { ApiServer } from "../cluster/api-server.ts";
-import { PodAgents } from "../pod-agents.ts";
+import { agentsOfOwnServer } from "../agents-of-own-server.ts";
+import type { PodAgents } from "../pod-agents.ts";
 
 /** A lease and a half. */
 const AWAY_MS = 15_000;
 
-async function agents(options: { standbys: number }) {
-  const opened = new AsyncDisposableStack();
-  const ports = opened.use(await takePortBlock());
-  const users = ["system:serviceaccount:shop:izdb-agents"];
-  const server = opened.use(await ApiServer.start({ users }));
-  const cluster = opened.use(await PodAgents.start(server, { ...options, port: ports.first + 1 }));
-  return { server, cluster, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
-}
-
 test("a cluster is made, and a primary whose container has ended is succeeded when its kubelet says so", async () => {
-  await using subject = await agents({ standbys: 2 });
+  await using subject = await agentsOfOwnServer({ standbys: 2 });
   const { cluster } = subject;
   const first = await cluster.primary({ standbys: 2 }).catch(async (thrown: unknown) => {
     throw new Error(`${String(thrown)}\n${await cluster.logs()}`);
@@ -74,7 +64,7 @@ async function everythingIsEncrypted(cluster: PodAgents, primary: string): Promi
 }
 
 test("a certificate that is renewed is shown by agent and server, and nothing is started again for it", async () => {
-  await using subject = await agents({ standbys: 1 });
+  await using subject = await agentsOfOwnServer({ standbys: 1 });
   const { cluster } = subject;
   const primary = await cluster.primary({ standbys: 1 });
   const begun = "SELECT pid, pg_postmaster_start_time()::text AS since FROM pg_stat_replication";
@@ -92,7 +82,7 @@ test("a certificate that is renewed is shown by agent and server, and nothing is
 });
 
 test("a primary that is told to end hands over first, and comes back as a standby", async () => {
-  await using subject = await agents({ standbys: 1 });
+  await using subject = await agentsOfOwnServer({ standbys: 1 });
   const { cluster } = subject;
   const first = await cluster.primary({ standbys: 1 });
   await cluster.query(first, "CREATE TABLE kept AS SELECT 1 AS one");
@@ -117,7 +107,7 @@ test("a primary that is told to end hands over first, and comes back as a standb
 });
 
 test("an API server that is away for longer than a lease demotes nobody, and a primary of which nothing is heard for a lease is succeeded", async () => {
-  await using subject = await agents({ standbys: 2 });
+  await using subject = await agentsOfOwnServer({ standbys: 2 });
   const { cluster, server } = subject;
   const first = await cluster.primary({ standbys: 2 });
   await server.signal("kube-apiserver", "SIGKILL");

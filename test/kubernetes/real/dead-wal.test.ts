@@ -11,25 +11,15 @@ import {
   killServer,
   untilStandsStill,
 } from "../../../src/postgres/processes.ts";
-import { takePortBlock } from "../../support/port-block.ts";
-import { ApiServer } from "../cluster/api-server.ts";
-import { PodAgents } from "../pod-agents.ts";
+import { agentsOfOwnServer } from "../agents-of-own-server.ts";
+import type { PodAgents } from "../pod-agents.ts";
 
 const KILL_LIMIT_MS = 10_000;
 /** Rows of about one kilobyte each. */
 const FILL = "INSERT INTO kept SELECT repeat(md5(i::text), 32) FROM generate_series(1, $1) AS i";
 
-async function agents(options: { standbys: number }) {
-  const opened = new AsyncDisposableStack();
-  const ports = opened.use(await takePortBlock());
-  const users = ["system:serviceaccount:shop:izdb-agents"];
-  const server = opened.use(await ApiServer.start({ users }));
-  const cluster = opened.use(await PodAgents.start(server, { ...options, port: ports.first + 1 }));
-  return { cluster, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
-}
-
 test("nothing is lost when PostgreSQL is killed whole before it has sent what it had committed", async () => {
-  await using subject = await agents({ standbys: 1 });
+  await using subject = await agentsOfOwnServer({ standbys: 1 });
   const { cluster } = subject;
   const [few, many] = [100, 40_000];
   let old = await cluster.primary({ standbys: 1 });
