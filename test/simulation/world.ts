@@ -290,6 +290,8 @@ class World {
   }
 
   #inject(fault: Plan["faults"][number]): void {
+    // What was true until now, as that a time had come by a clock that jumps.
+    this.#checkers.observe();
     inject(fault, {
       scheduler: this.#scheduler,
       members: this.#members,
